@@ -1,0 +1,157 @@
+/* The plain C interface between a compiled model, the runtime linked into it, and whoever loads it.
+ *
+ * This is the only header that the compiler shares with the runtime. Every struct that crosses the border starts with
+ * what a newer or older side needs to recognise it; fields are only ever added at the end.
+ *
+ * Shapes are in elements, sizes in bytes, layouts are dense row-major. A bool takes one byte, types narrower than a byte are packed
+ * (ONNX's raw_data order).
+ */
+#ifndef LEPTON_ABI_H
+#define LEPTON_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LEPTON_ABI_VERSION 1u
+
+/* Element types; the numbers are those of ONNX's TensorProto.DataType (IR version 14). */
+typedef enum lepton_dtype {
+  LEPTON_FLOAT = 1,
+  LEPTON_UINT8 = 2,
+  LEPTON_INT8 = 3,
+  LEPTON_UINT16 = 4,
+  LEPTON_INT16 = 5,
+  LEPTON_INT32 = 6,
+  LEPTON_INT64 = 7,
+  LEPTON_STRING = 8,
+  LEPTON_BOOL = 9,
+  LEPTON_FLOAT16 = 10,
+  LEPTON_DOUBLE = 11,
+  LEPTON_UINT32 = 12,
+  LEPTON_UINT64 = 13,
+  LEPTON_COMPLEX64 = 14,
+  LEPTON_COMPLEX128 = 15,
+  LEPTON_BFLOAT16 = 16,
+  LEPTON_FLOAT8E4M3FN = 17,
+  LEPTON_FLOAT8E4M3FNUZ = 18,
+  LEPTON_FLOAT8E5M2 = 19,
+  LEPTON_FLOAT8E5M2FNUZ = 20,
+  LEPTON_UINT4 = 21,
+  LEPTON_INT4 = 22,
+  LEPTON_FLOAT4E2M1 = 23,
+  LEPTON_FLOAT8E8M0 = 24,
+  LEPTON_UINT2 = 25,
+  LEPTON_INT2 = 26
+} lepton_dtype;
+
+typedef enum lepton_status {
+  LEPTON_OK = 0,
+  LEPTON_INVALID_ARGUMENT = 1, /* an input has the wrong name, type, rank or shape; an index is out of range */
+  LEPTON_OUT_OF_MEMORY = 2,
+  LEPTON_INCOMPATIBLE = 3, /* another ABI version, or a CPU without the features that the code needs */
+  LEPTON_INTERNAL = 4
+} lepton_status;
+
+/* What went wrong, in words. Always NUL-terminated; empty after LEPTON_OK. */
+typedef struct lepton_error {
+  char message[1024];
+} lepton_error;
+
+/* A dense row-major tensor in memory that the caller owns, unless the runtime allocated it (see lepton_session_run). */
+typedef struct lepton_tensor {
+  void *data;
+  const int64_t *shape; /* rank entries; NULL when rank is 0 */
+  uint32_t dtype;       /* lepton_dtype */
+  uint32_t rank;
+  uint64_t bytes; /* size of data */
+} lepton_tensor;
+
+/* What a model says of one of its inputs or outputs. */
+typedef struct lepton_value_info {
+  const char *name;
+  const int64_t *shape;         /* rank entries; -1 where the size is known only at run time */
+  const char *const *dim_names; /* rank entries; NULL where the dimension has no name. Equal names are equal sizes */
+  uint32_t dtype;
+  uint32_t rank;
+} lepton_value_info;
+
+typedef struct lepton_context lepton_context; /* one run in flight; private to the runtime */
+
+/* The compiled network: reads its inputs from the context, leaves its outputs there. A lepton_status. */
+typedef int32_t (*lepton_entry)(lepton_context *context);
+
+/* A compiled model: constant data inside the artifact. */
+typedef struct lepton_model {
+  uint32_t abi_version;
+  uint32_t struct_bytes; /* sizeof(lepton_model) when the artifact was built */
+  const char *name;      /* of the graph */
+  const char *target;    /* e.g. "x86_64-unknown-linux-gnu:x86-64-v3" */
+  const char *features;  /* CPU features that the code needs, comma-separated, as in /proc/cpuinfo; may be empty */
+  const lepton_value_info *inputs;
+  const lepton_value_info *outputs;
+  uint32_t input_count;
+  uint32_t output_count;
+  uint64_t arena_bytes;   /* static workspace of one run */
+  uint64_t weights_bytes; /* constants, shared by all sessions */
+  uint64_t hash;          /* of the graph and its weights */
+  uint32_t default_threads;
+  uint32_t kernel_count;
+  lepton_entry entry;
+} lepton_model;
+
+typedef struct lepton_options {
+  uint32_t struct_bytes; /* sizeof(lepton_options) */
+  uint32_t threads;      /* threads that take part in a run, the caller's included; 0: the model's default */
+} lepton_options;
+
+typedef struct lepton_session lepton_session;
+
+/* What a loaded artifact offers. A shared library exports `lepton_artifact_api`, which returns this table, and nothing else
+ * is needed to use it; the functions are also exported by name from an archive or an object. */
+typedef struct lepton_api {
+  uint32_t abi_version;
+  uint32_t struct_bytes;
+  const lepton_model *model;
+  /* Makes a session: its thread pool; contexts are made on demand. */
+  lepton_status (*session_create)(const lepton_model *model, const lepton_options *options, lepton_session **session,
+                                  lepton_error *error);
+  /* Runs the model once. Any number of threads may call it on one session at the same time.
+   * inputs: model->input_count tensors in order. outputs: model->output_count tensors: where data is NULL, the runtime allocates
+   * data and shape, to be released by tensor_release; otherwise data must hold exactly the bytes of the result, and the
+   * caller's shape pointer, when not NULL, is compared with the result's. dtype, rank and bytes are always filled in. */
+  lepton_status (*session_run)(lepton_session *session, const lepton_tensor *inputs, lepton_tensor *outputs, lepton_error *error);
+  void (*session_destroy)(lepton_session *session);
+  void (*tensor_release)(lepton_tensor *tensor);
+} lepton_api;
+
+const lepton_api *lepton_artifact_api(void);
+
+/* ---- called by compiled code; private to artifact and runtime ------------------------------------------------------ */
+
+/* Data and shape of input i; checked against the model's declaration before entry is called. */
+void *lepton_rt_input(lepton_context *context, int64_t i);
+const int64_t *lepton_rt_input_shape(lepton_context *context, int64_t i);
+/* Where output i of these dimensions goes. Never NULL: on failure the context is marked failed, and scratch memory is returned. */
+void *lepton_rt_output(lepton_context *context, int64_t i, const int64_t *shape);
+/* The static workspace of this run, aligned to 64 bytes. */
+void *lepton_rt_arena(lepton_context *context);
+/* Memory whose size is known only at run time, aligned to 64 bytes; recycled by size within a context, freed with it.
+ * On exhaustion the context is marked failed and the run ends by a non-local exit to session_run. */
+void *lepton_rt_alloc(lepton_context *context, int64_t bytes);
+void lepton_rt_free(lepton_context *context, void *memory);
+/* body(args, begin, end) over a partition of [0, n) into ranges of at least `grain`; the caller's thread takes part. */
+typedef void (*lepton_rt_body)(lepton_context *context, void *args, int64_t begin, int64_t end);
+void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args);
+/* Marks the run as failed with LEPTON_INVALID_ARGUMENT; the first message stays. Execution goes on (compiled code keeps every access in bounds). */
+void lepton_rt_fail(lepton_context *context, const char *message);
+/* Status of the run so far; what entry returns. */
+int32_t lepton_rt_status(lepton_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
