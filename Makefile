@@ -1,0 +1,37 @@
+# The commands of a newcomer. Each installs what is missing first (tools/setup/setup.sh) and needs nothing else typed.
+#
+#   make demo       compiles real networks and shows them reading real input
+#   make build      builds the compiler, the runtime and the Python module into build/
+#   make test       every test that finishes in minutes; `make test-full` runs them all
+#   make format     formats the C++ sources
+#   make clean      removes build/ (the cache of downloads and of the ONNX library stays)
+
+export PATH := $(CURDIR)/build/venv/bin:/usr/lib/llvm-22/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)/build/python
+sources := git ls-files '*.cpp' '*.h' '*.hpp' '*.c'
+
+.PHONY: demo build test test-full format clean setup configure
+
+demo: build
+	@python tools/demo/demo.py $(ARGS)
+
+build: configure
+	@ninja -C build
+
+test: build
+	@python test/run.py
+
+test-full: build
+	@python test/run.py --full
+
+format: setup
+	@$(sources) | xargs clang-format-22 -i
+
+clean:
+	rm -rf build build-asan
+
+configure: setup
+	@test -e build/build.ninja || cmake --preset release
+
+setup:
+	@tools/setup/setup.sh
