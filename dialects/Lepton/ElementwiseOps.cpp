@@ -1,0 +1,55 @@
+//===- ElementwiseOps.cpp - shapes of elementwise ops, and their element from the scalar function ------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+
+using namespace mlir;
+using namespace lepton;
+
+static Type resultElementType(Operation *op) {
+  Type first = elementTypeOf(op->getOperand(0));
+  if (auto cast = dyn_cast<CastOp>(op))
+    return cast.getTo();
+  if (isa<EqualOp, LessOp, LessOrEqualOp, GreaterOp, GreaterOrEqualOp, IsNaNOp, IsInfOp>(op))
+    return IntegerType::get(op->getContext(), 1);
+  return isa<WhereOp>(op) ? elementTypeOf(op->getOperand(1)) : first;
+}
+
+static LogicalResult checkElementTypes(Operation *op) {
+  if (isa<CastOp, PowOp>(op) || op->getNumOperands() == 1)
+    return success();
+  unsigned first = isa<WhereOp>(op) ? 1 : 0;
+  if (first && !elementTypeOf(op->getOperand(0)).isInteger(1))
+    return op->emitOpError() << "condition has element type " << elementTypeOf(op->getOperand(0)) << ", expected a bool";
+  Type lhs = elementTypeOf(op->getOperand(first)), rhs = elementTypeOf(op->getOperand(first + 1));
+  if (lhs != rhs)
+    return op->emitOpError() << "operands have different element types " << lhs << " and " << rhs << "; insert a cast";
+  return success();
+}
+
+LogicalResult lepton::detail::inferElementwise(Operation *op, ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  if (failed(checkElementTypes(op)))
+    return failure();
+  SmallVector<AffineExpr> dims;
+  for (Value operand : op->getOperands()) {
+    SmallVector<AffineExpr> other = shapes.shape(operand);
+    if (dims.size() < other.size())
+      std::swap(dims, other);
+    size_t skip = dims.size() - other.size();
+    for (size_t i = 0; i < other.size(); ++i) {
+      AffineExpr merged = shapes.broadcast(dims[skip + i], other[i]);
+      if (!merged)
+        return op->emitOpError() << "operands do not broadcast: " << op->getOperand(0).getType() << " and " << operand.getType();
+      dims[skip + i] = merged;
+    }
+  }
+  results.push_back({resultElementType(op), dims});
+  return success();
+}
+
+Value lepton::detail::emitElementwise(Operation *op, KernelEmitter &emitter, ValueRange indices) {
+  SmallVector<AffineExpr> sizes = emitter.shapes.shape(op->getResult(0));
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(emitter.loadBroadcast(operand, sizes, indices));
+  return emitScalar(op, emitter, operands);
+}

@@ -1,0 +1,248 @@
+//===- KernelEmitter.cpp - writes kernels in linalg on tensors ---------------------------------------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace lepton;
+
+Type KernelEmitter::scalarType(Type elementType) {
+  auto integer = dyn_cast<IntegerType>(elementType);
+  return integer ? IntegerType::get(elementType.getContext(), integer.getWidth()) : elementType;
+}
+
+Type KernelEmitter::storageType(Type elementType) {
+  auto integer = dyn_cast<IntegerType>(elementType);
+  return integer ? IntegerType::get(elementType.getContext(), std::max(8u, integer.getWidth())) : elementType;
+}
+
+RankedTensorType KernelEmitter::storageType(RankedTensorType type) {
+  return RankedTensorType::get(type.getShape(), storageType(type.getElementType()));
+}
+
+Value KernelEmitter::toStorage(Value scalar, Type elementType) {
+  Type type = storageType(elementType);
+  return scalar.getType() == type ? scalar : b.createOrFold<arith::ExtUIOp>(loc, type, scalar);
+}
+
+Value KernelEmitter::fromStorage(Value scalar, Type elementType) {
+  Type type = scalarType(elementType);
+  if (scalar.getType() == type)
+    return scalar;
+  if (type.isInteger(1)) {
+    Value zero = arith::ConstantOp::create(b, loc, b.getIntegerAttr(scalar.getType(), 0));
+    return compare(arith::CmpIPredicate::ne, scalar, zero);
+  }
+  return b.createOrFold<arith::TruncIOp>(loc, type, scalar);
+}
+
+Value KernelEmitter::scalar(Type type, double value) {
+  if (auto floatType = dyn_cast<FloatType>(type))
+    return arith::ConstantOp::create(b, loc, b.getFloatAttr(floatType, value));
+  return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, llvm::APInt(type.isIndex() ? 64 : type.getIntOrFloatBitWidth(), int64_t(value), true, true)));
+}
+
+/// The scalar of a constant that holds the same element everywhere; null otherwise.
+static Value splatScalar(KernelEmitter &e, ConstantOp op) {
+  ElementsAttr value = op.getValue();
+  auto dense = dyn_cast<DenseElementsAttr>(value);
+  if (!dense || !dense.isSplat())
+    return {};
+  Type type = KernelEmitter::scalarType(value.getElementType());
+  if (isa<FloatType>(type))
+    return arith::ConstantOp::create(e.b, e.loc, cast<TypedAttr>(dense.getSplatValue<Attribute>()));
+  return arith::ConstantOp::create(e.b, e.loc, e.b.getIntegerAttr(type, llvm::APInt(type.getIntOrFloatBitWidth(), readInteger(value, 0), true, true)));
+}
+
+Value KernelEmitter::load(Value value, ValueRange indices) {
+  std::vector<const void *> key;
+  for (Value index : indices)
+    key.push_back(getAsOpFoldResult(index).getOpaqueValue());
+  auto &entry = loaded[{value.getAsOpaquePointer(), key}];
+  if (entry.second && entry.first == b.getInsertionBlock())
+    return entry.second;
+  if (auto element = elements.find(value); element != elements.end())
+    return element->second(indices);
+  Value result;
+  if (Value memory = tensor(value)) {
+    result = fromStorage(tensor::ExtractOp::create(b, loc, memory, indices), elementTypeOf(value));
+  } else if (auto constant = value.getDefiningOp<ConstantOp>()) {
+    result = splatScalar(*this, constant);
+    assert(result && "only splat constants are computed on the fly");
+  } else {
+    auto op = value.getDefiningOp<ElementOpInterface>();
+    assert(op && "a value inside a kernel is in memory or defined element by element");
+    result = op.emitElement(*this, cast<OpResult>(value).getResultNumber(), indices);
+  }
+  loaded[{value.getAsOpaquePointer(), key}] = {b.getInsertionBlock(), result};
+  return result;
+}
+
+Value KernelEmitter::loadBroadcast(Value value, ArrayRef<AffineExpr> sizes, ValueRange indices) {
+  const auto &shape = shapes.shape(value);
+  size_t skip = sizes.size() - shape.size();
+  SmallVector<Value> own;
+  for (auto [i, extent] : llvm::enumerate(llvm::to_vector(shape))) {
+    Value position = indices[skip + i];
+    if (ShapeAnalysis::constantValue(extent) == 1)
+      position = index(0);
+    else if (extent != sizes[skip + i] && !ShapeAnalysis::constantValue(extent)) {
+      // Equal to the result's size or 1: only the run knows which.
+      Value one = compare(arith::CmpIPredicate::eq, size(extent), index(1));
+      position = select(one, index(0), position);
+    }
+    own.push_back(position);
+  }
+  return load(value, own);
+}
+
+Value KernelEmitter::loadScalar(Value value) { return load(value, SmallVector<Value>(rankOf(value), index(0))); }
+
+Value KernelEmitter::isInside(Value position, Value extent) {
+  // As unsigned numbers, negative positions are larger than every size.
+  return compare(arith::CmpIPredicate::ult, position, extent);
+}
+
+Value KernelEmitter::checkedIndex(Value raw, Value extent, StringRef what) {
+  Value position = raw.getType().isIndex() ? raw : b.createOrFold<arith::IndexCastOp>(loc, b.getIndexType(), raw);
+  Value negative = compare(arith::CmpIPredicate::slt, position, index(0));
+  position = select(negative, add(position, extent), position);
+  Value inside = isInside(position, extent);
+  cf::AssertOp::create(b, loc, inside, what);
+  return select(inside, position, index(0));
+}
+
+//===--------------------------------------------------------------------------------------------------------------===//
+// Loop nests
+//===--------------------------------------------------------------------------------------------------------------===//
+
+static SmallVector<Value> loopIndices(OpBuilder &b, Location loc, int64_t begin, int64_t end) {
+  SmallVector<Value> indices;
+  for (int64_t d = begin; d < end; ++d)
+    indices.push_back(linalg::IndexOp::create(b, loc, d));
+  return indices;
+}
+
+Value KernelEmitter::temporary(ArrayRef<AffineExpr> sizes, Type elementType) {
+  RankedTensorType type = storageType(shapes.type({elementType, SmallVector<AffineExpr>(sizes)}));
+  SmallVector<Value> dynamic;
+  for (auto [i, expr] : llvm::enumerate(sizes))
+    if (type.isDynamicDim(i))
+      dynamic.push_back(size(expr));
+  return tensor::EmptyOp::create(b, loc, type, dynamic);
+}
+
+Value KernelEmitter::map(Value init, Type elementType, ElementFn element) {
+  auto type = cast<RankedTensorType>(init.getType());
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
+  auto op = linalg::GenericOp::create(b, loc, type, ValueRange{}, init, {identity}, iterators, [&](OpBuilder &, Location, ValueRange) {});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(op.getBlock());
+  Value result = element(loopIndices(b, loc, 0, type.getRank()));
+  linalg::YieldOp::create(b, loc, toStorage(result, elementType));
+  return op.getResult(0);
+}
+
+Value KernelEmitter::reduce(Value init, ArrayRef<AffineExpr> sizes, ReduceFn combine) {
+  auto type = cast<RankedTensorType>(init.getType());
+  int64_t kept = type.getRank(), all = kept + sizes.size();
+  SmallVector<utils::IteratorType> iterators(kept, utils::IteratorType::parallel);
+  iterators.append(sizes.size(), utils::IteratorType::reduction);
+  MLIRContext *context = b.getContext();
+  AffineMap out = AffineMap::getMultiDimIdentityMap(kept, context);
+  out = AffineMap::get(all, 0, out.getResults(), context);
+  SmallVector<AffineExpr> reducedDims;
+  for (int64_t d = kept; d < all; ++d)
+    reducedDims.push_back(b.getAffineDimExpr(d));
+  AffineMap reducedMap = AffineMap::get(all, 0, reducedDims, context);
+  // linalg takes loop bounds from operands: this one has only a shape, and no memory by the time loops are made.
+  Value domain = temporary(sizes, b.getI8Type());
+  auto op = linalg::GenericOp::create(b, loc, type, domain, init, {reducedMap, out}, iterators, [&](OpBuilder &, Location, ValueRange) {});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(op.getBlock());
+  auto indices = loopIndices(b, loc, 0, kept), reduced = loopIndices(b, loc, kept, all);
+  linalg::YieldOp::create(b, loc, combine(indices, reduced, op.getBlock()->getArgument(1)));
+  return op.getResult(0);
+}
+
+Value KernelEmitter::fill(Value init, Value scalar) { return linalg::FillOp::create(b, loc, scalar, init).getResult(0); }
+
+Value KernelEmitter::forEach(ArrayRef<OpFoldResult> bounds, Value init, PartFn part) {
+  auto forall = scf::ForallOp::create(b, loc, bounds, init, std::nullopt,
+                                      [](OpBuilder &b, Location loc, ValueRange) { scf::InParallelOp::create(b, loc); });
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(forall.getTerminator());
+  Value out = forall.getRegionIterArgs()[0];
+  Part result = part(forall.getInductionVars(), out);
+  b.setInsertionPointToEnd(forall.getTerminator().getBody());
+  SmallVector<OpFoldResult> strides(result.offsets.size(), b.getIndexAttr(1));
+  tensor::ParallelInsertSliceOp::create(b, loc, result.value, out, result.offsets, result.sizes, strides);
+  return forall.getResult(0);
+}
+
+Value KernelEmitter::forEachSlice(Value init, ArrayRef<int64_t> dims, SliceFn slice) {
+  if (dims.empty())
+    return slice({}, init);
+  auto type = cast<RankedTensorType>(init.getType());
+  SmallVector<OpFoldResult> bounds, sizes, strides(type.getRank(), b.getIndexAttr(1));
+  SmallVector<int64_t> sliceShape;
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    OpFoldResult extent = tensor::getMixedSize(b, loc, init, d);
+    bool split = llvm::is_contained(dims, d);
+    sizes.push_back(split ? b.getIndexAttr(1) : extent);
+    if (!split)
+      sliceShape.push_back(type.getDimSize(d));
+  }
+  for (int64_t d : dims)
+    bounds.push_back(tensor::getMixedSize(b, loc, init, d));
+  auto sliceType = RankedTensorType::get(sliceShape, type.getElementType());
+  return forEach(bounds, init, [&](ValueRange position, Value destination) -> Part {
+    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0));
+    for (auto [d, iv] : llvm::zip_equal(dims, position))
+      offsets[d] = iv;
+    Value part = tensor::ExtractSliceOp::create(b, loc, sliceType, destination, offsets, sizes, strides);
+    return {slice(position, part), offsets, sizes};
+  });
+}
+
+Value KernelEmitter::finish(Value init, Value result, ValueRange offsets, ElementFn own) {
+  Value last = finals.contains(result) ? finals.lookup(result) : result;
+  return map(init, elementTypeOf(last), [&](ValueRange indices) {
+    SmallVector<Value> global(indices);
+    for (auto [i, offset] : llvm::enumerate(offsets))
+      global[i] = add(indices[i], offset);
+    elements[result] = [&](ValueRange) { return own(indices); };
+    Value value = load(last, global);
+    elements.erase(result);
+    return value;
+  });
+}
+
+Value KernelEmitter::accumulate(Value accumulator, Value term) {
+  if (!isa<FloatType>(term.getType()))
+    return add(accumulator, term);
+  auto flags = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::reassoc | arith::FastMathFlags::contract);
+  return arith::AddFOp::create(b, loc, accumulator, term, flags);
+}
+
+Value KernelEmitter::product(Value l, Value r) {
+  if (!isa<FloatType>(l.getType()))
+    return mul(l, r);
+  auto flags = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::contract);
+  return arith::MulFOp::create(b, loc, l, r, flags);
+}
+
+void lepton::forEachTap(ArrayRef<int64_t> kernel, llvm::function_ref<void(ArrayRef<int64_t>)> tap) {
+  SmallVector<int64_t> position(kernel.size(), 0);
+  int64_t count = llvm::product_of(kernel);
+  for (int64_t i = 0; i < count; ++i) {
+    tap(position);
+    for (int64_t d = kernel.size() - 1; d >= 0 && ++position[d] == kernel[d]; --d)
+      position[d] = 0;
+  }
+}

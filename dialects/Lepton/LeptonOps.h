@@ -1,0 +1,63 @@
+//===- LeptonOps.h - the dialect `lepton` ----------------------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_DIALECTS_LEPTONOPS_H
+#define LEPTON_DIALECTS_LEPTONOPS_H
+
+#include "dialects/Lepton/KernelEmitter.h"
+#include "dialects/Lepton/ShapeAnalysis.h"
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Lepton/LeptonDialect.h.inc"
+#include "dialects/Lepton/LeptonEnums.h.inc"
+
+namespace lepton {
+class ShapeOpInterface;
+
+namespace detail {
+/// Checks the result types of an op against what it infers.
+mlir::LogicalResult verifyShapes(mlir::Operation *op);
+/// The common definitions of elementwise ops: broadcast shapes, and the scalar function on the broadcast operands.
+mlir::LogicalResult inferElementwise(mlir::Operation *op, ShapeAnalysis &shapes, llvm::SmallVectorImpl<ResultShape> &results);
+mlir::Value emitElementwise(mlir::Operation *op, KernelEmitter &emitter, mlir::ValueRange indices);
+} // namespace detail
+
+/// The scalar function of an elementwise op: signless scalars, bool as `i1`. `op` gives the attributes and the types' signs.
+mlir::Value emitScalar(mlir::Operation *op, KernelEmitter &emitter, llvm::ArrayRef<mlir::Value> operands);
+/// Converts a scalar of one tensor element type to another by the rules of ONNX Cast.
+mlir::Value emitCast(KernelEmitter &emitter, mlir::Value value, mlir::Type from, mlir::Type to, bool saturate = true);
+
+/// Bytes of a constant, row-major, as in ONNX's raw_data but for bools and splats: `elementBytes` per element, a splat once.
+struct ConstantBytes {
+  llvm::ArrayRef<char> data;
+  bool isSplat = false;
+  std::string storage; // owns `data` where the attribute's own form is another one (packed bools)
+};
+ConstantBytes constantBytes(mlir::ElementsAttr attribute);
+/// Element `i` of an integer or bool constant.
+int64_t readInteger(mlir::ElementsAttr attribute, int64_t i);
+/// Element `i` of a floating-point constant.
+double readFloat(mlir::ElementsAttr attribute, int64_t i);
+/// A constant from row-major bytes (a bool takes a byte); copies small ones, wraps large ones as a resource.
+mlir::ElementsAttr makeConstant(mlir::RankedTensorType type, llvm::ArrayRef<char> bytes, llvm::StringRef name = "constant");
+/// Bytes of memory that an element takes (a bool takes one).
+int64_t elementBytes(mlir::Type elementType);
+
+} // namespace lepton
+
+#include "dialects/Lepton/LeptonInterfaces.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Lepton/LeptonAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Lepton/LeptonOps.h.inc"
+
+#endif // LEPTON_DIALECTS_LEPTONOPS_H

@@ -1,0 +1,12 @@
+//===- LeptonOps.td - all ops, a file per family --------------------------------------------------------------------===//
+
+#ifndef LEPTON_OPS_TD
+#define LEPTON_OPS_TD
+
+include "dialects/Lepton/Elementwise.td"
+include "dialects/Lepton/Movement.td"
+include "dialects/Lepton/Reduction.td"
+include "dialects/Lepton/Contraction.td"
+include "dialects/Lepton/Control.td"
+
+#endif // LEPTON_OPS_TD

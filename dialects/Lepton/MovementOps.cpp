@@ -1,0 +1,359 @@
+//===- MovementOps.cpp - ops that move, view or generate data -------------------------------------------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
+using namespace mlir;
+using namespace lepton;
+using F = SizeFunction;
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Constant
+//===------------------------------------------------------------------------------------------------------------------===//
+
+OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
+
+LogicalResult ConstantOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> dims;
+  for (int64_t size : getValue().getShapedType().getShape())
+    dims.push_back(shapes.constant(size));
+  results.push_back({getValue().getElementType(), dims});
+  return success();
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Views
+//===------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  auto shapeType = cast<RankedTensorType>(getShape().getType());
+  if (shapeType.getRank() != 1 || shapeType.isDynamicDim(0))
+    return emitOpError() << "needs a shape operand of one dimension and static length, so that the result's rank is known, got " << shapeType;
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), dims;
+  AffineExpr known = shapes.constant(1);
+  int64_t inferred = -1;
+  for (int64_t i = 0; i < shapeType.getDimSize(0); ++i) {
+    AffineExpr size = shapes.element(getShape(), i);
+    auto value = ShapeAnalysis::constantValue(size);
+    if (value == 0 && !getAllowzero()) {
+      if (i >= int64_t(input.size()))
+        return emitOpError() << "copies size " << i << " of the input, which has only " << input.size() << " dimensions";
+      size = input[i];
+    } else if (value == -1) {
+      if (inferred >= 0)
+        return emitOpError() << "has more than one -1 in the shape";
+      inferred = i;
+      dims.push_back({});
+      continue;
+    } else if (value && *value < 0) {
+      return emitOpError() << "has the negative size " << *value << " in the shape";
+    }
+    dims.push_back(size);
+    known = known * size;
+  }
+  AffineExpr total = shapes.product(input);
+  auto totalValue = ShapeAnalysis::constantValue(total), knownValue = ShapeAnalysis::constantValue(known);
+  if (inferred >= 0) {
+    if (totalValue && knownValue && (*knownValue == 0 || *totalValue % *knownValue))
+      return emitOpError() << "cannot infer size " << inferred << ": " << *totalValue << " elements do not divide by " << *knownValue;
+    dims[inferred] = shapes.exactDiv(total, known);
+  } else if (totalValue && knownValue && *totalValue != *knownValue) {
+    return emitOpError() << "turns " << *totalValue << " elements into " << *knownValue;
+  }
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+LogicalResult SqueezeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> dims;
+  for (auto [i, size] : llvm::enumerate(llvm::to_vector(shapes.shape(getInput())))) {
+    if (!llvm::is_contained(getAxes(), int64_t(i))) {
+      dims.push_back(size);
+      continue;
+    }
+    auto value = ShapeAnalysis::constantValue(size);
+    if (value && *value != 1)
+      return emitOpError() << "squeezes dimension " << i << " of size " << *value << "; only a size of 1 can go";
+  }
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+LogicalResult UnsqueezeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> dims = shapes.shape(getInput());
+  for (int64_t axis : getAxes()) {
+    if (axis < 0 || axis > int64_t(dims.size()))
+      return emitOpError() << "has the axis " << axis << " out of range";
+    dims.insert(dims.begin() + axis, shapes.constant(1));
+  }
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+LogicalResult FlattenOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  const auto &dims = shapes.shape(getInput());
+  int64_t axis = getAxis();
+  if (axis < 0 || axis > int64_t(dims.size()))
+    return emitOpError() << "has the axis " << axis << " out of range for rank " << dims.size();
+  ArrayRef<AffineExpr> all = dims;
+  results.push_back({elementTypeOf(getInput()), {shapes.product(all.take_front(axis)), shapes.product(all.drop_front(axis))}});
+  return success();
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Shape, Transpose, Expand
+//===------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult ShapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  if (getStart() > uint64_t(rankOf(getInput())) || getEnd() > uint64_t(rankOf(getInput())))
+    return emitOpError() << "asks for dimensions past rank " << rankOf(getInput());
+  results.push_back({IntegerType::get(getContext(), 64), {shapes.constant(std::max<int64_t>(getEnd() - getStart(), 0))}});
+  return success();
+}
+
+Value ShapeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  Value result = e.scalar(e.b.getI64Type(), 0);
+  for (int64_t d = getStart(); d < int64_t(getEnd()); ++d) {
+    Value size = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), e.dim(getInput(), d));
+    result = e.select(e.compare(arith::CmpIPredicate::eq, indices[0], e.index(d - getStart())), size, result);
+  }
+  return result;
+}
+
+LogicalResult TransposeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), dims;
+  if (!isPermutationVector(getPerm()) || getPerm().size() != input.size())
+    return emitOpError() << "perm is no permutation of the input's " << input.size() << " dimensions";
+  for (int64_t d : getPerm())
+    dims.push_back(input[d]);
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+Value TransposeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  SmallVector<Value> source(indices.size());
+  for (auto [i, d] : llvm::enumerate(getPerm()))
+    source[d] = indices[i];
+  return e.load(getInput(), source);
+}
+
+LogicalResult ExpandOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  auto shapeType = cast<RankedTensorType>(getShape().getType());
+  if (shapeType.getRank() != 1 || shapeType.isDynamicDim(0))
+    return emitOpError() << "needs a shape operand of one dimension and static length, so that the result's rank is known, got " << shapeType;
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), dims;
+  int64_t rank = std::max<int64_t>(input.size(), shapeType.getDimSize(0));
+  for (int64_t i = 0; i < rank; ++i) {
+    int64_t fromInput = i - (rank - int64_t(input.size())), fromShape = i - (rank - shapeType.getDimSize(0));
+    AffineExpr own = fromInput >= 0 ? input[fromInput] : shapes.constant(1);
+    AffineExpr wanted = fromShape >= 0 ? shapes.element(getShape(), fromShape) : shapes.constant(1);
+    AffineExpr size = shapes.broadcast(own, wanted);
+    if (!size)
+      return emitOpError() << "cannot broadcast size " << *ShapeAnalysis::constantValue(own) << " to " << *ShapeAnalysis::constantValue(wanted);
+    dims.push_back(size);
+  }
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+Value ExpandOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  SmallVector<AffineExpr> sizes = e.shapes.shape(getResult());
+  return e.loadBroadcast(getInput(), sizes, indices);
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Slice
+//===------------------------------------------------------------------------------------------------------------------===//
+
+void SliceOp::getBounds(ShapeAnalysis &shapes, SmallVectorImpl<AffineExpr> &starts, SmallVectorImpl<AffineExpr> &sizes, SmallVectorImpl<AffineExpr> &steps) {
+  AffineExpr zero = shapes.constant(0), one = shapes.constant(1);
+  for (AffineExpr size : llvm::to_vector(shapes.shape(getInput()))) {
+    starts.push_back(zero);
+    sizes.push_back(size);
+    steps.push_back(one);
+  }
+  for (auto [i, axis] : llvm::enumerate(getAxes())) {
+    AffineExpr size = sizes[axis], start = shapes.element(getStarts(), i), end = shapes.element(getEnds(), i), step = shapes.element(getSteps(), i);
+    auto fromEnd = [&](AffineExpr x) { return shapes.apply(F::Select, {shapes.apply(F::Lt, {x, zero}), x + size, x}); };
+    auto clamp = [&](AffineExpr x, AffineExpr low, AffineExpr high) { return shapes.apply(F::Max, {shapes.apply(F::Min, {x, high}), low}); };
+    AffineExpr back = shapes.apply(F::Lt, {step, zero});
+    auto choose = [&](AffineExpr whenBack, AffineExpr whenForth) { return shapes.apply(F::Select, {back, whenBack, whenForth}); };
+    // Whole dimensions are common (end = INT64_MAX): keep the size's own expression.
+    auto constantEnd = ShapeAnalysis::constantValue(end), constantStart = ShapeAnalysis::constantValue(start), constantStep = ShapeAnalysis::constantValue(step);
+    bool toTheEnd = constantEnd && *constantEnd >= std::numeric_limits<int32_t>::max() && constantStep > 0;
+    AffineExpr first = choose(clamp(fromEnd(start), zero, size - 1), clamp(fromEnd(start), zero, size));
+    if (constantStart == 0 && constantStep > 0)
+      first = zero;
+    AffineExpr last = toTheEnd ? size : choose(clamp(fromEnd(end), shapes.constant(-1), size - 1), clamp(fromEnd(end), zero, size));
+    // ceil((last - first) / step), at least 0.
+    AffineExpr span = last - first;
+    AffineExpr count = constantStep == 1 ? span : shapes.apply(F::DivS, {span + step + choose(one, -one), step});
+    starts[axis] = first;
+    steps[axis] = step;
+    sizes[axis] = toTheEnd && constantStart == 0 && constantStep == 1 ? size : shapes.apply(F::Max, {count, zero});
+  }
+}
+
+LogicalResult SliceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  for (Value bounds : {getStarts(), getEnds(), getSteps()}) {
+    auto type = cast<RankedTensorType>(bounds.getType());
+    if (type.getRank() != 1 || type.getDimSize(0) != int64_t(getAxes().size()))
+      return emitOpError() << "starts, ends and steps must have one entry for each of the " << getAxes().size() << " axes, got " << type;
+  }
+  for (auto [i, axis] : llvm::enumerate(getAxes())) {
+    if (axis < 0 || axis >= rankOf(getInput()))
+      return emitOpError() << "has the axis " << axis << " out of range for rank " << rankOf(getInput());
+    if (ShapeAnalysis::constantValue(shapes.element(getSteps(), i)) == 0)
+      return emitOpError() << "has a step of 0 on axis " << axis;
+  }
+  SmallVector<AffineExpr> starts, sizes, steps;
+  getBounds(shapes, starts, sizes, steps);
+  results.push_back({elementTypeOf(getInput()), sizes});
+  return success();
+}
+
+Value SliceOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  SmallVector<AffineExpr> starts, sizes, steps;
+  getBounds(e.shapes, starts, sizes, steps);
+  SmallVector<Value> source;
+  for (auto [index, start, step] : llvm::zip_equal(indices, starts, steps))
+    source.push_back(e.add(e.mul(index, e.size(step)), e.size(start)));
+  return e.load(getInput(), source);
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Concat, Pad, Gather
+//===------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult ConcatOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  if (getInputs().empty())
+    return emitOpError() << "needs at least one input";
+  SmallVector<AffineExpr> dims = shapes.shape(getInputs()[0]);
+  if (getAxis() >= dims.size())
+    return emitOpError() << "has the axis " << getAxis() << " out of range for rank " << dims.size();
+  for (Value input : getInputs().drop_front()) {
+    SmallVector<AffineExpr> other = shapes.shape(input);
+    if (other.size() != dims.size() || elementTypeOf(input) != elementTypeOf(getInputs()[0]))
+      return emitOpError() << "inputs differ in rank or element type: " << getInputs()[0].getType() << " and " << input.getType();
+    for (auto [i, size] : llvm::enumerate(other)) {
+      if (i == getAxis()) {
+        dims[i] = dims[i] + size;
+        continue;
+      }
+      auto mine = ShapeAnalysis::constantValue(dims[i]), theirs = ShapeAnalysis::constantValue(size);
+      if (mine && theirs && *mine != *theirs)
+        return emitOpError() << "inputs differ in dimension " << i << ", which is not the axis: " << *mine << " and " << *theirs;
+      if (theirs)
+        dims[i] = size;
+    }
+  }
+  results.push_back({elementTypeOf(getInputs()[0]), dims});
+  return success();
+}
+
+/// Inputs whose size along the axis is 1 (or which the axis is known to pass by) still copy as slices; each is a loop nest of its own.
+SmallVector<Value> ConcatOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  Value result = inits[0];
+  auto type = cast<RankedTensorType>(result.getType());
+  AffineExpr offset = e.shapes.constant(0);
+  for (Value input : getInputs()) {
+    SmallVector<AffineExpr> sizes = e.shapes.shape(input);
+    SmallVector<OpFoldResult> offsets(type.getRank(), e.b.getIndexAttr(0)), extents, strides(type.getRank(), e.b.getIndexAttr(1));
+    offsets[getAxis()] = getAsOpFoldResult(e.size(offset));
+    for (AffineExpr size : sizes)
+      extents.push_back(getAsOpFoldResult(e.size(size)));
+    Value part = tensor::ExtractSliceOp::create(e.b, e.loc, result, offsets, extents, strides);
+    part = e.map(part, elementTypeOf(input), [&](ValueRange indices) { return e.load(input, indices); });
+    result = tensor::InsertSliceOp::create(e.b, e.loc, part, result, offsets, extents, strides);
+    offset = offset + sizes[getAxis()];
+  }
+  return {result};
+}
+
+SmallVector<AffineExpr> PadOp::getPadsBefore(ShapeAnalysis &shapes) {
+  SmallVector<AffineExpr> before(rankOf(getInput()), shapes.constant(0));
+  for (auto [i, axis] : llvm::enumerate(getAxes()))
+    before[axis] = shapes.element(getPads(), i);
+  return before;
+}
+
+LogicalResult PadOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> dims = shapes.shape(getInput());
+  int64_t count = getAxes().size();
+  auto type = cast<RankedTensorType>(getPads().getType());
+  if (type.getRank() != 1 || type.getDimSize(0) != 2 * count)
+    return emitOpError() << "needs " << 2 * count << " pads for " << count << " axes, got " << type;
+  for (auto [i, axis] : llvm::enumerate(getAxes())) {
+    if (axis < 0 || axis >= int64_t(dims.size()))
+      return emitOpError() << "has the axis " << axis << " out of range for rank " << dims.size();
+    dims[axis] = dims[axis] + shapes.element(getPads(), i) + shapes.element(getPads(), count + i);
+    if (auto size = ShapeAnalysis::constantValue(dims[axis]); size && *size < 0)
+      return emitOpError() << "removes more than there is along axis " << axis;
+  }
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+/// Position in the input of padded position `p` (input coordinates, possibly outside).
+static Value sourcePosition(KernelEmitter &e, PadMode mode, Value p, Value size) {
+  Value zero = e.index(0), last = e.sub(size, e.index(1));
+  auto &b = e.b;
+  auto positiveRemainder = [&](Value x, Value m) {
+    Value safe = b.createOrFold<arith::MaxSIOp>(e.loc, m, e.index(1));
+    Value rest = b.createOrFold<arith::RemSIOp>(e.loc, x, safe);
+    return e.select(e.compare(arith::CmpIPredicate::slt, rest, zero), e.add(rest, safe), rest);
+  };
+  if (mode == PadMode::reflect) { // period 2 * (size - 1)
+    Value rest = positiveRemainder(p, e.mul(last, e.index(2)));
+    Value mirrored = e.sub(e.mul(last, e.index(2)), rest);
+    p = e.select(e.compare(arith::CmpIPredicate::sgt, rest, last), mirrored, rest);
+  } else if (mode == PadMode::wrap) {
+    p = positiveRemainder(p, size);
+  }
+  p = b.createOrFold<arith::MinSIOp>(e.loc, p, last);
+  return b.createOrFold<arith::MaxSIOp>(e.loc, p, zero);
+}
+
+Value PadOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  SmallVector<AffineExpr> before = getPadsBefore(e.shapes), sizes = e.shapes.shape(getInput());
+  SmallVector<Value> source(indices);
+  Value inside;
+  for (int64_t axis : getAxes()) {
+    Value size = e.size(sizes[axis]), p = e.sub(indices[axis], e.size(before[axis]));
+    if (getMode() == PadMode::constant) {
+      Value here = e.isInside(p, size);
+      inside = inside ? e.b.createOrFold<arith::AndIOp>(e.loc, inside, here) : here;
+    }
+    source[axis] = sourcePosition(e, getMode(), p, size);
+  }
+  Value value = e.load(getInput(), source);
+  if (!inside)
+    return value;
+  Value fill = getValue() ? e.loadScalar(getValue()) : e.scalar(KernelEmitter::scalarType(elementTypeOf(getInput())), 0);
+  return e.select(inside, value, fill);
+}
+
+LogicalResult GatherOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> input = shapes.shape(getInput());
+  const auto &indices = shapes.shape(getIndices());
+  if (getAxis() >= input.size())
+    return emitOpError() << "has the axis " << getAxis() << " out of range for rank " << input.size();
+  if (!isa<IntegerType>(elementTypeOf(getIndices())))
+    return emitOpError() << "needs integer indices, got " << getIndices().getType();
+  SmallVector<AffineExpr> dims(input.begin(), input.begin() + getAxis());
+  dims.append(indices.begin(), indices.end());
+  dims.append(input.begin() + getAxis() + 1, input.end());
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+Value GatherOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  int64_t axis = getAxis(), count = rankOf(getIndices());
+  Value raw = e.load(getIndices(), indices.slice(axis, count));
+  SmallVector<Value> source(indices.begin(), indices.begin() + axis);
+  source.push_back(e.checkedIndex(raw, e.dim(getInput(), axis), "an index is out of range"));
+  source.append(indices.begin() + axis + count, indices.end());
+  return e.load(getInput(), source);
+}

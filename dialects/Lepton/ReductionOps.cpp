@@ -1,0 +1,251 @@
+//===- ReductionOps.cpp - reductions and normalisations ----------------------------------------------------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace lepton;
+
+/// The type in which values of a tensor element type are accumulated.
+static Type accumulatorType(OpBuilder &b, Type elementType) {
+  auto floatType = dyn_cast<FloatType>(elementType);
+  return floatType && floatType.getWidth() < 32 ? b.getF32Type() : KernelEmitter::storageType(elementType);
+}
+
+static Value widen(KernelEmitter &e, Value scalar, Type elementType, Type accumulator) {
+  return isa<FloatType>(accumulator) ? emitCast(e, scalar, elementType, accumulator) : e.toStorage(scalar, elementType);
+}
+
+/// Back to a scalar of the element type.
+static Value narrow(KernelEmitter &e, Value value, Type accumulator, Type elementType) {
+  return isa<FloatType>(accumulator) ? emitCast(e, value, accumulator, elementType) : e.fromStorage(value, elementType);
+}
+
+static Value neutral(KernelEmitter &e, ReduceKind kind, Type type, bool isUnsigned) {
+  if (kind == ReduceKind::sum || kind == ReduceKind::mean)
+    return e.scalar(type, 0);
+  if (kind == ReduceKind::prod)
+    return e.scalar(type, 1);
+  bool isMax = kind == ReduceKind::max;
+  if (isa<FloatType>(type)) {
+    double infinity = std::numeric_limits<double>::infinity();
+    return e.scalar(type, isMax ? -infinity : infinity);
+  }
+  unsigned width = type.getIntOrFloatBitWidth();
+  llvm::APInt lowest = isUnsigned ? llvm::APInt::getZero(width) : llvm::APInt::getSignedMinValue(width);
+  llvm::APInt highest = isUnsigned ? llvm::APInt::getMaxValue(width) : llvm::APInt::getSignedMaxValue(width);
+  return arith::ConstantOp::create(e.b, e.loc, e.b.getIntegerAttr(type, isMax ? lowest : highest));
+}
+
+static Value combine(KernelEmitter &e, ReduceKind kind, Value l, Value r, bool isUnsigned) {
+  bool isFloat = isa<FloatType>(l.getType());
+  switch (kind) {
+  case ReduceKind::sum:
+  case ReduceKind::mean:
+    return e.accumulate(l, r);
+  case ReduceKind::prod:
+    return e.product(l, r);
+  case ReduceKind::max:
+    if (isFloat)
+      return arith::MaximumFOp::create(e.b, e.loc, l, r);
+    return isUnsigned ? Value(arith::MaxUIOp::create(e.b, e.loc, l, r)) : Value(arith::MaxSIOp::create(e.b, e.loc, l, r));
+  case ReduceKind::min:
+    if (isFloat)
+      return arith::MinimumFOp::create(e.b, e.loc, l, r);
+    return isUnsigned ? Value(arith::MinUIOp::create(e.b, e.loc, l, r)) : Value(arith::MinSIOp::create(e.b, e.loc, l, r));
+  }
+  return {};
+}
+
+static bool isUnsignedOrBool(Type type) { return type.isUnsignedInteger() || type.isInteger(1); }
+
+/// Positions of the result, and of the reduced dimensions, as positions of the input.
+static SmallVector<Value> inputIndices(int64_t rank, ArrayRef<int64_t> axes, ValueRange kept, ValueRange reduced) {
+  SmallVector<Value> indices;
+  size_t k = 0, r = 0;
+  for (int64_t d = 0; d < rank; ++d)
+    indices.push_back(llvm::is_contained(axes, d) ? reduced[r++] : kept[k++]);
+  return indices;
+}
+
+/// Reduces `axes` of an operand into new memory of the kept dimensions. `element` maps what is read.
+static Value reduceAxes(KernelEmitter &e, ReduceKind kind, Value input, ArrayRef<int64_t> axes, llvm::function_ref<Value(Value)> element = nullptr) {
+  Type elementType = elementTypeOf(input), type = accumulatorType(e.b, elementType);
+  bool isUnsigned = isUnsignedOrBool(elementType);
+  SmallVector<AffineExpr> kept, reduced;
+  for (auto [d, size] : llvm::enumerate(llvm::to_vector(e.shapes.shape(input))))
+    (llvm::is_contained(axes, int64_t(d)) ? reduced : kept).push_back(size);
+  Value init = e.fill(e.temporary(kept, type), neutral(e, kind, type, isUnsigned));
+  return e.reduce(init, reduced, [&](ValueRange indices, ValueRange positions, Value accumulator) {
+    Value x = widen(e, e.load(input, inputIndices(rankOf(input), axes, indices, positions)), elementType, type);
+    return combine(e, kind, accumulator, element ? element(x) : x, isUnsigned);
+  });
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Reduce, ArgReduce
+//===------------------------------------------------------------------------------------------------------------------===//
+
+static LogicalResult inferReduction(Operation *op, ShapeAnalysis &shapes, Value input, ArrayRef<int64_t> axes, bool keepdims, Type elementType,
+                                    SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> dims;
+  for (int64_t axis : axes)
+    if (axis < 0 || axis >= rankOf(input))
+      return op->emitOpError() << "has the axis " << axis << " out of range for rank " << rankOf(input);
+  for (auto [d, size] : llvm::enumerate(llvm::to_vector(shapes.shape(input)))) {
+    if (!llvm::is_contained(axes, int64_t(d)))
+      dims.push_back(size);
+    else if (keepdims)
+      dims.push_back(shapes.constant(1));
+  }
+  results.push_back({elementType, dims});
+  return success();
+}
+
+LogicalResult ReduceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  return inferReduction(*this, shapes, getInput(), getAxes(), getKeepdims(), elementTypeOf(getInput()), results);
+}
+
+/// The result's indices without the dimensions that keepdims left.
+static SmallVector<Value> keptIndices(ValueRange indices, ArrayRef<int64_t> axes, bool keepdims) {
+  SmallVector<Value> kept;
+  for (auto [d, index] : llvm::enumerate(indices))
+    if (!keepdims || !llvm::is_contained(axes, int64_t(d)))
+      kept.push_back(index);
+  return kept;
+}
+
+SmallVector<Value> ReduceOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  Type elementType = elementTypeOf(getInput());
+  Value sums = reduceAxes(e, getKind(), getInput(), getAxes());
+  Type type = cast<RankedTensorType>(sums.getType()).getElementType();
+  AffineExpr count = e.shapes.constant(1);
+  for (int64_t axis : getAxes())
+    count = count * e.shapes.dim(getInput(), axis);
+  Value divisor;
+  if (getKind() == ReduceKind::mean) {
+    Value n = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), e.size(count));
+    divisor = emitCast(e, n, n.getType(), type);
+  }
+  return {e.finish(inits[0], getResult(), {}, [&](ValueRange indices) {
+    Value value = tensor::ExtractOp::create(e.b, e.loc, sums, keptIndices(indices, getAxes(), getKeepdims()));
+    if (divisor && isa<FloatType>(type))
+      value = arith::DivFOp::create(e.b, e.loc, value, divisor);
+    else if (divisor)
+      value = arith::DivSIOp::create(e.b, e.loc, value, divisor);
+    return narrow(e, value, type, elementType);
+  })};
+}
+
+LogicalResult ArgReduceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  return inferReduction(*this, shapes, getInput(), {int64_t(getAxis())}, getKeepdims(), IntegerType::get(getContext(), 64), results);
+}
+
+SmallVector<Value> ArgReduceOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  int64_t axis = getAxis();
+  Type elementType = elementTypeOf(getInput()), i64 = e.b.getI64Type();
+  Value best = reduceAxes(e, getKind(), getInput(), {axis});
+  Type type = cast<RankedTensorType>(best.getType()).getElementType();
+  SmallVector<AffineExpr> kept = e.shapes.shape(getInput());
+  AffineExpr size = kept[axis];
+  kept.erase(kept.begin() + axis);
+  // Then the first (or last) position that holds the best value.
+  bool last = getSelectLast();
+  Value none = arith::ConstantIntOp::create(e.b, e.loc, last ? -1 : std::numeric_limits<int64_t>::max(), 64);
+  Value positions = e.reduce(e.fill(e.temporary(kept, i64), none), {size}, [&](ValueRange indices, ValueRange reduced, Value accumulator) {
+    Value x = widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), {axis}, indices, reduced)), elementType, type);
+    Value b = tensor::ExtractOp::create(e.b, e.loc, best, indices);
+    Value hit = isa<FloatType>(type) ? Value(arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::UEQ, x, b)) : e.compare(arith::CmpIPredicate::eq, x, b);
+    Value position = e.select(hit, e.b.createOrFold<arith::IndexCastOp>(e.loc, i64, reduced[0]), none);
+    return last ? Value(arith::MaxSIOp::create(e.b, e.loc, accumulator, position)) : Value(arith::MinSIOp::create(e.b, e.loc, accumulator, position));
+  });
+  return {e.finish(inits[0], getResult(), {}, [&](ValueRange indices) -> Value {
+    return tensor::ExtractOp::create(e.b, e.loc, positions, keptIndices(indices, {axis}, getKeepdims()));
+  })};
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Softmax, Normalize: one slice after the other, each small enough to stay in the cache
+//===------------------------------------------------------------------------------------------------------------------===//
+
+static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> axes) {
+  SmallVector<int64_t> dims;
+  for (int64_t d = 0; d < rank; ++d)
+    if (!llvm::is_contained(axes, d))
+      dims.push_back(d);
+  return dims;
+}
+
+/// Reduces what `element` gives over a slice to one scalar of `type`.
+static Value reduceSlice(KernelEmitter &e, ReduceKind kind, Type type, ArrayRef<AffineExpr> sizes, llvm::function_ref<Value(ValueRange)> element) {
+  Value init = e.fill(e.temporary({}, type), neutral(e, kind, type, false));
+  Value result = e.reduce(init, sizes, [&](ValueRange, ValueRange position, Value accumulator) { return combine(e, kind, accumulator, element(position), false); });
+  return tensor::ExtractOp::create(e.b, e.loc, result, ValueRange{});
+}
+
+LogicalResult SoftmaxOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  if (getAxis() >= uint64_t(rankOf(getInput())))
+    return emitOpError() << "has the axis " << getAxis() << " out of range for rank " << rankOf(getInput());
+  if (!isa<FloatType>(elementTypeOf(getInput())))
+    return emitOpError() << "needs floating-point numbers, got " << getInput().getType();
+  results.push_back({elementTypeOf(getInput()), shapes.shape(getInput())});
+  return success();
+}
+
+SmallVector<Value> SoftmaxOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  int64_t axis = getAxis();
+  Type elementType = elementTypeOf(getInput()), type = accumulatorType(e.b, elementType);
+  AffineExpr size = e.shapes.dim(getInput(), axis);
+  return {e.forEachSlice(inits[0], otherDims(rankOf(getInput()), {axis}), [&](ValueRange position, Value slice) {
+    auto input = [&](ValueRange i) { return widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), {axis}, position, i)), elementType, type); };
+    Value max = reduceSlice(e, ReduceKind::max, type, size, input);
+    // The exponentials are kept: computing them is dearer than storing them.
+    Value exps = e.map(e.temporary(size, type), type, [&](ValueRange i) -> Value {
+      Value shifted = arith::SubFOp::create(e.b, e.loc, input(i), max);
+      return math::ExpOp::create(e.b, e.loc, shifted);
+    });
+    Value sum = reduceSlice(e, ReduceKind::sum, type, size, [&](ValueRange i) -> Value { return tensor::ExtractOp::create(e.b, e.loc, exps, i); });
+    Value shift = getLog() ? e.b.createOrFold<arith::AddFOp>(e.loc, max, math::LogOp::create(e.b, e.loc, sum)) : Value();
+    Value scale = getLog() ? Value() : e.b.createOrFold<arith::DivFOp>(e.loc, e.scalar(type, 1), sum);
+    return e.map(slice, elementType, [&](ValueRange i) {
+      Value y = getLog() ? e.b.createOrFold<arith::SubFOp>(e.loc, input(i), shift)
+                         : e.b.createOrFold<arith::MulFOp>(e.loc, tensor::ExtractOp::create(e.b, e.loc, exps, i), scale);
+      return narrow(e, y, type, elementType);
+    });
+  })};
+}
+
+LogicalResult NormalizeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  for (int64_t axis : getAxes())
+    if (axis < 0 || axis >= rankOf(getInput()))
+      return emitOpError() << "has the axis " << axis << " out of range for rank " << rankOf(getInput());
+  if (!isa<FloatType>(elementTypeOf(getInput())))
+    return emitOpError() << "needs floating-point numbers, got " << getInput().getType();
+  results.push_back({elementTypeOf(getInput()), shapes.shape(getInput())});
+  return success();
+}
+
+SmallVector<Value> NormalizeOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  Type elementType = elementTypeOf(getInput()), type = accumulatorType(e.b, elementType);
+  SmallVector<AffineExpr> sizes;
+  for (int64_t axis : getAxes())
+    sizes.push_back(e.shapes.dim(getInput(), axis));
+  auto sub = [&](Value l, Value r) -> Value { return arith::SubFOp::create(e.b, e.loc, l, r); };
+  auto div = [&](Value l, Value r) -> Value { return arith::DivFOp::create(e.b, e.loc, l, r); };
+  return {e.forEachSlice(inits[0], otherDims(rankOf(getInput()), getAxes()), [&](ValueRange position, Value slice) {
+    auto input = [&](ValueRange i) { return widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), getAxes(), position, i)), elementType, type); };
+    Value n = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), e.size(e.shapes.product(sizes)));
+    Value count = emitCast(e, n, n.getType(), type);
+    Value mean = getRms() ? Value() : div(reduceSlice(e, ReduceKind::sum, type, sizes, input), count);
+    auto centred = [&](ValueRange i) { return mean ? sub(input(i), mean) : input(i); };
+    Value squares = reduceSlice(e, ReduceKind::sum, type, sizes, [&](ValueRange i) {
+      Value x = centred(i);
+      return e.product(x, x);
+    });
+    Value variance = arith::AddFOp::create(e.b, e.loc, div(squares, count), e.scalar(type, getEpsilon().convertToDouble()));
+    Value scale = div(e.scalar(type, 1), math::SqrtOp::create(e.b, e.loc, variance));
+    return e.map(slice, elementType, [&](ValueRange i) { return narrow(e, arith::MulFOp::create(e.b, e.loc, centred(i), scale), type, elementType); });
+  })};
+}

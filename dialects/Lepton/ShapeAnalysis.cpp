@@ -1,0 +1,446 @@
+//===- ShapeAnalysis.cpp - symbolic sizes -------------------------------------------------------------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace lepton;
+
+std::optional<int64_t> ShapeAnalysis::constantValue(AffineExpr expr) {
+  if (auto constant = dyn_cast_if_present<AffineConstantExpr>(expr))
+    return constant.getValue();
+  return std::nullopt;
+}
+
+AffineExpr ShapeAnalysis::leaf(Leaf leaf) {
+  leaves.push_back(std::move(leaf));
+  return getAffineSymbolExpr(leaves.size() - 1, context);
+}
+
+AffineExpr ShapeAnalysis::dimLeaf(Value value, unsigned i) {
+  AffineExpr &expr = dimLeaves[{value, i}];
+  if (!expr)
+    expr = leaf({value, false, i, {}, {}});
+  return expr;
+}
+
+AffineExpr ShapeAnalysis::elementLeaf(Value value, int64_t i) {
+  AffineExpr &expr = elementLeaves[{value, i}];
+  if (!expr)
+    expr = leaf({value, true, i, {}, {}});
+  return expr;
+}
+
+AffineExpr ShapeAnalysis::namedSymbol(Value value, unsigned i, StringAttr name) {
+  AffineExpr &expr = namedSymbols[{value.getParentRegion()->getParentOp(), name}];
+  if (!expr)
+    expr = dimLeaf(value, i);
+  return expr;
+}
+
+void ShapeAnalysis::setShape(Value value, ArrayRef<AffineExpr> sizes) {
+  shapes[value.getAsOpaquePointer()].assign(sizes.begin(), sizes.end());
+}
+
+const SmallVector<AffineExpr> &ShapeAnalysis::shape(Value value) {
+  auto it = shapes.find(value.getAsOpaquePointer());
+  if (it == shapes.end())
+    it = shapes.emplace(value.getAsOpaquePointer(), computeShape(value)).first;
+  return it->second;
+}
+
+/// Names of an argument's dimensions, from the function's `lepton.dims` argument attribute.
+static ArrayAttr dimNames(Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  if (!argument || !argument.getOwner()->isEntryBlock())
+    return {};
+  auto function = dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
+  return function ? function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "lepton.dims") : ArrayAttr();
+}
+
+SmallVector<AffineExpr> ShapeAnalysis::computeShape(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<AffineExpr> sizes(type.getRank());
+  SmallVector<ResultShape> inferred;
+  if (!type.hasStaticShape())
+    if (auto op = value.getDefiningOp<ShapeOpInterface>())
+      if (failed(op.inferShapes(*this, inferred)))
+        inferred.clear();
+  ArrayAttr names = dimNames(value);
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    if (!type.isDynamicDim(i)) {
+      sizes[i] = constant(type.getDimSize(i));
+    } else if (!inferred.empty()) {
+      sizes[i] = inferred[cast<OpResult>(value).getResultNumber()].dims[i];
+    } else if (names && !cast<StringAttr>(names[i]).empty()) {
+      sizes[i] = namedSymbol(value, i, cast<StringAttr>(names[i]));
+    }
+    if (!sizes[i])
+      sizes[i] = dimLeaf(value, i);
+  }
+  return sizes;
+}
+
+RankedTensorType ShapeAnalysis::type(const ResultShape &result) const {
+  SmallVector<int64_t> dims;
+  for (AffineExpr expr : result.dims) {
+    int64_t size = constantValue(expr).value_or(ShapedType::kDynamic);
+    dims.push_back(size < 0 ? ShapedType::kDynamic : size);
+  }
+  return RankedTensorType::get(dims, result.elementType);
+}
+
+//===--------------------------------------------------------------------------------------------------------------===//
+// Arithmetic
+//===--------------------------------------------------------------------------------------------------------------===//
+
+/// Evaluates a function of constants; nothing where it is undefined.
+static std::optional<int64_t> fold(SizeFunction function, ArrayRef<int64_t> x) {
+  switch (function) {
+  case SizeFunction::Min:
+    return std::min(x[0], x[1]);
+  case SizeFunction::Max:
+    return std::max(x[0], x[1]);
+  case SizeFunction::DivS:
+    return x[1] == 0 || x[1] == -1 ? (x[1] == 0 ? std::nullopt : std::optional<int64_t>(0 - uint64_t(x[0]))) : std::optional<int64_t>(x[0] / x[1]);
+  case SizeFunction::RemS:
+    return x[1] == 0 ? std::nullopt : std::optional<int64_t>(x[1] == -1 ? 0 : x[0] % x[1]);
+  case SizeFunction::Eq:
+    return x[0] == x[1];
+  case SizeFunction::Lt:
+    return x[0] < x[1];
+  case SizeFunction::Le:
+    return x[0] <= x[1];
+  case SizeFunction::And:
+    return x[0] && x[1];
+  case SizeFunction::Or:
+    return x[0] || x[1];
+  case SizeFunction::Select:
+    return x[0] ? x[1] : x[2];
+  }
+  return std::nullopt;
+}
+
+AffineExpr ShapeAnalysis::apply(SizeFunction function, ArrayRef<AffineExpr> operands) {
+  SmallVector<int64_t> constants;
+  for (AffineExpr operand : operands)
+    if (auto value = constantValue(operand))
+      constants.push_back(*value);
+  if (constants.size() == operands.size())
+    if (auto value = fold(function, constants))
+      return constant(*value);
+  bool same = operands[0] == operands[1];
+  if (function == SizeFunction::Select) {
+    if (auto condition = constantValue(operands[0]))
+      return *condition ? operands[1] : operands[2];
+    if (operands[1] == operands[2])
+      return operands[1];
+  } else if (same && function != SizeFunction::DivS && function != SizeFunction::RemS) {
+    bool identity = function == SizeFunction::Min || function == SizeFunction::Max || function == SizeFunction::And || function == SizeFunction::Or;
+    return identity ? operands[0] : constant(function != SizeFunction::Lt);
+  }
+  if (function == SizeFunction::DivS && constantValue(operands[1]) == 1)
+    return operands[0];
+  std::vector<const void *> key;
+  for (AffineExpr operand : operands)
+    key.push_back(operand.getAsOpaquePointer());
+  AffineExpr &expr = functionLeaves[{function, key}];
+  if (!expr)
+    expr = leaf({Value(), false, 0, function, SmallVector<AffineExpr>(operands)});
+  return expr;
+}
+
+AffineExpr ShapeAnalysis::product(ArrayRef<AffineExpr> factors) {
+  AffineExpr result = constant(1);
+  for (AffineExpr factor : factors)
+    result = result * factor;
+  return result;
+}
+
+static void collectFactors(AffineExpr expr, SmallVectorImpl<AffineExpr> &factors) {
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (binary && binary.getKind() == AffineExprKind::Mul) {
+    collectFactors(binary.getLHS(), factors);
+    collectFactors(binary.getRHS(), factors);
+  } else {
+    factors.push_back(expr);
+  }
+}
+
+AffineExpr ShapeAnalysis::exactDiv(AffineExpr numerator, AffineExpr denominator) {
+  SmallVector<AffineExpr> above, below, kept, rest;
+  collectFactors(numerator, above);
+  collectFactors(denominator, below);
+  int64_t constantAbove = 1, constantBelow = 1;
+  for (AffineExpr factor : below) {
+    if (auto value = constantValue(factor))
+      constantBelow *= *value;
+    else if (auto *it = llvm::find(above, factor); it != above.end())
+      above.erase(it);
+    else
+      rest.push_back(factor);
+  }
+  for (AffineExpr factor : above) {
+    if (auto value = constantValue(factor))
+      constantAbove *= *value;
+    else
+      kept.push_back(factor);
+  }
+  if (constantBelow != 0 && constantAbove % constantBelow == 0) {
+    constantAbove /= constantBelow;
+    constantBelow = 1;
+  }
+  AffineExpr top = product(kept) * constantAbove, bottom = product(rest) * constantBelow;
+  return apply(SizeFunction::DivS, {top, bottom});
+}
+
+AffineExpr ShapeAnalysis::broadcast(AffineExpr lhs, AffineExpr rhs) {
+  if (lhs == rhs || constantValue(rhs) == 1)
+    return lhs;
+  if (constantValue(lhs) == 1)
+    return rhs;
+  // A static size other than 1 wins over an unknown one, which must be equal or 1.
+  if (constantValue(lhs))
+    return constantValue(rhs) ? AffineExpr() : lhs;
+  if (constantValue(rhs))
+    return rhs;
+  return apply(SizeFunction::Select, {apply(SizeFunction::Eq, {lhs, constant(1)}), rhs, lhs});
+}
+
+//===--------------------------------------------------------------------------------------------------------------===//
+// Contents of integer tensors
+//===--------------------------------------------------------------------------------------------------------------===//
+
+AffineExpr ShapeAnalysis::element(Value value, int64_t flatIndex) {
+  auto key = std::make_pair(value, flatIndex);
+  if (auto it = elementCache.find(key); it != elementCache.end())
+    return it->second;
+  AffineExpr expr;
+  if (value.getDefiningOp() && isa<IntegerType>(cast<RankedTensorType>(value.getType()).getElementType()))
+    expr = elementOfDefinition(value, flatIndex);
+  if (!expr)
+    expr = elementLeaf(value, flatIndex);
+  elementCache[key] = expr;
+  return expr;
+}
+
+std::optional<SmallVector<AffineExpr>> ShapeAnalysis::elements(Value value, int64_t limit) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (!type.hasStaticShape() || type.getNumElements() > limit)
+    return std::nullopt;
+  SmallVector<AffineExpr> result;
+  for (int64_t i = 0; i < type.getNumElements(); ++i)
+    result.push_back(element(value, i));
+  return result;
+}
+
+std::optional<SmallVector<int64_t>> ShapeAnalysis::constantElements(Value value, int64_t limit) {
+  if (!isa<IntegerType>(cast<RankedTensorType>(value.getType()).getElementType()))
+    return std::nullopt;
+  auto expressions = elements(value, limit);
+  if (!expressions)
+    return std::nullopt;
+  SmallVector<int64_t> result;
+  for (AffineExpr expr : *expressions) {
+    auto constant = constantValue(expr);
+    if (!constant)
+      return std::nullopt;
+    result.push_back(*constant);
+  }
+  return result;
+}
+
+AffineExpr ShapeAnalysis::elementOfDefinition(Value value, int64_t flatIndex) {
+  Operation *op = value.getDefiningOp();
+  return llvm::TypeSwitch<Operation *, AffineExpr>(op)
+      .Case<ConstantOp>([&](ConstantOp op) { return constant(readInteger(op.getValue(), flatIndex)); })
+      .Case<ShapeOp>([&](ShapeOp op) { return dim(op.getInput(), op.getStart() + flatIndex); })
+      .Case<ReshapeOp, SqueezeOp, UnsqueezeOp, FlattenOp>([&](auto op) { return element(op.getInput(), flatIndex); })
+      .Case<ExpandOp>([&](ExpandOp op) {
+        auto type = cast<RankedTensorType>(op.getInput().getType());
+        return type.hasStaticShape() && type.getNumElements() == 1 ? element(op.getInput(), 0) : AffineExpr();
+      })
+      .Case<CastOp>([&](CastOp op) {
+        Type from = cast<RankedTensorType>(op.getInput().getType()).getElementType(), to = op.getTo();
+        // Widening keeps the value; narrowing a size to 32 bits does too, for every size that has a memory to live in.
+        bool keeps = isa<IntegerType>(from) && isa<IntegerType>(to) && to.getIntOrFloatBitWidth() >= 32;
+        return keeps ? element(op.getInput(), flatIndex) : AffineExpr();
+      })
+      .Case<ConcatOp>([&](ConcatOp op) -> AffineExpr {
+        if (cast<RankedTensorType>(op.getType()).getRank() != 1)
+          return {};
+        int64_t offset = flatIndex;
+        for (Value input : op.getInputs()) {
+          auto type = cast<RankedTensorType>(input.getType());
+          if (!type.hasStaticShape())
+            return {};
+          if (offset < type.getNumElements())
+            return element(input, offset);
+          offset -= type.getNumElements();
+        }
+        return {};
+      })
+      .Case<GatherOp>([&](GatherOp op) -> AffineExpr {
+        auto type = cast<RankedTensorType>(op.getInput().getType());
+        if (type.getRank() != 1 || !type.hasStaticShape())
+          return {};
+        auto index = constantValue(element(op.getIndices(), flatIndex));
+        if (!index)
+          return {};
+        int64_t i = *index < 0 ? *index + type.getDimSize(0) : *index;
+        return i >= 0 && i < type.getDimSize(0) ? element(op.getInput(), i) : AffineExpr();
+      })
+      .Case<SliceOp>([&](SliceOp op) -> AffineExpr {
+        auto type = cast<RankedTensorType>(op.getInput().getType());
+        if (type.getRank() != 1 || !type.hasStaticShape())
+          return {};
+        SmallVector<AffineExpr> starts, sizes, steps;
+        op.getBounds(*this, starts, sizes, steps);
+        auto start = constantValue(starts[0]), step = constantValue(steps[0]);
+        return start && step ? element(op.getInput(), *start + flatIndex * *step) : AffineExpr();
+      })
+      .Case<ReduceOp>([&](ReduceOp op) -> AffineExpr {
+        auto inputs = elements(op.getInput(), 64);
+        if (!inputs || cast<RankedTensorType>(op.getType()).getNumElements() != 1)
+          return {};
+        if (op.getKind() == ReduceKind::prod)
+          return product(*inputs);
+        if (op.getKind() != ReduceKind::sum)
+          return {};
+        AffineExpr sum = constant(0);
+        for (AffineExpr input : *inputs)
+          sum = sum + input;
+        return sum;
+      })
+      .Default([&](Operation *op) { return isa<ElementwiseOpInterface>(op) ? elementOfArithmetic(op, flatIndex) : AffineExpr(); });
+}
+
+AffineExpr ShapeAnalysis::elementOfArithmetic(Operation *op, int64_t flatIndex) {
+  auto resultType = cast<RankedTensorType>(op->getResult(0).getType());
+  SmallVector<AffineExpr> x;
+  for (Value operand : op->getOperands()) {
+    auto type = cast<RankedTensorType>(operand.getType());
+    if (!isa<IntegerType>(type.getElementType()) || !type.hasStaticShape() || !resultType.hasStaticShape())
+      return {};
+    bool single = type.getNumElements() == 1;
+    if (!single && type.getNumElements() != resultType.getNumElements())
+      return {};
+    x.push_back(element(operand, single ? 0 : flatIndex));
+  }
+  using F = SizeFunction;
+  bool isBool = resultType.getElementType().isInteger(1);
+  return llvm::TypeSwitch<Operation *, AffineExpr>(op)
+      .Case<AddOp>([&](auto) { return x[0] + x[1]; })
+      .Case<SubOp>([&](auto) { return x[0] - x[1]; })
+      .Case<MulOp>([&](auto) { return x[0] * x[1]; })
+      .Case<NegOp>([&](auto) { return -x[0]; })
+      .Case<DivOp>([&](auto) { return apply(F::DivS, x); })
+      .Case<MaxOp>([&](auto) { return apply(F::Max, x); })
+      .Case<MinOp>([&](auto) { return apply(F::Min, x); })
+      .Case<EqualOp>([&](auto) { return apply(F::Eq, x); })
+      .Case<LessOp>([&](auto) { return apply(F::Lt, x); })
+      .Case<LessOrEqualOp>([&](auto) { return apply(F::Le, x); })
+      .Case<GreaterOp>([&](auto) { return apply(F::Lt, {x[1], x[0]}); })
+      .Case<GreaterOrEqualOp>([&](auto) { return apply(F::Le, {x[1], x[0]}); })
+      .Case<WhereOp>([&](auto) { return apply(F::Select, x); })
+      .Case<BitwiseAndOp>([&](auto) { return isBool ? apply(F::And, x) : AffineExpr(); })
+      .Case<BitwiseOrOp>([&](auto) { return isBool ? apply(F::Or, x) : AffineExpr(); })
+      .Case<BitwiseNotOp>([&](auto) { return isBool ? constant(1) - x[0] : AffineExpr(); })
+      .Default([](Operation *) { return AffineExpr(); });
+}
+
+//===--------------------------------------------------------------------------------------------------------------===//
+// Emission
+//===--------------------------------------------------------------------------------------------------------------===//
+
+Value ShapeAnalysis::materialize(OpBuilder &builder, Location loc, AffineExpr expr) {
+  if (auto value = constantValue(expr))
+    return arith::ConstantIndexOp::create(builder, loc, *value);
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
+    Leaf leaf = leaves[symbol.getPosition()]; // a copy: materializing its operands may add leaves
+    return materializeLeaf(builder, loc, leaf);
+  }
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Value lhs = materialize(builder, loc, binary.getLHS()), rhs = materialize(builder, loc, binary.getRHS());
+  switch (binary.getKind()) {
+  case AffineExprKind::Add:
+    return builder.createOrFold<arith::AddIOp>(loc, lhs, rhs);
+  case AffineExprKind::Mul:
+    return builder.createOrFold<arith::MulIOp>(loc, lhs, rhs);
+  case AffineExprKind::FloorDiv:
+    return builder.createOrFold<arith::FloorDivSIOp>(loc, lhs, rhs);
+  case AffineExprKind::CeilDiv:
+    return builder.createOrFold<arith::CeilDivSIOp>(loc, lhs, rhs);
+  default: { // Mod: the result has the divisor's sign
+    Value floor = builder.createOrFold<arith::FloorDivSIOp>(loc, lhs, rhs);
+    return builder.createOrFold<arith::SubIOp>(loc, lhs, builder.createOrFold<arith::MulIOp>(loc, floor, rhs));
+  }
+  }
+}
+
+static Value emitFunction(OpBuilder &b, Location loc, SizeFunction function, ArrayRef<Value> x) {
+  auto toIndex = [&](Value flag) { return b.createOrFold<arith::IndexCastUIOp>(loc, b.getIndexType(), flag); };
+  auto compare = [&](arith::CmpIPredicate p, Value l, Value r) { return b.createOrFold<arith::CmpIOp>(loc, p, l, r); };
+  auto isTrue = [&](Value v) { return compare(arith::CmpIPredicate::ne, v, arith::ConstantIndexOp::create(b, loc, 0)); };
+  switch (function) {
+  case SizeFunction::Min:
+    return b.createOrFold<arith::MinSIOp>(loc, x[0], x[1]);
+  case SizeFunction::Max:
+    return b.createOrFold<arith::MaxSIOp>(loc, x[0], x[1]);
+  case SizeFunction::DivS:
+  case SizeFunction::RemS: {
+    // A division by zero is checked where the op that divides is run; here it must only not trap.
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1);
+    Value divisor = b.createOrFold<arith::SelectOp>(loc, compare(arith::CmpIPredicate::eq, x[1], zero), one, x[1]);
+    return function == SizeFunction::DivS ? b.createOrFold<arith::DivSIOp>(loc, x[0], divisor) : b.createOrFold<arith::RemSIOp>(loc, x[0], divisor);
+  }
+  case SizeFunction::Eq:
+    return toIndex(compare(arith::CmpIPredicate::eq, x[0], x[1]));
+  case SizeFunction::Lt:
+    return toIndex(compare(arith::CmpIPredicate::slt, x[0], x[1]));
+  case SizeFunction::Le:
+    return toIndex(compare(arith::CmpIPredicate::sle, x[0], x[1]));
+  case SizeFunction::And:
+    return toIndex(b.createOrFold<arith::AndIOp>(loc, isTrue(x[0]), isTrue(x[1])));
+  case SizeFunction::Or:
+    return toIndex(b.createOrFold<arith::OrIOp>(loc, isTrue(x[0]), isTrue(x[1])));
+  case SizeFunction::Select:
+    return b.createOrFold<arith::SelectOp>(loc, isTrue(x[0]), x[1], x[2]);
+  }
+  return {};
+}
+
+Value ShapeAnalysis::materializeLeaf(OpBuilder &builder, Location loc, const Leaf &leaf) {
+  if (!leaf.value) {
+    SmallVector<Value> operands;
+    for (AffineExpr operand : leaf.operands)
+      operands.push_back(materialize(builder, loc, operand));
+    return emitFunction(builder, loc, leaf.function, operands);
+  }
+  Value value = resolve(leaf.value);
+  if (!leaf.isElement)
+    return builder.createOrFold<tensor::DimOp>(loc, value, leaf.index);
+  // Row-major position -> indices.
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<Value> indices(type.getRank());
+  int64_t rest = leaf.index;
+  for (int64_t d = type.getRank() - 1; d >= 0; --d) {
+    int64_t size = type.isDynamicDim(d) ? std::numeric_limits<int64_t>::max() : std::max<int64_t>(type.getDimSize(d), 1);
+    indices[d] = arith::ConstantIndexOp::create(builder, loc, rest % size);
+    rest /= size;
+  }
+  Value scalar = tensor::ExtractOp::create(builder, loc, value, indices);
+  Type original = cast<RankedTensorType>(leaf.value.getType()).getElementType();
+  Type signless = builder.getIntegerType(scalar.getType().getIntOrFloatBitWidth());
+  if (scalar.getType() != signless)
+    scalar = UnrealizedConversionCastOp::create(builder, loc, signless, scalar).getResult(0);
+  bool isUnsigned = original.isUnsignedInteger() || original.isInteger(1);
+  return isUnsigned ? builder.createOrFold<arith::IndexCastUIOp>(loc, builder.getIndexType(), scalar)
+                    : builder.createOrFold<arith::IndexCastOp>(loc, builder.getIndexType(), scalar);
+}

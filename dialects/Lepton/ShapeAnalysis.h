@@ -1,0 +1,97 @@
+//===- ShapeAnalysis.h - symbolic sizes -----------------------------------------------------------------*- C++ -*-===//
+//
+// Sizes of tensors as expressions. A dimension is an AffineExpr without dimensions over symbols; a symbol stands for what only the run
+// knows: the size of an input's dimension, an element of an integer tensor, or a function that AffineExpr lacks (max, a division by a
+// symbol). Expressions are uniqued by MLIR, so equal sizes are equal pointers, and that is how a broadcast is proven not to be one.
+//
+// The same analysis looks through shape arithmetic: `element(v, i)` follows Shape -> Gather -> Concat -> Reshape chains to the dimensions
+// that they are made of, so such chains fold at import where the sizes are static, and cost a few scalar instructions where they are not.
+//
+//===--------------------------------------------------------------------------------------------------------------===//
+
+#ifndef LEPTON_DIALECTS_SHAPEANALYSIS_H
+#define LEPTON_DIALECTS_SHAPEANALYSIS_H
+
+#include "mlir/IR/AffineExpr.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "llvm/ADT/MapVector.h"
+#include <optional>
+
+namespace lepton {
+
+/// What an op infers of one of its results.
+struct ResultShape {
+  mlir::Type elementType;
+  llvm::SmallVector<mlir::AffineExpr> dims;
+};
+
+/// Functions of sizes that are no affine expressions. Comparisons yield 0 or 1.
+enum class SizeFunction { Min, Max, DivS, RemS, Eq, Lt, Le, And, Or, Select };
+
+class ShapeAnalysis {
+public:
+  explicit ShapeAnalysis(mlir::MLIRContext *context) : context(context) {}
+
+  mlir::AffineExpr constant(int64_t value) const { return mlir::getAffineConstantExpr(value, context); }
+  static std::optional<int64_t> constantValue(mlir::AffineExpr expr);
+
+  /// The size of dimension `i` of a ranked tensor.
+  mlir::AffineExpr dim(mlir::Value value, unsigned i) { return shape(value)[i]; }
+  const llvm::SmallVector<mlir::AffineExpr> &shape(mlir::Value value);
+
+  /// Element `flatIndex` (row-major) of a tensor of integers or bools, as an expression.
+  mlir::AffineExpr element(mlir::Value value, int64_t flatIndex);
+  /// All elements, where there are few (at most `limit`) and their number is static.
+  std::optional<llvm::SmallVector<mlir::AffineExpr>> elements(mlir::Value value, int64_t limit = 256);
+  /// All elements where every one is a constant.
+  std::optional<llvm::SmallVector<int64_t>> constantElements(mlir::Value value, int64_t limit = 4096);
+
+  mlir::AffineExpr apply(SizeFunction function, llvm::ArrayRef<mlir::AffineExpr> operands);
+  mlir::AffineExpr product(llvm::ArrayRef<mlir::AffineExpr> factors);
+  /// numerator / denominator where the division is known to leave no rest: common factors cancel.
+  mlir::AffineExpr exactDiv(mlir::AffineExpr numerator, mlir::AffineExpr denominator);
+  /// The size that results from broadcasting two sizes (NumPy's rule), or null where both are static and clash.
+  mlir::AffineExpr broadcast(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
+
+  /// The tensor type of an inferred shape.
+  mlir::RankedTensorType type(const ResultShape &result) const;
+
+  /// Emits the computation of an expression, of type index.
+  mlir::Value materialize(mlir::OpBuilder &builder, mlir::Location loc, mlir::AffineExpr expr);
+
+  /// Says that `value` has these sizes: for values whose definition does not (block arguments of a kernel).
+  void setShape(mlir::Value value, llvm::ArrayRef<mlir::AffineExpr> sizes);
+  /// A symbol known by name within one function (the named dimensions of its arguments).
+  mlir::AffineExpr namedSymbol(mlir::Value value, unsigned i, mlir::StringAttr name);
+  /// Redirects the tensors that symbols are read from to the values they became (a kernel argument, a bufferized copy).
+  std::function<mlir::Value(mlir::Value)> resolve = [](mlir::Value value) { return value; };
+
+private:
+  struct Leaf {
+    mlir::Value value; // null: a function of `operands`
+    bool isElement = false;
+    int64_t index = 0;
+    SizeFunction function = SizeFunction::Min;
+    llvm::SmallVector<mlir::AffineExpr> operands;
+  };
+
+  mlir::AffineExpr leaf(Leaf leaf);
+  mlir::AffineExpr dimLeaf(mlir::Value value, unsigned i);
+  mlir::AffineExpr elementLeaf(mlir::Value value, int64_t i);
+  mlir::AffineExpr elementOfDefinition(mlir::Value value, int64_t flatIndex);
+  mlir::AffineExpr elementOfArithmetic(mlir::Operation *op, int64_t flatIndex);
+  llvm::SmallVector<mlir::AffineExpr> computeShape(mlir::Value value);
+  mlir::Value materializeLeaf(mlir::OpBuilder &builder, mlir::Location loc, const Leaf &leaf);
+
+  mlir::MLIRContext *context;
+  std::vector<Leaf> leaves; // symbol number -> what it stands for
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::AffineExpr> dimLeaves, elementLeaves, elementCache;
+  llvm::DenseMap<std::pair<mlir::Operation *, mlir::StringAttr>, mlir::AffineExpr> namedSymbols;
+  std::map<std::pair<SizeFunction, std::vector<const void *>>, mlir::AffineExpr> functionLeaves;
+  std::map<const void *, llvm::SmallVector<mlir::AffineExpr>> shapes;
+};
+
+} // namespace lepton
+
+#endif // LEPTON_DIALECTS_SHAPEANALYSIS_H

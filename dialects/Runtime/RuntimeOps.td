@@ -1,0 +1,137 @@
+//===- RuntimeOps.td - calls of the runtime, typed -----------------------------------------------------------------===//
+//
+// One op per function of runtime/core/lepton_abi.h that compiled code calls. They appear when tensors have become memrefs and end as calls.
+//
+//===----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef LEPTON_RUNTIME_OPS_TD
+#define LEPTON_RUNTIME_OPS_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Dialect/LLVMIR/LLVMOpBase.td"
+
+def Runtime_Dialect : Dialect {
+  let name = "lrt";
+  let cppNamespace = "::lepton::lrt";
+  let summary = "Calls of Lepton's runtime";
+  let description = [{
+    What compiled code asks of the runtime: where inputs, outputs, constants and workspace lie, memory of sizes known only at run time, parallel loops, and the
+    report of a failed check. `context` is the run in flight (`lepton_context *`).
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+/// `lepton_context *`
+def Runtime_Context : Type<LLVM_AnyPointer.predicate, "the context, a pointer", "::mlir::LLVM::LLVMPointerType">,
+                      BuildableType<"::mlir::LLVM::LLVMPointerType::get($_builder.getContext())">;
+
+class Runtime_Op<string mnemonic, list<Trait> traits = []> : Op<Runtime_Dialect, mnemonic, traits>;
+
+def Runtime_InputOp : Runtime_Op<"input", [Pure]> {
+  let summary = "input number `index` of the model";
+  let description = [{
+    Example:
+    ```mlir
+    %x = lrt.input %context[0] : memref<?x3xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, I64Attr:$index);
+  let results = (outs AnyRankedOrUnrankedMemRef:$result);
+  let assemblyFormat = "$context `[` $index `]` attr-dict `:` type($result)";
+}
+
+def Runtime_OutputOp : Runtime_Op<"output", [MemoryEffects<[MemWrite, MemRead]>]> {
+  let summary = "memory of output number `index`, of the given dynamic sizes";
+  let description = [{
+    Example:
+    ```mlir
+    %y = lrt.output %context[0](%d) : memref<?x3xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, I64Attr:$index, Variadic<Index>:$sizes);
+  let results = (outs AnyRankedOrUnrankedMemRef:$result);
+  let assemblyFormat = "$context `[` $index `]` `(` $sizes `)` attr-dict `:` type($result)";
+}
+
+def Runtime_AllocOp : Runtime_Op<"alloc", [MemoryEffects<[MemWrite, MemRead]>]> {
+  let summary = "memory of a size known only at run time, from the context's pool";
+  let description = [{
+    Example:
+    ```mlir
+    %t = lrt.alloc %context(%d) : memref<?x3xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, Variadic<Index>:$sizes);
+  let results = (outs AnyRankedOrUnrankedMemRef:$result);
+  let assemblyFormat = "$context `(` $sizes `)` attr-dict `:` type($result)";
+}
+
+def Runtime_DeallocOp : Runtime_Op<"dealloc", [MemoryEffects<[MemWrite, MemRead]>]> {
+  let summary = "gives memory of `lrt.alloc` back to the pool";
+  let description = [{
+    Example:
+    ```mlir
+    lrt.dealloc %context, %t : memref<?x3xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, AnyRankedOrUnrankedMemRef:$memory);
+  let assemblyFormat = "$context `,` $memory attr-dict `:` type($memory)";
+}
+
+def Runtime_ArenaOp : Runtime_Op<"arena", [Pure]> {
+  let summary = "a part of the run's static workspace";
+  let description = [{
+    Example:
+    ```mlir
+    %t = lrt.arena %context[4096] : memref<2x3xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, I64Attr:$offset);
+  let results = (outs AnyRankedOrUnrankedMemRef:$result);
+  let assemblyFormat = "$context `[` $offset `]` attr-dict `:` type($result)";
+}
+
+def Runtime_ConstantOp : Runtime_Op<"constant", [Pure]> {
+  let summary = "a constant in the artifact's weights";
+  let description = [{
+    Example:
+    ```mlir
+    %w = lrt.constant[64] : memref<2x3xf32>
+    ```
+  }];
+  let arguments = (ins I64Attr:$offset);
+  let results = (outs AnyRankedOrUnrankedMemRef:$result);
+  let assemblyFormat = "`[` $offset `]` attr-dict `:` type($result)";
+}
+
+def Runtime_ParallelForOp : Runtime_Op<"parallel_for", [MemoryEffects<[MemWrite, MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "runs a function over [0, n), split among threads";
+  let description = [{
+    Calls `body(context, begin, end, args...)` for ranges of at least `grain` that cover [0, n).
+
+    Example:
+    ```mlir
+    lrt.parallel_for %context, @body, %n grain 16 (%x, %y) : memref<?xf32>, memref<?xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, FlatSymbolRefAttr:$body, Index:$n, I64Attr:$grain, Variadic<AnyType>:$args);
+  let assemblyFormat = "$context `,` $body `,` $n `grain` $grain `(` $args `)` attr-dict `:` type($args)";
+}
+
+def Runtime_CheckOp : Runtime_Op<"check", [MemoryEffects<[MemWrite]>]> {
+  let summary = "marks the run as failed where a condition does not hold";
+  let description = [{
+    The run goes on; whoever checks keeps its accesses in bounds.
+
+    Example:
+    ```mlir
+    lrt.check %context, %ok, "node 'gather': an index is out of range"
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, I1:$condition, StrAttr:$message);
+  let assemblyFormat = "$context `,` $condition `,` $message attr-dict";
+}
+
+#endif // LEPTON_RUNTIME_OPS_TD
