@@ -17,7 +17,7 @@ def Lepton_YieldOp : Op<Lepton_Dialect, "yield", [Pure, ReturnLike, Terminator]>
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }
 
-def Lepton_IfOp : Op<Lepton_Dialect, "if", [RecursiveMemoryEffects, NoRegionArguments, SingleBlockImplicitTerminator<"YieldOp">]> {
+def Lepton_IfOp : Op<Lepton_Dialect, "if", [RecursiveMemoryEffects, NoRegionArguments, SingleBlock]> {
   let summary = "one of two branches";
   let description = [{
     ONNX If. The branches read outer values; both yield the results' types, up to dynamic sizes.
@@ -37,7 +37,7 @@ def Lepton_IfOp : Op<Lepton_Dialect, "if", [RecursiveMemoryEffects, NoRegionArgu
   let assemblyFormat = "$condition `:` type($condition) `->` type($results) $thenRegion `else` $elseRegion attr-dict";
 }
 
-def Lepton_LoopOp : Op<Lepton_Dialect, "loop", [RecursiveMemoryEffects, SingleBlockImplicitTerminator<"YieldOp">, AttrSizedOperandSegments]> {
+def Lepton_LoopOp : Op<Lepton_Dialect, "loop", [RecursiveMemoryEffects, SingleBlock, AttrSizedOperandSegments]> {
   let summary = "a loop with carried and collected values";
   let description = [{
     ONNX Loop. The body's arguments are the iteration number (`tensor<i64>`), the condition (`tensor<i1>`) and the carried values; it yields the condition,
