@@ -10,12 +10,12 @@ export PATH := $(CURDIR)/build/venv/bin:/usr/lib/llvm-22/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/build/python
 sources := git ls-files '*.cpp' '*.h' '*.hpp' '*.c'
 
-.PHONY: demo build test test-full format clean setup configure
+.PHONY: demo build test test-full format clean setup
 
 demo: build
 	@python tools/demo/demo.py $(ARGS)
 
-build: configure
+build: build/build.ninja
 	@ninja -C build
 
 test: build
@@ -30,8 +30,10 @@ format: setup
 clean:
 	rm -rf build build-asan
 
-configure: setup
-	@test -e build/build.ninja || cmake --preset release
+# Ninja itself configures again when a CMakeLists.txt changes; only the preset is out of its sight.
+build/build.ninja: CMakePresets.json | setup
+	@cmake --preset release
+	@touch $@
 
 setup:
 	@tools/setup/setup.sh

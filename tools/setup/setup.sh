@@ -88,10 +88,12 @@ install_packages() {
   [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || fail "not root, and there is no sudo" \
     "run as root, or have an administrator install: ${missing[*]}"
   say "installing ${#missing[@]} packages"
-  run "reading apt's package lists" "check the network and apt's sources" as_root apt-get update
+  # A third party's broken source is no reason to stop: what counts is whether the packages can be installed.
+  as_root apt-get update >>"$log" 2>&1 || say "apt-get update had errors (see $log); going on"
   known llvm-22-dev || add_security_suite
   run "installing packages" "read the message above; apt-get -f install often mends a half-installed system" \
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+    as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
 }
 
 make_venv() {
@@ -128,6 +130,8 @@ build_onnx() {
       -DCMAKE_CXX_FLAGS_RELEASE="$onnx_flags" -DCMAKE_INSTALL_PREFIX="$work/install"
     run "compiling the ONNX library" "read the message above; it needs about 2 GB of memory" ninja -C "$work/build"
     run "installing the ONNX library" "check that $cache has room" "$cmake" --install "$work/build"
+    # Installed headers keep the date of their source; as of today, they make whatever includes them be rebuilt.
+    find "$work/install" -type f -exec touch {} +
     publish "$work/install" "$entry"
     rm -rf "$work"
     trap - EXIT
@@ -165,6 +169,9 @@ main() {
   fi
   : >"$log"
   rm -f "$stamp"
+  # One set-up at a time, since clones share the cache.
+  exec 9>"$cache/.lock"
+  flock 9
   install_packages
   make_venv
   build_onnx
