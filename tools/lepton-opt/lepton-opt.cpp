@@ -1,16 +1,36 @@
 //===- lepton-opt.cpp - runs passes over IR files -----------------------------------------------------------------===//
 
+#include "codegen/cpu/LowerToLlvm.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
+#include "passes/Passes.h"
+#include "passes/Pipelines.h"
 
 #include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+
+/// Each phase as a pipeline of its own: `--lepton-phase-kernel` and so on.
+template <void (*Build)(mlir::OpPassManager &, const lepton::PipelineOptions &)>
+static void registerPhase(llvm::StringRef name, llvm::StringRef description) {
+  static mlir::PassPipelineRegistration<> registration(name, description, [](mlir::OpPassManager &pm) { Build(pm, {}); });
+}
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
   registry.insert<lepton::LeptonDialect, lepton::lrt::RuntimeDialect>();
   mlir::registerAllPasses();
+  lepton::registerLeptonPasses();
+  lepton::registerLowerToLlvmPasses();
+  registerPhase<lepton::buildGraphPipeline>("lepton-phase-graph", "the phase graph");
+  registerPhase<lepton::buildKernelPipeline>("lepton-phase-kernel", "the phase kernel");
+  registerPhase<lepton::buildTilePipeline>("lepton-phase-tile", "the phase tile");
+  registerPhase<lepton::buildBufferPipeline>("lepton-phase-buffer", "the phase buffer");
+  registerPhase<lepton::buildVectorPipeline>("lepton-phase-vector", "the phase vector");
+  mlir::PassPipelineRegistration<> llvmPhase("lepton-phase-llvm", "the phase llvm", [](mlir::OpPassManager &pm) { lepton::buildLlvmPipeline(pm); });
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Lepton's optimizer driver\n", registry));
 }

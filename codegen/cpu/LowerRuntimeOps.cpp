@@ -1,0 +1,252 @@
+//===- LowerRuntimeOps.cpp - the dialect lrt becomes calls --------------------------------------------------------------===//
+//
+// Before: lrt ops on memrefs.  After: LLVM calls of the functions in runtime/core/lepton_abi.h, memref descriptors around what they return.
+//
+//===----------------------------------------------------------------------------------------------------------------------===//
+
+#include "codegen/cpu/LowerRuntimeOps.h"
+#include "dialects/Runtime/RuntimeOps.h"
+
+#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
+#include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace lepton;
+
+void lepton::declareRuntime(ModuleOp module) {
+  MLIRContext *context = module.getContext();
+  OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+  Location loc = module.getLoc();
+  Type ptr = LLVM::LLVMPointerType::get(context), i64 = b.getI64Type(), none = LLVM::LLVMVoidType::get(context);
+  auto declare = [&](StringRef name, Type result, ArrayRef<Type> arguments) {
+    if (!module.lookupSymbol(name))
+      LLVM::LLVMFuncOp::create(b, loc, name, LLVM::LLVMFunctionType::get(result, arguments));
+  };
+  declare("lepton_rt_input", ptr, {ptr, i64});
+  declare("lepton_rt_input_shape", ptr, {ptr, i64});
+  declare("lepton_rt_output", ptr, {ptr, i64, ptr});
+  declare("lepton_rt_arena", ptr, {ptr});
+  declare("lepton_rt_alloc", ptr, {ptr, i64});
+  declare("lepton_rt_free", none, {ptr, ptr});
+  declare("lepton_rt_parallel_for", none, {ptr, i64, i64, ptr, ptr});
+  declare("lepton_rt_fail", none, {ptr, ptr});
+  if (!module.lookupSymbol("lepton_weights"))
+    LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/true, LLVM::Linkage::External, "lepton_weights", Attribute(), 64);
+}
+
+namespace {
+
+template <typename OpT>
+struct Pattern : ConvertOpToLLVMPattern<OpT> {
+  using ConvertOpToLLVMPattern<OpT>::ConvertOpToLLVMPattern;
+
+  static Value i64(OpBuilder &b, Location loc, int64_t value) { return LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(value)); }
+
+  static Value call(OpBuilder &b, Location loc, StringRef name, Type result, ValueRange arguments) {
+    auto op = LLVM::CallOp::create(b, loc, result ? TypeRange(result) : TypeRange(), name, arguments);
+    return result ? op.getResult() : Value();
+  }
+
+  static Type pointer(OpBuilder &b) { return LLVM::LLVMPointerType::get(b.getContext()); }
+
+  /// Storage on the stack that does not grow in a loop.
+  static Value stack(ConversionPatternRewriter &b, Location loc, Type type, Operation *op) {
+    OpBuilder::InsertionGuard guard(b);
+    auto function = op->getParentOfType<FunctionOpInterface>();
+    b.setInsertionPointToStart(&function.getFunctionBody().front());
+    return LLVM::AllocaOp::create(b, loc, pointer(b), type, i64(b, loc, 1), 8);
+  }
+
+  /// All sizes of a memref type, the dynamic ones from `dynamic`.
+  static SmallVector<Value> allSizes(OpBuilder &b, Location loc, MemRefType type, ValueRange dynamic) {
+    SmallVector<Value> sizes;
+    for (int64_t d = 0; d < type.getRank(); ++d) {
+      sizes.push_back(type.isDynamicDim(d) ? dynamic.front() : i64(b, loc, type.getDimSize(d)));
+      if (type.isDynamicDim(d))
+        dynamic = dynamic.drop_front();
+    }
+    return sizes;
+  }
+
+  /// A descriptor of dense row-major memory.
+  Value descriptor(OpBuilder &b, Location loc, MemRefType type, Value memory, ArrayRef<Value> sizes) const {
+    auto result = MemRefDescriptor::poison(b, loc, this->getTypeConverter()->convertType(type));
+    result.setAllocatedPtr(b, loc, memory);
+    result.setAlignedPtr(b, loc, memory);
+    result.setConstantOffset(b, loc, 0);
+    Value stride = i64(b, loc, 1);
+    int64_t staticStride = 1;
+    for (int64_t d = type.getRank() - 1; d >= 0; --d) {
+      result.setSize(b, loc, d, sizes[d]);
+      result.setStride(b, loc, d, staticStride >= 0 ? i64(b, loc, staticStride) : stride);
+      if (d == 0)
+        break;
+      staticStride = staticStride < 0 || type.isDynamicDim(d) ? -1 : staticStride * type.getDimSize(d);
+      stride = LLVM::MulOp::create(b, loc, stride, sizes[d]);
+    }
+    return result;
+  }
+};
+
+struct LowerInput : Pattern<lrt::InputOp> {
+  using Pattern::Pattern;
+  LogicalResult matchAndRewrite(lrt::InputOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getType());
+    Value index = i64(b, loc, op.getIndex()), memory = call(b, loc, "lepton_rt_input", pointer(b), {adaptor.getContext(), index});
+    SmallVector<Value> dynamic;
+    if (!type.hasStaticShape()) {
+      Value shape = call(b, loc, "lepton_rt_input_shape", pointer(b), {adaptor.getContext(), index});
+      for (int64_t d = 0; d < type.getRank(); ++d) {
+        if (!type.isDynamicDim(d))
+          continue;
+        Value address = LLVM::GEPOp::create(b, loc, pointer(b), b.getI64Type(), shape, ArrayRef<LLVM::GEPArg>{int32_t(d)});
+        dynamic.push_back(LLVM::LoadOp::create(b, loc, b.getI64Type(), address));
+      }
+    }
+    b.replaceOp(op, descriptor(b, loc, type, memory, allSizes(b, loc, type, dynamic)));
+    return success();
+  }
+};
+
+struct LowerOutput : Pattern<lrt::OutputOp> {
+  using Pattern::Pattern;
+  LogicalResult matchAndRewrite(lrt::OutputOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getType());
+    SmallVector<Value> sizes = allSizes(b, loc, type, adaptor.getSizes());
+    Value shape = stack(b, loc, LLVM::LLVMArrayType::get(b.getI64Type(), std::max<int64_t>(type.getRank(), 1)), op);
+    for (auto [d, size] : llvm::enumerate(sizes))
+      LLVM::StoreOp::create(b, loc, size, LLVM::GEPOp::create(b, loc, pointer(b), b.getI64Type(), shape, ArrayRef<LLVM::GEPArg>{int32_t(d)}));
+    Value memory = call(b, loc, "lepton_rt_output", pointer(b), {adaptor.getContext(), i64(b, loc, op.getIndex()), shape});
+    b.replaceOp(op, descriptor(b, loc, type, memory, sizes));
+    return success();
+  }
+};
+
+struct LowerAlloc : Pattern<lrt::AllocOp> {
+  using Pattern::Pattern;
+  LogicalResult matchAndRewrite(lrt::AllocOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getType());
+    SmallVector<Value> sizes = allSizes(b, loc, type, adaptor.getSizes());
+    Value bytes = i64(b, loc, llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+    for (Value size : sizes)
+      bytes = LLVM::MulOp::create(b, loc, bytes, size);
+    Value memory = call(b, loc, "lepton_rt_alloc", pointer(b), {adaptor.getContext(), bytes});
+    b.replaceOp(op, descriptor(b, loc, type, memory, sizes));
+    return success();
+  }
+};
+
+struct LowerDealloc : Pattern<lrt::DeallocOp> {
+  using Pattern::Pattern;
+  LogicalResult matchAndRewrite(lrt::DeallocOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Value memory = MemRefDescriptor(adaptor.getMemory()).allocatedPtr(b, op.getLoc());
+    call(b, op.getLoc(), "lepton_rt_free", {}, {adaptor.getContext(), memory});
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerArena : Pattern<lrt::ArenaOp> {
+  using Pattern::Pattern;
+  LogicalResult matchAndRewrite(lrt::ArenaOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getType());
+    Value base = call(b, loc, "lepton_rt_arena", pointer(b), adaptor.getContext());
+    Value memory = LLVM::GEPOp::create(b, loc, pointer(b), b.getI8Type(), base, i64(b, loc, op.getOffset()));
+    b.replaceOp(op, descriptor(b, loc, type, memory, allSizes(b, loc, type, {})));
+    return success();
+  }
+};
+
+struct LowerConstant : Pattern<lrt::ConstantOp> {
+  using Pattern::Pattern;
+  LogicalResult matchAndRewrite(lrt::ConstantOp op, OpAdaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getType());
+    Value base = LLVM::AddressOfOp::create(b, loc, pointer(b), "lepton_weights");
+    Value memory = LLVM::GEPOp::create(b, loc, pointer(b), b.getI8Type(), base, i64(b, loc, op.getOffset()));
+    b.replaceOp(op, descriptor(b, loc, type, memory, allSizes(b, loc, type, {})));
+    return success();
+  }
+};
+
+/// Arguments travel in a struct on the caller's stack; a small function unpacks them on each thread.
+struct LowerParallelFor : Pattern<lrt::ParallelForOp> {
+  using Pattern::Pattern;
+  LogicalResult matchAndRewrite(lrt::ParallelForOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    SmallVector<Value> values; // descriptors unpacked to scalars, as the body's signature wants them
+    const auto *converter = getTypeConverter();
+    for (auto [before, after] : llvm::zip_equal(op.getArgs(), adaptor.getArgs())) {
+      if (auto type = dyn_cast<MemRefType>(before.getType()))
+        MemRefDescriptor::unpack(b, loc, after, type, values);
+      else
+        values.push_back(after);
+    }
+    (void)converter;
+    auto record = LLVM::LLVMStructType::getLiteral(b.getContext(), llvm::to_vector(ValueRange(values).getTypes()));
+    Value memory = stack(b, loc, record, op);
+    for (auto [i, value] : llvm::enumerate(values))
+      LLVM::StoreOp::create(b, loc, value, LLVM::GEPOp::create(b, loc, pointer(b), record, memory, ArrayRef<LLVM::GEPArg>{0, int32_t(i)}));
+    LLVM::LLVMFuncOp thunk = makeThunk(b, op, record);
+    Value function = LLVM::AddressOfOp::create(b, loc, pointer(b), thunk.getSymName());
+    call(b, loc, "lepton_rt_parallel_for", {}, {adaptor.getContext(), adaptor.getN(), i64(b, loc, op.getGrain()), function, memory});
+    b.eraseOp(op);
+    return success();
+  }
+
+  static LLVM::LLVMFuncOp makeThunk(ConversionPatternRewriter &b, lrt::ParallelForOp op, LLVM::LLVMStructType record) {
+    OpBuilder::InsertionGuard guard(b);
+    Location loc = op.getLoc();
+    auto module = op->getParentOfType<ModuleOp>();
+    b.setInsertionPointToEnd(module.getBody());
+    Type ptr = pointer(b), number = b.getI64Type();
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {ptr, ptr, number, number});
+    auto thunk = LLVM::LLVMFuncOp::create(b, loc, (op.getBody() + "_range").str(), type, LLVM::Linkage::Internal);
+    Block *block = thunk.addEntryBlock(b);
+    b.setInsertionPointToStart(block);
+    SmallVector<Value> arguments = {block->getArgument(0), block->getArgument(2), block->getArgument(3)};
+    for (auto [i, fieldType] : llvm::enumerate(record.getBody())) {
+      Value address = LLVM::GEPOp::create(b, loc, ptr, record, block->getArgument(1), ArrayRef<LLVM::GEPArg>{0, int32_t(i)});
+      arguments.push_back(LLVM::LoadOp::create(b, loc, fieldType, address));
+    }
+    LLVM::CallOp::create(b, loc, TypeRange(), op.getBody(), arguments);
+    LLVM::ReturnOp::create(b, loc, ValueRange());
+    return thunk;
+  }
+};
+
+struct LowerCheck : Pattern<lrt::CheckOp> {
+  using Pattern::Pattern;
+  LogicalResult matchAndRewrite(lrt::CheckOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    auto module = op->getParentOfType<ModuleOp>();
+    std::string text = op.getMessage().str();
+    text.push_back('\0');
+    std::string name = "lepton_message_" + llvm::utohexstr(llvm::hash_value(StringRef(text)));
+    if (!module.lookupSymbol(name)) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(module.getBody());
+      LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), text.size()), true, LLVM::Linkage::Internal, name, b.getStringAttr(text));
+    }
+    // if (!condition) lepton_rt_fail(context, message)
+    Block *before = b.getInsertionBlock(), *after = b.splitBlock(before, b.getInsertionPoint()), *failed = b.createBlock(after);
+    Value message = LLVM::AddressOfOp::create(b, loc, pointer(b), name);
+    call(b, loc, "lepton_rt_fail", {}, {adaptor.getContext(), message});
+    LLVM::BrOp::create(b, loc, ValueRange(), after);
+    b.setInsertionPointToEnd(before);
+    LLVM::CondBrOp::create(b, loc, adaptor.getCondition(), after, failed);
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+} // namespace
+
+void lepton::populateRuntimeToLlvmPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
+  patterns.add<LowerInput, LowerOutput, LowerAlloc, LowerDealloc, LowerArena, LowerConstant, LowerParallelFor, LowerCheck>(converter);
+}

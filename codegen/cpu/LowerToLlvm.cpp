@@ -1,0 +1,126 @@
+//===- LowerToLlvm.cpp - loops on memrefs become the LLVM dialect ---------------------------------------------------------===//
+//
+// Before: private functions of scf, arith, math, vector, memref and lrt, and the entry.  After: LLVM functions.
+//
+//===------------------------------------------------------------------------------------------------------------------------===//
+
+#include "codegen/cpu/LowerToLlvm.h"
+#include "codegen/cpu/LowerRuntimeOps.h"
+#include "dialects/Runtime/RuntimeOps.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
+#include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
+#include "mlir/Transforms/DialectConversion.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace lepton;
+
+namespace {
+
+struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerToLlvm)
+  StringRef getArgument() const override { return "lepton-lower-to-llvm"; }
+  StringRef getDescription() const override { return "Turns functions of control flow, memrefs, vectors and lrt into LLVM functions"; }
+  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<LLVM::LLVMDialect>(); }
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    MLIRContext *context = &getContext();
+    declareRuntime(module);
+    LowerToLLVMOptions options(context);
+    LLVMTypeConverter converter(context, options);
+    RewritePatternSet patterns(context);
+    arith::populateArithToLLVMConversionPatterns(converter, patterns);
+    index::populateIndexToLLVMConversionPatterns(converter, patterns);
+    populateMathToLLVMConversionPatterns(converter, patterns);
+    populateMathToLibmConversionPatterns(patterns);
+    cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+    populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
+    populateFuncToLLVMConversionPatterns(converter, patterns);
+    ub::populateUBToLLVMConversionPatterns(converter, patterns);
+    populateVectorToLLVMConversionPatterns(converter, patterns, /*reassociateFPReductions=*/true);
+    populateRuntimeToLlvmPatterns(converter, patterns);
+    LLVMConversionTarget target(*context);
+    target.addLegalOp<ModuleOp>();
+    if (failed(applyFullConversion(module, target, std::move(patterns))))
+      return signalPassFailure();
+    module.walk([&](LLVM::LLVMFuncOp function) { finish(function); });
+  }
+
+  /// Everything but the entry is internal; a kernel's buffers do not alias (its results are written to memory of their own).
+  void finish(LLVM::LLVMFuncOp function) {
+    if (function.isExternal())
+      return;
+    bool isKernel = function->hasAttr("lepton.kernel"), isBody = function->hasAttr("lepton.parallel_body");
+    if (function.getSymName() != "lepton_entry")
+      function.setLinkage(LLVM::Linkage::Internal);
+    if (isKernel)
+      function->setAttr("no_inline", UnitAttr::get(&getContext()));
+    if (isKernel || isBody)
+      for (unsigned i = 1; i < function.getNumArguments(); ++i)
+        if (isa<LLVM::LLVMPointerType>(function.getArgument(i).getType()))
+          function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), UnitAttr::get(&getContext()));
+  }
+};
+
+struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ApproximateMath)
+  StringRef getArgument() const override { return "lepton-approximate-math"; }
+  StringRef getDescription() const override { return "Replaces transcendental functions of f32 by polynomials that vectorize"; }
+
+  void runOnOperation() override {
+    // Within 2 ulp in f32 or so; sin, cos and the like stay calls of libm, as their approximations lose the large arguments.
+    StringRef names[] = {"math.exp", "math.tanh", "math.erf", "math.log", "math.log1p", "math.expm1"};
+    RewritePatternSet patterns(&getContext());
+    auto chosen = [&](StringRef name) { return llvm::is_contained(names, name); };
+    populateMathPolynomialApproximationPatterns(patterns, chosen);
+    (void)applyPatternsGreedily(getOperation(), std::move(patterns));
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> lepton::createLowerToLlvmPass() { return std::make_unique<LowerToLlvm>(); }
+std::unique_ptr<Pass> lepton::createApproximateMathPass() { return std::make_unique<ApproximateMath>(); }
+
+void lepton::registerLowerToLlvmPasses() {
+  registerPass(createLowerToLlvmPass);
+  registerPass(createApproximateMathPass);
+}
+
+void lepton::buildLlvmPipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createApproximateMathPass());
+  pm.addPass(createConvertVectorToSCFPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(arith::createArithExpandOpsPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createLowerToLlvmPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+}

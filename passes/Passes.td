@@ -1,0 +1,124 @@
+//===- Passes.td - Lepton's passes ------------------------------------------------------------------------------------===//
+
+#ifndef LEPTON_PASSES_TD
+#define LEPTON_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===--------------------------------------------------------------------------------------------------------------------===//
+// kernel: the graph is cut into kernels
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+def LowerViews : Pass<"lepton-lower-views", "::mlir::func::FuncOp"> {
+  let summary = "Turns reshapes into views with computed sizes";
+  let description = [{
+    Every op that only changes a shape becomes `tensor.collapse_shape` and `tensor.expand_shape`, its sizes computed from dimensions. Shape arithmetic that
+    nothing else reads is dead afterwards.
+
+    Example: `lepton.flatten %x {axis = 1}` -> `tensor.collapse_shape %x [[0], [1, 2]]`.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+}
+
+def FormKernels : Pass<"lepton-form-kernels", "::mlir::ModuleOp"> {
+  let summary = "Groups ops into kernels and outlines them";
+  let description = [{
+    Chains of elementwise and data-moving ops become one kernel; elementwise ops after a contraction, a reduction or a pool are applied where its result is
+    written. Each group is outlined into a private function marked `lepton.kernel`; equal groups share one.
+
+    Example: `lepton.add`, `lepton.relu` -> `lepton.call @add_relu_f32_2x3(%a, %b)`.
+  }];
+  let options = [Option<"fuse", "fuse", "bool", "true", "put more than one op into a kernel">];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def LowerControlFlow : Pass<"lepton-lower-control-flow", "::mlir::func::FuncOp"> {
+  let summary = "Turns lepton.if and lepton.loop into scf";
+  let description = [{
+    Branches become `scf.if`. Loops with a known trip count and no condition become `scf.for`, others `scf.while`; collected values are written into
+    slices of a tensor of the trip count.
+
+    Example: `lepton.if %c : tensor<i1>` -> `scf.if`.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+}
+
+//===--------------------------------------------------------------------------------------------------------------------===//
+// tile: kernels become loops over tiles of linalg
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+def LowerKernels : Pass<"lepton-lower-kernels", "::mlir::ModuleOp"> {
+  let summary = "Writes kernels in linalg on tensors, with their destinations as arguments";
+  let description = [{
+    Each kernel's ops emit themselves (`ElementOpInterface`, `KernelOpInterface`); tensors get their storage types (unsigned integers become signless, bools
+    `i8`). The entry allocates each call's result. Its constants become trailing arguments marked `lepton.constant`.
+
+    Example: `lepton.call @k(%x)` -> `func.call @k(%context, %x, %empty)`.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",
+                           "::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect", "::mlir::bufferization::BufferizationDialect"];
+}
+
+//===--------------------------------------------------------------------------------------------------------------------===//
+// buffer: tensors become memory
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+def PlanMemory : Pass<"lepton-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Gives every buffer its place: input, output, constant, arena, pool or stack";
+  let description = [{
+    The entry's arguments and results become `lrt` ops; allocations of static size share one arena, at offsets chosen by liveness (greedy by size); others come
+    from the run's pool and go back after their last use. Small buffers inside kernels live on the stack.
+
+    Example: `memref.alloc() : memref<4xf32>` -> `lrt.arena %context[0] : memref<4xf32>`.
+  }];
+  let dependentDialects = ["::lepton::lrt::RuntimeDialect", "::mlir::memref::MemRefDialect"];
+}
+
+//===--------------------------------------------------------------------------------------------------------------------===//
+// vector: linalg becomes loops
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+def VectorizeContraction : Pass<"lepton-vectorize-contraction", "::mlir::func::FuncOp"> {
+  let summary = "Turns mul-add linalg.generic on memrefs into register-blocked loops";
+  let description = [{
+    `C[c(d)] += f(A[a(d)]) * g(B[b(d)])` becomes loops around a micro-kernel. With v the dimension that is contiguous in B and C and absent from A, and r the
+    innermost dimension of A and C that is absent from B, the micro-kernel computes `rows` steps of r times `vectors` vectors of v: it loads that block of
+    C, carries it through all reduction loops as `iter_args`, and stores it once. Edges get smaller copies of the micro-kernel, masked where v ends
+    inside a vector. Where no such v exists (or it is shorter than half a vector), lanes run along a reduction dimension that is contiguous in A and
+    B, and each accumulator is summed once at the end. What is no contraction stays as it is.
+
+    Options that are 0 are chosen by `defaultContractionSchedule`.
+
+    Example: `linalg.generic` -> `scf.for` around `vector.load`, `scf.for iter_args`, `vector.fma`, `vector.store`.
+  }];
+  let options = [Option<"lanes", "lanes", "int64_t", "8", "32-bit elements per vector register">,
+                 Option<"registers", "registers", "int64_t", "16", "vector registers of the target">,
+                 Option<"rows", "rows", "int64_t", "0", "rows of the register block">,
+                 Option<"vectors", "vectors", "int64_t", "0", "vectors of the register block">,
+                 Option<"panels", "panels", "int64_t", "0", "panels of B walked together">,
+                 Option<"unroll", "unroll", "int64_t", "0", "copies of the innermost reduction loop's body">,
+                 Option<"fma", "fma", "bool", "true", "the target has fused multiply-add">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerToLoops : Pass<"lepton-lower-to-loops", "::mlir::func::FuncOp"> {
+  let summary = "Turns linalg on memrefs into loops, the contiguous dimension innermost";
+  let description = [{
+    Parallel dimensions of a kernel's outermost nests become `scf.parallel`. In a reduction the loop that walks memory with stride 1 is the innermost one.
+
+    Example: `linalg.generic` -> `scf.parallel` around `scf.for`.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def OutlineParallelLoops : Pass<"lepton-outline-parallel-loops", "::mlir::ModuleOp"> {
+  let summary = "Moves the bodies of parallel loops into functions that the thread pool calls";
+  let description = [{
+    A kernel's outermost parallel loops become one range, split among threads by `lrt.parallel_for`; inner ones run in order.
+
+    Example: `scf.parallel` -> `lrt.parallel_for %context, @k_body, %n grain 1 (...)`.
+  }];
+  let dependentDialects = ["::lepton::lrt::RuntimeDialect", "::mlir::scf::SCFDialect", "::mlir::func::FuncDialect"];
+}
+
+#endif // LEPTON_PASSES_TD

@@ -1,0 +1,162 @@
+//===- FormKernels.cpp - groups ops into kernels and outlines them -----------------------------------------------------===//
+//
+// Before: lepton ops in the entry function (and in the regions of its branches and loops).
+// After:  lepton.call of private functions marked `lepton.kernel` that hold the ops; equal groups share one function.
+//
+// Groups grow from consumers to producers. A group computes one value, its root's; every other op in it is used by the group alone.
+//
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+#include "passes/kernel/KernelGroups.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+namespace lepton {
+#define GEN_PASS_DEF_FORMKERNELS
+#include "passes/Passes.h.inc"
+} // namespace lepton
+
+using namespace mlir;
+using namespace lepton;
+
+/// Integer constants up to this many elements are part of the kernel: axes, bounds, pads and the like.
+static constexpr int64_t largestKernelConstant = 64;
+
+static bool belongsIntoKernel(Value value) {
+  auto constant = value.getDefiningOp<ConstantOp>();
+  if (!constant)
+    return false;
+  auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+  return dense && (dense.isSplat() || (isa<IntegerType>(dense.getElementType()) && dense.getNumElements() <= largestKernelConstant));
+}
+
+namespace {
+
+struct FormKernels : lepton::impl::FormKernelsBase<FormKernels> {
+  using FormKernelsBase::FormKernelsBase;
+
+  void runOnOperation() override {
+    auto entry = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!entry)
+      return;
+    ShapeAnalysis analysis(&getContext());
+    shapes = &analysis;
+    analysis.resolve = [&](Value value) {
+      Value next = replaced.lookup(value);
+      return next ? next : value;
+    };
+    SmallVector<Block *> blocks;
+    entry.walk([&](Operation *op) {
+      for (Value result : op->getResults())
+        if (isa<RankedTensorType>(result.getType()))
+          analysis.shape(result);
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          blocks.push_back(&block);
+    });
+    symbols.emplace(getOperation());
+    for (Block *block : blocks)
+      for (KernelGroup &group : groupOps(*block, analysis, fuse))
+        outline(entry, group);
+    for (Operation *op : llvm::reverse(dead))
+      op->erase();
+    IRRewriter rewriter(&getContext());
+    (void)runRegionDCE(rewriter, entry->getRegions());
+    bodies.clear();
+    replaced.clear();
+    dead.clear();
+    symbols.reset();
+  }
+
+private:
+  ShapeAnalysis *shapes = nullptr;
+  std::optional<SymbolTable> symbols;
+  llvm::StringMap<func::FuncOp> bodies; // text of a kernel -> the kernel
+  llvm::DenseMap<Value, Value> replaced;
+  SmallVector<Operation *> dead;
+
+  void outline(func::FuncOp entry, KernelGroup &group) {
+    llvm::SetVector<Value> inputs, constants;
+    for (Operation *op : group.ops)
+      for (Value operand : op->getOperands())
+        if (!llvm::is_contained(group.ops, operand.getDefiningOp()))
+          (belongsIntoKernel(operand) ? constants : inputs).insert(operand);
+    Operation *root = group.root();
+    func::FuncOp kernel = buildKernel(group, inputs.getArrayRef(), constants.getArrayRef());
+    std::string text = bodyText(kernel);
+    if (auto it = bodies.find(text); it != bodies.end()) {
+      kernel.erase();
+      kernel = it->second;
+    } else {
+      kernel.setName(kernelName(group));
+      symbols->insert(kernel, entry->getIterator());
+      bodies[text] = kernel;
+    }
+    OpBuilder b(root);
+    SmallVector<Value> dims;
+    for (Value result : root->getResults())
+      for (auto [size, extent] : llvm::zip_equal(cast<RankedTensorType>(result.getType()).getShape(), llvm::to_vector(shapes->shape(result))))
+        if (ShapedType::isDynamic(size))
+          dims.push_back(shapes->materialize(b, root->getLoc(), extent));
+    SmallVector<Value> actual = inputs.takeVector();
+    auto call = CallOp::create(b, root->getLoc(), root->getResultTypes(), kernel.getName(), actual, dims);
+    for (auto [before, after] : llvm::zip_equal(root->getResults(), call.getResults())) {
+      shapes->setShape(after, llvm::to_vector(shapes->shape(before)));
+      replaced[before] = after;
+      before.replaceAllUsesWith(after);
+    }
+    dead.append(group.ops.begin(), group.ops.end());
+  }
+
+  func::FuncOp buildKernel(KernelGroup &group, ArrayRef<Value> inputs, ArrayRef<Value> constants) {
+    Operation *root = group.root();
+    MLIRContext *context = &getContext();
+    auto type = FunctionType::get(context, TypeRange(ValueRange(inputs)), root->getResultTypes());
+    auto kernel = func::FuncOp::create(root->getLoc(), "kernel", type);
+    kernel.setPrivate();
+    kernel->setAttr("lepton.kernel", UnitAttr::get(context));
+    Block *body = kernel.addEntryBlock();
+    OpBuilder b = OpBuilder::atBlockEnd(body);
+    IRMapping mapping;
+    llvm::DenseMap<AffineExpr, unsigned> names;
+    for (auto [i, input] : llvm::enumerate(inputs)) {
+      mapping.map(input, body->getArgument(i));
+      kernel.setArgAttr(i, "lepton.dims", dimNames(input, names));
+    }
+    for (Value constant : constants)
+      mapping.map(constant, b.clone(*constant.getDefiningOp())->getResult(0));
+    for (Operation *op : group.ops)
+      b.clone(*op, mapping);
+    SmallVector<Value> results;
+    for (Value result : root->getResults())
+      results.push_back(mapping.lookup(result));
+    func::ReturnOp::create(b, root->getLoc(), results);
+    return kernel;
+  }
+
+  /// One name per dynamic dimension, equal where the sizes are: numbered by appearance, so that equal kernels look equal.
+  ArrayAttr dimNames(Value value, llvm::DenseMap<AffineExpr, unsigned> &names) {
+    Builder b(&getContext());
+    SmallVector<Attribute> result;
+    for (auto [size, extent] : llvm::zip_equal(cast<RankedTensorType>(value.getType()).getShape(), llvm::to_vector(shapes->shape(value)))) {
+      std::string name = ShapedType::isDynamic(size) ? "d" + std::to_string(names.try_emplace(extent, names.size()).first->second) : "";
+      result.push_back(b.getStringAttr(name));
+    }
+    return b.getArrayAttr(result);
+  }
+
+  static std::string bodyText(func::FuncOp kernel) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    OpPrintingFlags flags;
+    flags.printGenericOpForm().elideLargeElementsAttrs(1 << 20);
+    kernel.print(os, flags);
+    return text;
+  }
+};
+
+} // namespace

@@ -1,0 +1,126 @@
+//===- KernelGroups.cpp - which ops share a kernel ----------------------------------------------------------------------===//
+
+#include "passes/kernel/KernelGroups.h"
+
+#include "llvm/ADT/SmallPtrSet.h"
+
+using namespace mlir;
+using namespace lepton;
+
+/// More ops than this in a kernel gain nothing and make compilation slow.
+static constexpr size_t largestGroup = 48;
+
+namespace {
+
+struct Grouping {
+  ShapeAnalysis &shapes;
+  bool fuse;
+  std::vector<KernelGroup> groups = {};      // ops in reverse program order while growing
+  llvm::DenseMap<Operation *, size_t> groupOf = {};
+
+  /// The one group that uses all results of `op`; nothing where there are several, or other users.
+  std::optional<size_t> onlyGroup(Operation *op) {
+    std::optional<size_t> group;
+    for (Operation *user : op->getUsers()) {
+      auto it = groupOf.find(user);
+      if (it == groupOf.end() || (group && *group != it->second))
+        return std::nullopt;
+      group = it->second;
+    }
+    return group;
+  }
+
+  bool sameShape(Value a, Value b) { return shapes.shape(a) == shapes.shape(b); }
+
+  /// Ops whose element costs little: they may be computed more than once.
+  static bool isCheap(Operation *op) {
+    return isa<TransposeOp, SliceOp, ExpandOp, GatherOp, CastOp, AddOp, SubOp, MulOp, MaxOp, MinOp, ReluOp, NegOp, WhereOp, AbsOp>(op) ||
+           (isa<ElementwiseOpInterface>(op) && elementTypeOf(op->getResult(0)).isInteger(1));
+  }
+
+  /// Whether `producer`, an element op, may be computed where `user` reads it.
+  bool mayInline(Operation *producer, Operation *user) {
+    Value value = producer->getResult(0);
+    if (isa<ElementwiseOpInterface>(user)) // a broadcast would compute the producer many times
+      return sameShape(value, user->getResult(0)) || isCheap(producer);
+    if (isa<TransposeOp, SliceOp, ConcatOp, ReduceOp, PackBlocksOp>(user))
+      return user->getOperand(0) == value || isa<ConcatOp>(user);
+    if (isa<ExpandOp, PadOp>(user))
+      return user->getOperand(0) == value && isCheap(producer);
+    if (isa<SoftmaxOp, NormalizeOp>(user))
+      return isCheap(producer);
+    return false;
+  }
+
+  /// Kernel ops whose emission applies the ops fused after them.
+  static bool takesEpilogue(Operation *op) {
+    return isa<MatMulOp, PackedMatMulOp, ConvOp, PackedConvOp, ConvTransposeOp, ReduceOp, ArgReduceOp, PoolOp>(op);
+  }
+
+  /// Whether everything in the group that depends on `op` is elementwise over the same shape.
+  bool mayPrecede(Operation *op, const KernelGroup &group) {
+    llvm::SmallPtrSet<Operation *, 8> dependent(op->getUsers().begin(), op->getUsers().end());
+    for (Operation *member : llvm::reverse(group.ops)) { // program order
+      if (isa<KernelOpInterface>(member))
+        return false;
+      bool depends = dependent.contains(member) ||
+                     llvm::any_of(member->getOperands(), [&](Value operand) { return operand.getDefiningOp() && dependent.contains(operand.getDefiningOp()); });
+      if (!depends)
+        continue;
+      if (!isa<ElementwiseOpInterface>(member) || !sameShape(op->getResult(0), member->getResult(0)))
+        return false;
+      dependent.insert(member);
+    }
+    return true;
+  }
+
+  bool mayJoin(Operation *op, const KernelGroup &group) {
+    if (!fuse || op->getNumResults() != 1 || group.ops.size() >= largestGroup)
+      return false;
+    if (isa<KernelOpInterface>(op))
+      return takesEpilogue(op) && mayPrecede(op, group);
+    return llvm::all_of(op->getUsers(), [&](Operation *user) { return mayInline(op, user); });
+  }
+
+  void add(Operation *op) {
+    auto group = onlyGroup(op);
+    if (!group || !mayJoin(op, groups[*group])) {
+      group = groups.size();
+      groups.emplace_back();
+    }
+    groups[*group].ops.push_back(op);
+    groupOf[op] = *group;
+  }
+};
+
+} // namespace
+
+std::vector<KernelGroup> lepton::groupOps(Block &block, ShapeAnalysis &shapes, bool fuse) {
+  Grouping grouping{shapes, fuse};
+  for (Operation &op : llvm::reverse(block))
+    if (isa<ElementOpInterface, KernelOpInterface>(op))
+      grouping.add(&op);
+  // Groups were found from the last root to the first.
+  std::reverse(grouping.groups.begin(), grouping.groups.end());
+  for (KernelGroup &group : grouping.groups)
+    std::reverse(group.ops.begin(), group.ops.end());
+  return std::move(grouping.groups);
+}
+
+std::string lepton::kernelName(const KernelGroup &group) {
+  std::string name;
+  llvm::raw_string_ostream os(name);
+  size_t shown = 0;
+  for (Operation *op : group.ops) {
+    if (isa<CastOp>(op) && group.ops.size() > 1)
+      continue;
+    if (++shown > 5)
+      break;
+    os << op->getName().stripDialect() << "_";
+  }
+  auto type = cast<RankedTensorType>(group.root()->getResult(0).getType());
+  os << type.getElementType();
+  for (auto [i, size] : llvm::enumerate(type.getShape()))
+    os << (i ? "x" : "_") << (ShapedType::isDynamic(size) ? "d" : std::to_string(size));
+  return name;
+}

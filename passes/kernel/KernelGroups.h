@@ -1,0 +1,24 @@
+//===- KernelGroups.h - which ops share a kernel --------------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_PASSES_KERNEL_KERNELGROUPS_H
+#define LEPTON_PASSES_KERNEL_KERNELGROUPS_H
+
+#include "dialects/Lepton/LeptonOps.h"
+
+namespace lepton {
+
+/// Ops in program order; the last one's results are the kernel's.
+struct KernelGroup {
+  llvm::SmallVector<mlir::Operation *> ops;
+  mlir::Operation *root() const { return ops.back(); }
+};
+
+/// Cuts the compute ops of a block into groups, in the order in which they can run. Without `fuse` each op is a group.
+std::vector<KernelGroup> groupOps(mlir::Block &block, ShapeAnalysis &shapes, bool fuse);
+
+/// A name that says what a kernel does: ops, element type and shape of its result.
+std::string kernelName(const KernelGroup &group);
+
+} // namespace lepton
+
+#endif // LEPTON_PASSES_KERNEL_KERNELGROUPS_H

@@ -1,0 +1,193 @@
+//===- LowerKernels.cpp - kernels in linalg on tensors, destinations as arguments ------------------------------------------===//
+//
+// Before: functions of lepton ops marked `lepton.kernel`; the entry calls them by lepton.call.
+// After:  the same functions in linalg and scf, `(context, inputs..., destinations...) -> results`; the entry allocates destinations by tensor.empty and
+//         gets constants as trailing arguments marked `lepton.constant`. No lepton op is left; all tensors have storage types.
+//
+//===----------------------------------------------------------------------------------------------------------------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace lepton {
+#define GEN_PASS_DEF_LOWERKERNELS
+#include "passes/Passes.h.inc"
+} // namespace lepton
+
+using namespace mlir;
+using namespace lepton;
+
+static Type storage(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? KernelEmitter::storageType(tensor) : type;
+}
+
+namespace {
+
+struct LowerKernels : lepton::impl::LowerKernelsBase<LowerKernels> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+      if (function->hasAttr("lepton.kernel"))
+        lowerKernel(function);
+    if (auto entry = module.lookupSymbol<func::FuncOp>("main"))
+      lowerEntry(entry);
+  }
+
+private:
+  void lowerKernel(func::FuncOp kernel) {
+    MLIRContext *context = &getContext();
+    Block *source = &kernel.front();
+    auto ret = cast<func::ReturnOp>(source->getTerminator());
+    SmallVector<Type> inputs = {LLVM::LLVMPointerType::get(context)}, results;
+    for (Type type : kernel.getArgumentTypes())
+      inputs.push_back(storage(type));
+    for (Type type : kernel.getResultTypes())
+      results.push_back(storage(type));
+    inputs.append(results);
+    // The lepton ops stay where they are, to be read from, until their kernel is written into a block of its own.
+    OpBuilder b(context);
+    Block *target = b.createBlock(&kernel.getBody(), {}, inputs, SmallVector<Location>(inputs.size(), kernel.getLoc()));
+    ShapeAnalysis shapes(context);
+    KernelEmitter emitter(b, kernel.getLoc(), shapes);
+    for (auto [i, argument] : llvm::enumerate(source->getArguments())) {
+      shapes.shape(argument); // named dimensions are read from the signature, which changes below
+      emitter.bind(argument, target->getArgument(1 + i));
+    }
+    shapes.resolve = [&](Value value) { return emitter.tensor(value); };
+    SmallVector<Value> written = emitRoot(emitter, ret, ValueRange(target->getArguments()).take_back(results.size()));
+    func::ReturnOp::create(b, kernel.getLoc(), written);
+    IRRewriter rewriter(context);
+    kernel.setType(FunctionType::get(context, inputs, results));
+    kernel.setArgAttrsAttr({});
+    while (!source->empty())
+      source->back().erase();
+    source->erase();
+  }
+
+  SmallVector<Value> emitRoot(KernelEmitter &e, func::ReturnOp ret, ValueRange inits) {
+    Operation *root = ret.getOperand(0).getDefiningOp(), *contraction = nullptr;
+    for (Operation &op : *ret->getBlock())
+      if (isa<KernelOpInterface>(op))
+        contraction = &op;
+    e.loc = root->getLoc();
+    if (contraction && contraction != root)
+      e.setFinal(contraction->getResult(0), root->getResult(0));
+    if (contraction) {
+      e.loc = contraction->getLoc();
+      return cast<KernelOpInterface>(contraction).emitKernel(e, inits);
+    }
+    SmallVector<Value> written;
+    for (auto [result, init] : llvm::zip_equal(root->getResults(), inits)) {
+      Value value = result;
+      written.push_back(e.map(init, elementTypeOf(value), [&](ValueRange indices) { return e.load(value, indices); }));
+    }
+    return written;
+  }
+
+  void lowerEntry(func::FuncOp entry) {
+    MLIRContext *context = &getContext();
+    Block &body = entry.front();
+    SmallVector<ConstantOp> constants;
+    SmallVector<CallOp> calls;
+    entry.walk([&](Operation *op) {
+      if (auto constant = dyn_cast<ConstantOp>(op))
+        constants.push_back(constant);
+      if (auto call = dyn_cast<CallOp>(op))
+        calls.push_back(call);
+    });
+    // The context comes first; inputs and constants are never written.
+    (void)entry.insertArgument(0, LLVM::LLVMPointerType::get(context), {}, entry.getLoc());
+    Value run = entry.getArgument(0);
+    SmallVector<Attribute> values;
+    for (ConstantOp constant : constants) {
+      unsigned number = entry.getNumArguments();
+      (void)entry.insertArgument(number, constant.getType(), {}, constant.getLoc());
+      entry.setArgAttr(number, "lepton.constant", IntegerAttr::get(IntegerType::get(context, 64), values.size()));
+      values.push_back(constant.getValue());
+      constant.getResult().replaceAllUsesWith(entry.getArgument(number));
+      constant.erase();
+    }
+    getOperation()->setAttr("lepton.constants", ArrayAttr::get(context, values));
+    for (unsigned i = 1; i < entry.getNumArguments(); ++i)
+      entry.setArgAttr(i, "bufferization.writable", BoolAttr::get(context, false));
+    useStorageTypes(entry);
+    for (CallOp call : calls)
+      lowerCall(call, run);
+    (void)body;
+  }
+
+  /// Every tensor in the entry gets its storage type; bools that steer control flow are compared with 0.
+  static void useStorageTypes(func::FuncOp entry) {
+    SmallVector<tensor::ExtractOp> flags;
+    SmallVector<tensor::FromElementsOp> made;
+    SmallVector<UnrealizedConversionCastOp> casts;
+    auto convert = [](Value value) { value.setType(storage(value.getType())); };
+    entry.walk([&](Operation *op) {
+      if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && extract.getType().isInteger(1))
+        flags.push_back(extract);
+      else if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && !extract.getType().isSignlessInteger() && isa<IntegerType>(extract.getType()))
+        extract.getResult().setType(KernelEmitter::scalarType(extract.getType()));
+      if (auto elements = dyn_cast<tensor::FromElementsOp>(op); elements && elements.getType().getElementType().isInteger(1))
+        made.push_back(elements);
+      if (auto cast = dyn_cast<UnrealizedConversionCastOp>(op))
+        casts.push_back(cast);
+      llvm::for_each(op->getResults(), convert);
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          llvm::for_each(block.getArguments(), convert);
+    });
+    entry.setType(FunctionType::get(entry.getContext(), TypeRange(entry.getArguments()), [&] {
+      SmallVector<Type> types;
+      for (Type type : entry.getResultTypes())
+        types.push_back(storage(type));
+      return types;
+    }()));
+    for (UnrealizedConversionCastOp cast : casts) { // ui32 -> i32 and the like
+      cast.getResult(0).replaceAllUsesWith(cast.getOperand(0));
+      cast.erase();
+    }
+    for (tensor::ExtractOp extract : flags) {
+      OpBuilder b(extract->getContext());
+      b.setInsertionPointAfter(extract);
+      extract.getResult().setType(b.getI8Type());
+      Value zero = arith::ConstantIntOp::create(b, extract.getLoc(), 0, 8);
+      auto flag = arith::CmpIOp::create(b, extract.getLoc(), arith::CmpIPredicate::ne, extract, zero);
+      extract.getResult().replaceAllUsesExcept(flag, flag);
+    }
+    for (tensor::FromElementsOp elements : made) {
+      OpBuilder b(elements);
+      SmallVector<Value> bytes;
+      for (Value flag : elements.getElements())
+        bytes.push_back(arith::ExtUIOp::create(b, elements.getLoc(), b.getI8Type(), flag));
+      elements->setOperands(bytes);
+    }
+  }
+
+  static void lowerCall(CallOp call, Value run) {
+    OpBuilder b(call);
+    SmallVector<Value> operands = {run};
+    llvm::append_range(operands, call.getInputs());
+    ValueRange dims = call.getDims();
+    for (Type type : call.getResultTypes()) {
+      auto tensor = cast<RankedTensorType>(type);
+      int64_t dynamic = tensor.getNumDynamicDims();
+      operands.push_back(tensor::EmptyOp::create(b, call.getLoc(), tensor, dims.take_front(dynamic)));
+      dims = dims.drop_front(dynamic);
+    }
+    auto lowered = func::CallOp::create(b, call.getLoc(), call.getCallee(), call.getResultTypes(), operands);
+    call.replaceAllUsesWith(lowered.getResults());
+    call.erase();
+  }
+};
+
+} // namespace

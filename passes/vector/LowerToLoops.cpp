@@ -1,0 +1,228 @@
+//===- LowerToLoops.cpp - linalg on memrefs becomes loops ----------------------------------------------------------------------===//
+//
+// Before: linalg ops on memrefs that no micro-kernel took, scf.forall, copies between strided views.
+// After:  scf.parallel where a kernel's outermost nest is parallel, scf.for elsewhere. A reduction whose innermost loop reduces carries its accumulator
+//         in a register; one that reads memory with stride 1 along a parallel dimension has that dimension innermost instead.
+//
+//===--------------------------------------------------------------------------------------------------------------------------------===//
+
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Transforms.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace lepton {
+#define GEN_PASS_DEF_LOWERTOLOOPS
+#include "passes/Passes.h.inc"
+} // namespace lepton
+
+using namespace mlir;
+using namespace lepton;
+
+/// The loop number that `index` walks with stride 1, looking through sums; -1 where there is none.
+static int64_t unitStrideLoop(Value index) {
+  if (auto loop = index.getDefiningOp<linalg::IndexOp>())
+    return loop.getDim();
+  Operation *op = index.getDefiningOp();
+  if (!isa_and_present<arith::AddIOp, arith::SubIOp>(op))
+    return -1;
+  int64_t left = unitStrideLoop(op->getOperand(0));
+  return left >= 0 ? left : unitStrideLoop(op->getOperand(1));
+}
+
+namespace {
+
+/// Writes the loops of one op.
+struct LoopNest {
+  RewriterBase &b;
+  linalg::LinalgOp op;
+  Location loc;
+  bool parallelOutside;
+  SmallVector<Value> bounds, ivs;
+
+  LoopNest(RewriterBase &b, linalg::LinalgOp op, bool parallelOutside)
+      : b(b), op(op), loc(op.getLoc()), parallelOutside(parallelOutside) {
+    for (Range range : op.createLoopRanges(b, loc))
+      bounds.push_back(getValueOrCreateConstantIndexOp(b, loc, range.size));
+    ivs.resize(bounds.size());
+  }
+
+  /// Whether memory is read with stride 1 along the last parallel loop, and not along the last reduction.
+  bool isContiguousAlongParallel(ArrayRef<int64_t> parallel, ArrayRef<int64_t> reduction) {
+    if (parallel.empty() || reduction.empty())
+      return false;
+    int64_t forParallel = 0, forReduction = 0;
+    auto vote = [&](int64_t loop) {
+      forParallel += loop == parallel.back();
+      forReduction += loop == reduction.back();
+    };
+    op.getBlock()->walk([&](memref::LoadOp load) {
+      if (!load.getIndices().empty())
+        vote(unitStrideLoop(load.getIndices().back()));
+    });
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      AffineMap map = op.getMatchingIndexingMap(input);
+      if (map.getNumResults() && !op.getBlock()->getArgument(input->getOperandNumber()).use_empty())
+        if (auto dim = dyn_cast<AffineDimExpr>(map.getResults().back()))
+          vote(dim.getPosition());
+    }
+    return forParallel > forReduction;
+  }
+
+  void emit() {
+    SmallVector<int64_t> parallel, reduction;
+    for (auto [i, kind] : llvm::enumerate(op.getIteratorTypesArray()))
+      (kind == utils::IteratorType::parallel ? parallel : reduction).push_back(i);
+    SmallVector<int64_t> innermost;
+    if (isContiguousAlongParallel(parallel, reduction))
+      innermost.push_back(parallel.pop_back_val());
+    bool asParallel = parallelOutside && !parallel.empty();
+    if (asParallel)
+      openParallel(parallel);
+    for (int64_t d : asParallel ? ArrayRef<int64_t>() : ArrayRef<int64_t>(parallel))
+      openFor(d);
+    bool inRegister =
+        innermost.empty() && !reduction.empty() && op.getNumDpsInits() == 1 && op.hasPureBufferSemantics();
+    if (inRegister)
+      return emitRegisterReduction(reduction);
+    for (int64_t d : reduction)
+      openFor(d);
+    for (int64_t d : innermost)
+      openFor(d);
+    emitBody({});
+  }
+
+  Value zero() { return arith::ConstantIndexOp::create(b, loc, 0); }
+  Value one() { return arith::ConstantIndexOp::create(b, loc, 1); }
+
+  void openParallel(ArrayRef<int64_t> dims) {
+    SmallVector<Value> upper;
+    for (int64_t d : dims)
+      upper.push_back(bounds[d]);
+    auto loop = scf::ParallelOp::create(b, loc, SmallVector<Value>(dims.size(), zero()), upper,
+                                        SmallVector<Value>(dims.size(), one()));
+    for (auto [d, iv] : llvm::zip_equal(dims, loop.getInductionVars()))
+      ivs[d] = iv;
+    b.setInsertionPointToStart(loop.getBody());
+  }
+
+  scf::ForOp openFor(int64_t d, ValueRange carried = {}) {
+    auto loop = scf::ForOp::create(b, loc, zero(), bounds[d], one(), carried);
+    ivs[d] = loop.getInductionVar();
+    b.setInsertionPointToStart(loop.getBody());
+    return loop;
+  }
+
+  SmallVector<Value> indicesOf(OpOperand &operand) {
+    SmallVector<Value> indices;
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    for (AffineExpr result : map.getResults())
+      indices.push_back(affine::expandAffineExpr(b, loc, result, ivs, {}));
+    return indices;
+  }
+
+  /// Clones the body; `accumulator` stands for the only destination's element where it is carried in a register. Returns what is yielded.
+  SmallVector<Value> cloneBody(Value accumulator) {
+    IRMapping mapping;
+    for (OpOperand &operand : op->getOpOperands()) {
+      BlockArgument argument = op.getMatchingBlockArgument(&operand);
+      if (argument.use_empty())
+        continue;
+      bool isScalar = !isa<MemRefType>(operand.get().getType());
+      bool carried = accumulator && op.isDpsInit(&operand);
+      Value element = carried    ? accumulator
+                      : isScalar ? operand.get()
+                                 : memref::LoadOp::create(b, loc, operand.get(), indicesOf(operand)).getResult();
+      mapping.map(argument, element);
+    }
+    for (Operation &inner : op.getBlock()->without_terminator()) {
+      if (auto index = dyn_cast<linalg::IndexOp>(inner))
+        mapping.map(index.getResult(), ivs[index.getDim()]);
+      else
+        b.clone(inner, mapping);
+    }
+    SmallVector<Value> values;
+    for (Value value : op.getBlock()->getTerminator()->getOperands())
+      values.push_back(mapping.lookupOrDefault(value));
+    return values;
+  }
+
+  void emitBody(Value) {
+    SmallVector<Value> values = cloneBody({});
+    for (auto [i, value] : llvm::enumerate(values)) {
+      OpOperand *init = op.getDpsInitOperand(i);
+      memref::StoreOp::create(b, loc, value, init->get(), indicesOf(*init));
+    }
+  }
+
+  void emitRegisterReduction(ArrayRef<int64_t> reduction) {
+    OpOperand *init = op.getDpsInitOperand(0);
+    SmallVector<Value> where = indicesOf(*init);
+    Value accumulator = memref::LoadOp::create(b, loc, init->get(), where);
+    SmallVector<scf::ForOp> loops;
+    for (int64_t d : reduction) {
+      loops.push_back(openFor(d, accumulator));
+      accumulator = loops.back().getRegionIterArg(0);
+    }
+    Value result = cloneBody(accumulator).front();
+    for (scf::ForOp loop : llvm::reverse(loops)) {
+      scf::YieldOp::create(b, loc, result);
+      b.setInsertionPointAfter(loop);
+      result = loop.getResult(0);
+    }
+    memref::StoreOp::create(b, loc, result, init->get(), where);
+  }
+};
+
+struct LowerToLoops : lepton::impl::LowerToLoopsBase<LowerToLoops> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    IRRewriter rewriter(&getContext());
+    SmallVector<memref::CopyOp> copies;
+    function.walk([&](memref::CopyOp op) { copies.push_back(op); });
+    for (memref::CopyOp copy : copies)
+      lowerCopy(rewriter, copy);
+    SmallVector<linalg::LinalgOp> ops;
+    function.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+    for (linalg::LinalgOp op : ops) {
+      rewriter.setInsertionPoint(op);
+      LoopNest(rewriter, op, isOutermost(op)).emit();
+      rewriter.eraseOp(op);
+    }
+    SmallVector<scf::ForallOp> foralls;
+    function.walk([&](scf::ForallOp op) { foralls.push_back(op); });
+    for (scf::ForallOp op : foralls) {
+      rewriter.setInsertionPoint(op);
+      if (failed(scf::forallToParallelLoop(rewriter, op)))
+        return signalPassFailure();
+    }
+  }
+
+  /// Only a kernel's outermost nests are split among threads.
+  static bool isOutermost(Operation *op) {
+    return op->getParentOfType<func::FuncOp>()->hasAttr("lepton.kernel") && !op->getParentOfType<LoopLikeOpInterface>();
+  }
+
+  /// A copy between strided views becomes loops; a contiguous one stays, to become a memcpy.
+  static void lowerCopy(IRRewriter &rewriter, memref::CopyOp copy) {
+    auto isContiguous = [](Value value) { return cast<MemRefType>(value.getType()).getLayout().isIdentity(); };
+    rewriter.setInsertionPoint(copy);
+    if (copy.getSource() == copy.getTarget()) {
+      rewriter.eraseOp(copy);
+      return;
+    }
+    if (isContiguous(copy.getSource()) && isContiguous(copy.getTarget()))
+      return;
+    linalg::makeMemRefCopyOp(rewriter, copy.getLoc(), copy.getSource(), copy.getTarget());
+    rewriter.eraseOp(copy);
+  }
+};
+
+} // namespace
