@@ -1,0 +1,165 @@
+//===- ContractionSchedule.cpp - Register blocks by a cost model ----------===//
+//
+// The cost of one reduction step of a block is the largest of three: its multiply-adds on two ports, its loads on two
+// ports, and the latency of an accumulator's chain. A block size is judged by the whole extent, remainders included:
+// 14 rows are 5 + 5 + 4 rather than 6 + 6 + 2, since two rows cost as much time as four.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/vector/VectorizeContraction.h"
+
+#include <array>
+
+using namespace mlir;
+using namespace lepton;
+
+/// Half cycles per reduction step of a (rows x vectors) block, times 64.
+static int64_t stepCost(int64_t rows, int64_t vectors) {
+  constexpr int64_t chain = 8; // latency 4 on each of two ports
+  // Loads decide between blocks that keep the ports equally busy: those of B most, since its panel seldom stays in L1.
+  return rows && vectors ? 64 * std::max({rows * vectors, rows + vectors, chain}) + rows + 3 * vectors : 0;
+}
+
+namespace {
+/// `count` times `size` iterations.
+struct Piece {
+  int64_t count, size;
+};
+} // namespace
+
+/// More rows than registers.
+constexpr int64_t unlimitedRows = 64;
+
+static std::array<Piece, 2> split(int64_t extent, int64_t block) {
+  return {{{extent / block, block}, {1, extent % block}}};
+}
+
+namespace {
+/// What is to be covered by register blocks, and the limits of a block.
+struct BlockSearch {
+  int64_t rows;    // extent
+  int64_t vectors; // extent of one panel, in vectors
+  int64_t panels;  // extent
+  int64_t numRegisters;
+  int64_t maxRows;
+  int64_t maxVectors = 8;
+
+  BlockSearch(int64_t rows, int64_t vectors, int64_t panels, int64_t numRegisters, int64_t maxRows)
+      : rows(rows), vectors(vectors), panels(panels), numRegisters(numRegisters), maxRows(maxRows) {}
+
+  struct Block {
+    int64_t rows = 1, vectors = 1, panels = 1;
+  };
+  Block best;
+  int64_t bestCost = std::numeric_limits<int64_t>::max();
+
+  /// Tries all row counts that leave registers for one row of B and one broadcast of A.
+  void tryColumns(int64_t blockVectors, int64_t blockPanels, std::array<Piece, 2> columns, int64_t width,
+                  int64_t repeat) {
+    for (int64_t r = 1; r <= std::min(rows, maxRows) && (r + 1) * width + 1 <= numRegisters; ++r) {
+      int64_t cost = 0;
+      for (Piece row : split(rows, r))
+        for (Piece column : columns)
+          cost += repeat * row.count * column.count * stepCost(row.size, column.size);
+      if (cost < bestCost) {
+        best = {r, blockVectors, blockPanels};
+        bestCost = cost;
+      }
+    }
+  }
+
+  Block run() {
+    for (int64_t v = 1; v <= std::min(vectors, maxVectors); ++v)
+      tryColumns(v, 1, split(vectors, v), v, panels);
+    for (int64_t p = 2; p <= panels && p * vectors <= maxVectors; ++p) {
+      std::array<Piece, 2> columns = split(panels, p);
+      for (Piece &column : columns)
+        column.size *= vectors;
+      tryColumns(vectors, p, columns, p * vectors, 1);
+    }
+    return best;
+  }
+};
+} // namespace
+
+/// An unknown extent is so large that no edge decides.
+static int64_t orLarge(int64_t extent) { return ShapedType::isDynamic(extent) ? 27720 : std::max<int64_t>(extent, 1); }
+
+static ContractionSchedule targetSchedule(int64_t lanes, int64_t elementBits, bool hasFma) {
+  ContractionSchedule schedule;
+  schedule.lanes = lanes;
+  schedule.fma = hasFma;
+  // The two AVX families mask; SSE and NEON would branch once per element.
+  schedule.masks = hasFma && lanes * elementBits >= 256;
+  return schedule;
+}
+
+ContractionSchedule lepton::defaultContractionSchedule(int64_t lanes, int64_t numRegisters, bool hasFma, int64_t n,
+                                                       int64_t m) {
+  ContractionSchedule schedule = targetSchedule(lanes, /*elementBits=*/32, hasFma);
+  // Without a fused operation each product needs a register.
+  BlockSearch search(orLarge(m), llvm::divideCeil(orLarge(n), lanes), /*panels=*/1,
+                     hasFma ? numRegisters : numRegisters - 1, unlimitedRows);
+  BlockSearch::Block block = search.run();
+  schedule.rows = block.rows;
+  schedule.vectors = block.vectors;
+  return schedule;
+}
+
+static int64_t elementBytes(const OperandAccess &access) {
+  return llvm::divideCeil(cast<MemRefType>(access.memref.getType()).getElementTypeBitWidth(), 8);
+}
+
+/// Bytes of `access` over one iteration of the batch dimensions, if all extents are known.
+static std::optional<int64_t> sliceBytes(const Contraction &contraction, const OperandAccess &access) {
+  int64_t elements = 1;
+  for (auto [dim, extent] : llvm::enumerate(contraction.extents)) {
+    if (!access.uses(dim) || llvm::is_contained(contraction.batchDims, dim))
+      continue;
+    if (ShapedType::isDynamic(extent))
+      return std::nullopt;
+    elements *= extent;
+  }
+  return elements * elementBytes(access);
+}
+
+/// Rows that lie a multiple of a page apart share the sets of an 8-way L1: more than 8 of them evict each other at
+/// every step.
+static int64_t maxRowsFor(const Contraction &contraction) {
+  int64_t step = contraction.rowDim ? contraction.a.steps[*contraction.rowDim] : 0;
+  bool collides = !ShapedType::isDynamic(step) && step && step * elementBytes(contraction.a) % 4096 == 0;
+  return collides || contraction.form == ContractionForm::Dot ? 8 : unlimitedRows;
+}
+
+/// Depthwise forms load A for every multiply-add and keep few accumulators busy; wide rows of two vectors read whole
+/// cache lines.
+static void blockDepthwise(ContractionSchedule &schedule, int64_t rows, int64_t vectors, int64_t numRegisters) {
+  schedule.vectors = std::min<int64_t>(vectors, 2);
+  int64_t maxRows = numRegisters / 2 / schedule.vectors;
+  schedule.rows = llvm::divideCeil(rows, llvm::divideCeil(rows, maxRows));
+}
+
+ContractionSchedule lepton::defaultContractionSchedule(const Contraction &contraction, int64_t lanes,
+                                                       int64_t numRegisters, bool hasFma) {
+  ContractionSchedule schedule =
+      targetSchedule(lanes, contraction.body.accumulatorType.getIntOrFloatBitWidth(), hasFma);
+  bool isDot = contraction.form == ContractionForm::Dot;
+  int64_t rows = contraction.rowDim ? orLarge(contraction.extents[*contraction.rowDim]) : 1;
+  int64_t panels = contraction.columnDims.empty() ? 1 : orLarge(contraction.extents[contraction.columnDims.back()]);
+  int64_t vectors = isDot ? 1 : llvm::divideCeil(orLarge(contraction.extents[contraction.vectorDim]), lanes);
+  if (contraction.vectorA) {
+    blockDepthwise(schedule, rows, vectors, numRegisters);
+  } else {
+    BlockSearch search(rows, vectors, panels, hasFma ? numRegisters : numRegisters - 1, maxRowsFor(contraction));
+    BlockSearch::Block block = search.run();
+    schedule.rows = block.rows;
+    schedule.vectors = isDot ? block.panels : block.vectors;
+    schedule.panels = isDot ? 1 : block.panels;
+  }
+  // Columns outermost keeps one panel of B in L1 or L2 and streams A, the smaller stream, once per panel. That is
+  // wrong only where A has to come from memory again and again while the whole of B would have stayed in L2.
+  std::optional<int64_t> aBytes = sliceBytes(contraction, contraction.a),
+                         bBytes = sliceBytes(contraction, contraction.b);
+  constexpr int64_t l2 = 512 << 10;
+  schedule.rowsOutermost = aBytes && bBytes && *bBytes <= l2 / 2 && *aBytes > l2;
+  return schedule;
+}

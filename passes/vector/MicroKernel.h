@@ -1,0 +1,97 @@
+//===- MicroKernel.h - One register block of a contraction ----------------===//
+//
+// Emits, at the builder's insertion point, the code for one block of C:
+//
+//   acc[r][v] = load C              (rows x vectors values)
+//   acc = scf.for ... iter_args(acc) over every reduction dimension:
+//     b[v] = load B                 (vectors loads)
+//     for each row: a = broadcast(load A); acc[r][v] = fma(a, b[v], acc[r][v])
+//   store acc to C
+//
+// Addresses are formed on flat views of the operands, one addition per load: what does not change in a loop is added
+// outside of it, and distances between rows end up as displacements in the load instructions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LEPTON_PASSES_VECTOR_MICROKERNEL_H
+#define LEPTON_PASSES_VECTOR_MICROKERNEL_H
+
+#include "passes/vector/VectorizeContraction.h"
+
+namespace lepton {
+
+/// The block of C to compute.
+struct KernelTile {
+  /// First iteration of each parallel dimension.
+  llvm::SmallVector<mlir::Value> origin;
+  /// Iterations per dimension; along the vector dimension, vectors.
+  llvm::SmallVector<int64_t> sizes;
+  /// Elements per vector, the schedule's or fewer.
+  int64_t lanes;
+  /// Valid lanes of the last vector along the vector dimension; null if all.
+  mlir::Value mask;
+};
+
+class MicroKernel {
+public:
+  /// Emits the flat views of the operands; `extents` are the trip counts of the loops.
+  MicroKernel(mlir::OpBuilder &builder, mlir::Location loc, const Contraction &contraction,
+              const ContractionSchedule &schedule, llvm::ArrayRef<mlir::OpFoldResult> extents);
+
+  void emit(const KernelTile &tile);
+
+private:
+  struct View {
+    mlir::Value buffer;
+    mlir::OpFoldResult constant;
+    llvm::SmallVector<mlir::OpFoldResult> steps;
+    mlir::Type elementType;
+  };
+  /// Where a reduction loop stands in both inputs.
+  struct Position {
+    mlir::OpFoldResult a, b;
+  };
+  using Values = llvm::SmallVector<mlir::Value>;
+  using Offsets = llvm::SmallVector<mlir::OpFoldResult>;
+
+  mlir::Value value(mlir::OpFoldResult x);
+  mlir::OpFoldResult add(mlir::OpFoldResult x, mlir::OpFoldResult y);
+  mlir::OpFoldResult scale(mlir::OpFoldResult x, mlir::OpFoldResult y);
+
+  View makeView(const OperandAccess &access);
+  mlir::OpFoldResult base(const View &view, const KernelTile &tile);
+  Offsets offsets(const View &view, llvm::ArrayRef<unsigned> dims, const KernelTile &tile);
+  mlir::Value load(const View &view, mlir::OpFoldResult index, int64_t lanes, mlir::Value mask = {});
+  mlir::Value loadScalar(const View &view, mlir::OpFoldResult index);
+  void store(const View &view, mlir::Value vector, mlir::OpFoldResult index, mlir::Value mask);
+  mlir::Value broadcast(mlir::Value x, int64_t lanes);
+  mlir::Value apply(llvm::ArrayRef<mlir::Operation *> chain, mlir::Value x);
+  mlir::Value broadcastA(mlir::Value scalar, int64_t lanes);
+  mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value accumulator);
+  mlir::Value maskOf(unsigned column);
+
+  Values reduce(unsigned depth, Position at, Values accumulators);
+  Values loop(unsigned depth, mlir::OpFoldResult from, mlir::OpFoldResult to, int64_t step, Position at,
+              Values accumulators);
+  Values dotLoops(Position at, Values accumulators);
+  Values columnsStep(Position at, Values accumulators);
+  Values dotStep(Position at, Values accumulators, int64_t lanes, mlir::Value mask);
+  void emitColumns();
+  void emitDot();
+
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+  const Contraction &contraction;
+  const ContractionSchedule &schedule;
+  llvm::ArrayRef<mlir::OpFoldResult> extents;
+  View a, b, c;
+  /// Depth of the first reduction loop that disappears, see ContractionSchedule::fullUnroll.
+  unsigned unrolledFrom;
+
+  // The state of one emit().
+  const KernelTile *tile = nullptr;
+  Offsets aRows, cRows, bColumns, cColumns;
+};
+
+} // namespace lepton
+
+#endif
