@@ -92,11 +92,11 @@ OpFoldResult LoopNest::extentOf(linalg::GenericOp op, unsigned dim) {
 
 /// The order of the loops, outermost first.
 ///
-/// The panel of B that the micro-kernel walks is its widest stream (vectors * lanes elements per step, against `rows` of
-/// A), so columns go outside: the panel stays in L1 or L2 while A passes by. Measured, this needs no further blocking
-/// while a panel of B and the rows of A that pass by fit L2 and L3; splitting the reduction only adds traffic of C. A
-/// caller tiles rows so that each task's A fits half of L3 (for K = 2048: 200 to 400 rows), and packs B in panels as wide
-/// as the register block, so that the panel is one sequential stream.
+/// The panel of B that the micro-kernel walks is its widest stream (vectors * lanes elements per step, against `rows`
+/// of A), so columns go outside: the panel stays in L1 or L2 while A passes by. Measured, this needs no further
+/// blocking while a panel of B and the rows of A that pass by fit L2 and L3; splitting the reduction only adds traffic
+/// of C. A caller tiles rows so that each task's A fits half of L3 (for K = 2048: 200 to 400 rows), and packs B in
+/// panels as wide as the register block, so that the panel is one sequential stream.
 SmallVector<BlockedLoop> LoopNest::loops() {
   SmallVector<BlockedLoop> batches, rows, columns;
   for (unsigned dim : contraction.batchDims)
