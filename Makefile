@@ -4,13 +4,14 @@
 #   make build      builds the compiler, the runtime and the Python module into build/
 #   make test       every test that finishes in minutes; `make test-full` runs them all
 #   make format     formats the C++ sources
+#   make tidy       checks their names and some habits with clang-tidy (minutes)
 #   make clean      removes build/ (the cache of downloads and of the ONNX library stays)
 
 export PATH := $(CURDIR)/build/venv/bin:/usr/lib/llvm-22/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/build/python
 sources := git ls-files '*.cpp' '*.h' '*.hpp' '*.c'
 
-.PHONY: demo build test test-full format clean setup
+.PHONY: demo build test test-full format tidy clean setup
 
 demo: build
 	@python tools/demo/demo.py $(ARGS)
@@ -26,6 +27,9 @@ test-full: build
 
 format: setup
 	@$(sources) | xargs clang-format-22 -i
+
+tidy: build
+	@$(sources) | grep '\.cpp$$' | xargs -P 2 -n 4 clang-tidy-22 -p build --quiet
 
 clean:
 	rm -rf build build-asan

@@ -7,7 +7,7 @@
 
 # Headers that nearly every translation unit of the compiler includes, compiled once. Libraries with exceptions have
 # other flags and do without.
-file(WRITE ${PROJECT_BINARY_DIR}/cmake/Pch.cpp "")
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/cmake/Pch.cpp CONTENT "// A library needs a source.\n")
 add_library(lepton_pch STATIC EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/cmake/Pch.cpp)
 target_compile_options(lepton_pch PRIVATE -fno-exceptions)
 target_precompile_headers(lepton_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/Pch.h)

@@ -154,6 +154,8 @@ static Value batchMatrix(KernelEmitter &e, Value operand, ArrayRef<AffineExpr> b
 }
 
 SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  e.materialize(getLhs());
+  e.materialize(getRhs());
   MLIRContext *context = getContext();
   Type lhsElement = elementTypeOf(getLhs()), rhsElement = elementTypeOf(getRhs()), type = sumType(e.b, lhsElement);
   bool lhsVector = rankOf(getLhs()) == 1, rhsVector = rankOf(getRhs()) == 1;
@@ -226,6 +228,8 @@ LogicalResult PackedMatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
 }
 
 SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  e.materialize(getLhs());
+  e.materialize(getRhs());
   MLIRContext *context = getContext();
   Type lhsElement = elementTypeOf(getLhs()), rhsElement = elementTypeOf(getRhs()), type = sumType(e.b, lhsElement);
   AffineExpr m = e.shapes.dim(getLhs(), 0), k = e.shapes.dim(getLhs(), 1), n = e.shapes.constant(getN());
@@ -407,6 +411,8 @@ LogicalResult PackedConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<R
 }
 
 SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  e.materialize(getInput());
+  e.materialize(getFilter());
   MLIRContext *context = getContext();
   SmallVector<AffineExpr> x = e.shapes.shape(getInput()), w = e.shapes.shape(getFilter()), y = e.shapes.shape(getResult());
   int64_t spatial = x.size() - 2, last = spatial - 1;

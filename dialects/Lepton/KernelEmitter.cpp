@@ -58,6 +58,23 @@ static Value splatScalar(KernelEmitter &e, ConstantOp op) {
   return arith::ConstantOp::create(e.b, e.loc, e.b.getIntegerAttr(type, llvm::APInt(type.getIntOrFloatBitWidth(), readInteger(value, 0), true, true)));
 }
 
+/// The elements of a small constant as a tensor.
+static Value denseConstant(KernelEmitter &e, ConstantOp op) {
+  ElementsAttr value = op.getValue();
+  auto type = KernelEmitter::storageType(cast<RankedTensorType>(op.getType()));
+  ConstantBytes bytes = constantBytes(value);
+  return arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::getFromRawBuffer(type, bytes.data));
+}
+
+Value KernelEmitter::materialize(Value value) {
+  if (Value memory = tensor(value))
+    return memory;
+  Type elementType = elementTypeOf(value);
+  Value result = map(temporary(shapes.shape(value), elementType), elementType, [&](ValueRange indices) { return load(value, indices); });
+  bind(value, result);
+  return result;
+}
+
 Value KernelEmitter::load(Value value, ValueRange indices) {
   std::vector<const void *> key;
   for (Value index : indices)
@@ -72,7 +89,8 @@ Value KernelEmitter::load(Value value, ValueRange indices) {
     result = fromStorage(tensor::ExtractOp::create(b, loc, memory, indices), elementTypeOf(value));
   } else if (auto constant = value.getDefiningOp<ConstantOp>()) {
     result = splatScalar(*this, constant);
-    assert(result && "only splat constants are computed on the fly");
+    if (!result)
+      result = fromStorage(tensor::ExtractOp::create(b, loc, denseConstant(*this, constant), indices), elementTypeOf(value));
   } else {
     auto op = value.getDefiningOp<ElementOpInterface>();
     assert(op && "a value inside a kernel is in memory or defined element by element");

@@ -40,6 +40,8 @@ public:
   void bind(mlir::Value value, mlir::Value tensor) { tensors[value] = tensor; }
   /// The tensor of a value that lies in memory; null for one that is computed on the fly.
   mlir::Value tensor(mlir::Value value) const { return tensors.lookup(value); }
+  /// The same, after computing a value that is not in memory into a temporary. Call it outside of loop nests.
+  mlir::Value materialize(mlir::Value value);
   /// The scalar of `value` at `indices`.
   mlir::Value load(mlir::Value value, mlir::ValueRange indices);
   /// The same where `value` broadcasts to the shape `sizes`, to which `indices` belong.

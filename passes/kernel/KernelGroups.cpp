@@ -15,8 +15,10 @@ namespace {
 struct Grouping {
   ShapeAnalysis &shapes;
   bool fuse;
-  std::vector<KernelGroup> groups = {};      // ops in reverse program order while growing
-  llvm::DenseMap<Operation *, size_t> groupOf = {};
+  std::vector<KernelGroup> groups;     // ops in reverse program order while growing
+  llvm::DenseMap<Operation *, size_t> groupOf;
+
+  Grouping(ShapeAnalysis &shapes, bool fuse) : shapes(shapes), fuse(fuse) {}
 
   /// The one group that uses all results of `op`; nothing where there are several, or other users.
   std::optional<size_t> onlyGroup(Operation *op) {
@@ -96,7 +98,7 @@ struct Grouping {
 } // namespace
 
 std::vector<KernelGroup> lepton::groupOps(Block &block, ShapeAnalysis &shapes, bool fuse) {
-  Grouping grouping{shapes, fuse};
+  Grouping grouping(shapes, fuse);
   for (Operation &op : llvm::reverse(block))
     if (isa<ElementOpInterface, KernelOpInterface>(op))
       grouping.add(&op);
