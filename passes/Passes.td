@@ -6,6 +6,31 @@
 include "mlir/Pass/PassBase.td"
 
 //===--------------------------------------------------------------------------------------------------------------------===//
+// graph: layouts and constants
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+def AssignLayouts : Pass<"lepton-assign-layouts", "::mlir::func::FuncOp"> {
+  let summary = "Gives convolutions channels-last tensors and packed filters";
+  let description = [{
+    Convolutions become `packed_conv`, `depthwise_conv` or, of size 1, `packed_matmul`; matrix products with constant right operands become `packed_matmul`.
+    Transposes move down through elementwise ops, reductions, pools and concatenations until they meet and cancel.
+
+    Example: `lepton.conv %x, %w` -> `transpose`, `pad`, `packed_conv`, `transpose`.
+  }];
+  let options = [Option<"panel", "panel", "int64_t", "16", "elements in a block of packed weights">];
+}
+
+def FoldConstants : Pass<"lepton-fold-constants", "::mlir::func::FuncOp"> {
+  let summary = "Computes what depends on constants alone";
+  let description = [{
+    The constant part of the graph is compiled by this compiler and run. Results much larger than the constants they are made of stay computed at run
+    time.
+
+    Example: `lepton.transpose` of a `lepton.constant` -> `lepton.constant`.
+  }];
+}
+
+//===--------------------------------------------------------------------------------------------------------------------===//
 // kernel: the graph is cut into kernels
 //===--------------------------------------------------------------------------------------------------------------------===//
 

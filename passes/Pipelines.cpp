@@ -9,8 +9,14 @@
 using namespace mlir;
 using namespace lepton;
 
-void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &) {
+void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  if (options.optLevel == 0)
+    return;
+  // Two registers wide: the width of the micro-kernel's block, so that a panel is read in order.
+  pm.addNestedPass<func::FuncOp>(createAssignLayouts({.panel = 2 * options.vectorBits / 32}));
+  pm.addNestedPass<func::FuncOp>(createFoldConstantsPass(options.evaluate));
   pm.addPass(createCSEPass());
 }
 
@@ -40,7 +46,14 @@ void lepton::buildBufferPipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createCanonicalizerPass());
 }
 
-void lepton::buildVectorPipeline(OpPassManager &pm, const PipelineOptions &) {
+void lepton::buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.optLevel > 0) {
+    VectorizeContractionOptions contraction;
+    contraction.lanes = options.vectorBits / 32;
+    contraction.registers = options.vectorRegisters;
+    contraction.fma = options.fma;
+    pm.addNestedPass<func::FuncOp>(createVectorizeContraction(contraction));
+  }
   pm.addNestedPass<func::FuncOp>(createLowerToLoops());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -3,14 +3,12 @@
 #ifndef LEPTON_PASSES_PIPELINES_H
 #define LEPTON_PASSES_PIPELINES_H
 
+#include "passes/graph/FoldConstants.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
-#include <functional>
 
 namespace lepton {
-
-/// Computes constants: runs `@main()` of a module without arguments and returns its results.
-using ConstantEvaluator = std::function<mlir::FailureOr<llvm::SmallVector<mlir::ElementsAttr>>(mlir::ModuleOp)>;
 
 /// What the pipelines need to know of the target and the user's wishes.
 struct PipelineOptions {

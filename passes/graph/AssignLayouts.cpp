@@ -1,0 +1,322 @@
+//===- AssignLayouts.cpp - channels last for convolutions, packed weights --------------------------------------------------------===//
+//
+// Before: convolutions and matrix products as ONNX has them, channels first.
+// After:  convolutions on channels-last tensors with blocked filters, matrix products with blocked right operands, between transposes; transposes
+//         have been moved down through ops that do not care, so that those of neighbouring convolutions meet and cancel.
+//
+// A transpose "channels last to first" in front of an op is moved behind it by giving the op its channels-last operands. The ops are visited in
+// program order, so one sweep carries a transpose as far down as it goes.
+//
+//===------------------------------------------------------------------------------------------------------------------------------===//
+
+#include "dialects/Lepton/GraphBuilder.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace lepton {
+#define GEN_PASS_DEF_ASSIGNLAYOUTS
+#include "passes/Passes.h.inc"
+} // namespace lepton
+
+using namespace mlir;
+using namespace lepton;
+
+/// Position of each channels-last dimension in channels-first order: [0, 2, .., n-1, 1].
+static SmallVector<int64_t> toChannelsLast(int64_t rank) {
+  SmallVector<int64_t> perm = {0};
+  for (int64_t d = 2; d < rank; ++d)
+    perm.push_back(d);
+  perm.push_back(1);
+  return perm;
+}
+
+/// [0, n-1, 1, .., n-2].
+static SmallVector<int64_t> toChannelsFirst(int64_t rank) { return invertPermutationVector(toChannelsLast(rank)); }
+
+/// A channels-first dimension as a channels-last one.
+static int64_t lastAxis(int64_t axis, int64_t rank) { return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1; }
+
+namespace {
+
+struct Layouts {
+  GraphBuilder g;
+  ShapeAnalysis &shapes;
+  int64_t panel; // elements in a block of packed weights
+
+  Layouts(OpBuilder &b, ShapeAnalysis &shapes, int64_t panel) : g(b, shapes), shapes(shapes), panel(panel) {}
+
+  /// The channels-last tensor of which `value` is the channels-first transpose; null where it is none.
+  Value movedSource(Value value) {
+    auto transpose = value.getDefiningOp<TransposeOp>();
+    int64_t rank = rankOf(value);
+    return transpose && rank >= 3 && transpose.getPerm() == ArrayRef<int64_t>(toChannelsFirst(rank)) ? transpose.getInput() : Value();
+  }
+
+  Value channelsLast(Location loc, Value value) {
+    if (Value source = movedSource(value))
+      return source;
+    return g.transpose(loc, value, toChannelsLast(rankOf(value)));
+  }
+
+  Value channelsFirst(Location loc, Value value) { return g.transpose(loc, value, toChannelsFirst(rankOf(value))); }
+
+  int64_t blockFor(int64_t size) {
+    int64_t block = panel;
+    while (block > 8 && block / 2 >= size)
+      block /= 2;
+    return block;
+  }
+
+  static bool isFloat(Value value) { return isa<FloatType>(elementTypeOf(value)) && elementTypeOf(value).getIntOrFloatBitWidth() >= 16; }
+  static bool isStatic(Value value) { return cast<RankedTensorType>(value.getType()).hasStaticShape(); }
+
+  //===------------------------------------------------------------------------------------------------------------------------===//
+  // Contractions
+  //===------------------------------------------------------------------------------------------------------------------------===//
+
+  /// [K, N] -> [ceil(N / block), K, block]
+  Value packColumns(Location loc, Value matrix) {
+    int64_t n = cast<RankedTensorType>(matrix.getType()).getDimSize(1);
+    Value blocks = g.create<PackBlocksOp>(loc, matrix, {g.attr("axis", int64_t(1)), g.attr("block", blockFor(n))});
+    return g.transpose(loc, blocks, {1, 0, 2});
+  }
+
+  Value packedMatMul(Location loc, Value rows, Value packed, int64_t n) { return g.create<PackedMatMulOp>(loc, {rows, packed}, g.attr("n", n)); }
+
+  /// Another shape for `value`, whose sizes but the last are those of `like`.
+  Value withLeadingSizesOf(Location loc, Value value, Value like, int64_t last) {
+    int64_t rank = rankOf(like);
+    Value leading = g.create<ShapeOp>(loc, like, {g.attr("start", int64_t(0)), g.attr("end", rank - 1)});
+    Value shape = g.create<ConcatOp>(loc, {leading, g.integers(loc, last)}, g.attr("axis", int64_t(0)));
+    return g.create<ReshapeOp>(loc, {value, shape});
+  }
+
+  Value matMul(MatMulOp op) {
+    Location loc = op.getLoc();
+    Value lhs = op.getLhs(), rhs = op.getRhs();
+    auto type = cast<RankedTensorType>(rhs.getType());
+    // A right operand that is computed is packed at run time: worth it only for several rows.
+    bool isConstant = isConstantValue(rhs);
+    if (type.getRank() != 2 || !type.hasStaticShape() || rankOf(lhs) < 2 || !isFloat(lhs) || !isConstant || type.getNumElements() == 0)
+      return {};
+    int64_t n = type.getDimSize(1), k = type.getDimSize(0);
+    Value rows = rankOf(lhs) == 2 ? lhs : g.reshape(loc, lhs, {-1, k});
+    Value product = packedMatMul(loc, rows, packColumns(loc, rhs), n);
+    return rankOf(lhs) == 2 ? product : withLeadingSizesOf(loc, product, lhs, n);
+  }
+
+  /// A constant, or computed from constants alone.
+  static bool isConstantValue(Value value, int depth = 8) {
+    Operation *op = value.getDefiningOp();
+    if (!op || depth == 0)
+      return false;
+    if (isa<ConstantOp>(op))
+      return true;
+    return isa<ShapeOpInterface>(op) && op->getNumOperands() && llvm::all_of(op->getOperands(), [&](Value operand) { return isConstantValue(operand, depth - 1); });
+  }
+
+  Value padded(Location loc, Value input, ArrayRef<int64_t> pads) {
+    if (llvm::all_of(pads, [](int64_t pad) { return pad == 0; }))
+      return input;
+    SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, rankOf(input) - 1));
+    return g.create(loc, PadOp::getOperationName(), {input, g.integers(loc, pads)},
+                    {g.attr("mode", PadModeAttr::get(g.b.getContext(), PadMode::constant)), g.attr("axes", ArrayRef<int64_t>(axes))}, {1, 1, 0});
+  }
+
+  Value conv(ConvOp op) {
+    Location loc = op.getLoc();
+    if (!isFloat(op.getInput()) || !isStatic(op.getFilter()) || op.getInput().getType().getDimSize(1) == ShapedType::kDynamic)
+      return {};
+    auto filterType = cast<RankedTensorType>(op.getFilter().getType());
+    if (filterType.getNumElements() == 0 || llvm::any_of(op.getPads(), [](int64_t pad) { return pad < 0; }))
+      return {};
+    int64_t rank = filterType.getRank(), group = op.getGroup(), outputs = filterType.getDimSize(0), channels = filterType.getDimSize(1);
+    Value input = padded(loc, channelsLast(loc, op.getInput()), op.getPads());
+    bool unit = llvm::all_of(filterType.getShape().drop_front(2), [](int64_t size) { return size == 1; }) &&
+                llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; });
+    Value result;
+    if (group == outputs && channels == 1 && group > 1) {
+      result = depthwise(op, input);
+    } else if (unit && group == 1) {
+      Value rows = g.reshape(loc, input, {-1, channels});
+      Value filter = g.transpose(loc, g.reshape(loc, op.getFilter(), {outputs, channels}), {1, 0});
+      result = withLeadingSizesOf(loc, packedMatMul(loc, rows, packColumns(loc, filter), outputs), input, outputs);
+    } else {
+      // [M, C/g, k..] -> [g, M/g, C/g, k..] -> [g, blocks, C/g, k.., block] -> [g, blocks, k.., C/g, block]
+      SmallVector<int64_t> grouped = {group, outputs / group}, perm = {0, 1};
+      llvm::append_range(grouped, filterType.getShape().drop_front());
+      Value blocks = g.create<PackBlocksOp>(loc, g.reshape(loc, op.getFilter(), grouped), {g.attr("axis", int64_t(1)), g.attr("block", blockFor(outputs / group))});
+      for (int64_t d = 3; d <= rank; ++d)
+        perm.push_back(d);
+      perm.append({2, rank + 1});
+      Value filter = g.transpose(loc, blocks, perm);
+      result = g.create<PackedConvOp>(loc, {input, filter}, {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations()), g.attr("channels", outputs)});
+    }
+    return result ? channelsFirst(loc, result) : Value();
+  }
+
+  /// [C, 1, k..] -> [k.., C]
+  Value depthwise(ConvOp op, Value input) {
+    auto filterType = cast<RankedTensorType>(op.getFilter().getType());
+    SmallVector<int64_t> flat = {filterType.getDimSize(0)}, perm;
+    llvm::append_range(flat, filterType.getShape().drop_front(2));
+    for (size_t d = 1; d < flat.size(); ++d)
+      perm.push_back(d);
+    perm.push_back(0);
+    Value filter = g.transpose(op.getLoc(), g.reshape(op.getLoc(), op.getFilter(), flat), perm);
+    return g.create<DepthwiseConvOp>(op.getLoc(), {input, filter}, {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations())});
+  }
+
+  //===------------------------------------------------------------------------------------------------------------------------===//
+  // Transposes move down
+  //===------------------------------------------------------------------------------------------------------------------------===//
+
+  /// A broadcast operand for channels-last partners: at most one of its sizes is not 1, so it moves by a reshape; or it is a scalar.
+  Value broadcastOperand(Location loc, Value value, int64_t rank) {
+    auto type = cast<RankedTensorType>(value.getType());
+    if (!type.hasStaticShape() || type.getRank() > rank)
+      return {};
+    if (type.getNumElements() == 1 && type.getRank() <= 1)
+      return value;
+    SmallVector<int64_t> shape(rank - type.getRank(), 1);
+    llvm::append_range(shape, type.getShape());
+    if (llvm::count_if(shape, [](int64_t size) { return size != 1; }) > 1)
+      return {};
+    return g.reshape(loc, value, applyPermutation(shape, toChannelsLast(rank)));
+  }
+
+  Value elementwise(Operation *op) {
+    int64_t rank = rankOf(op->getResult(0));
+    if (llvm::none_of(op->getOperands(), [&](Value operand) { return rankOf(operand) == rank && movedSource(operand); }))
+      return {};
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      Value moved = rankOf(operand) == rank ? movedSource(operand) : Value();
+      if (!moved)
+        moved = broadcastOperand(op->getLoc(), operand, rank);
+      if (!moved && rankOf(operand) == rank && operand.getType() == op->getResult(0).getType() && op->getNumOperands() == 2)
+        moved = channelsLast(op->getLoc(), operand); // a transpose moves from one operand to the other
+      if (!moved)
+        return {};
+      operands.push_back(moved);
+    }
+    return rebuilt(op, operands, op->getAttrs());
+  }
+
+  Value rebuilt(Operation *op, ValueRange operands, ArrayRef<NamedAttribute> attributes) {
+    Value result = g.create(op->getLoc(), op->getName().getStringRef(), operands, attributes, {});
+    return result ? channelsFirst(op->getLoc(), result) : Value();
+  }
+
+  SmallVector<int64_t> movedAxes(ArrayRef<int64_t> axes, int64_t rank) {
+    SmallVector<int64_t> moved;
+    for (int64_t axis : axes)
+      moved.push_back(lastAxis(axis, rank));
+    llvm::sort(moved);
+    return moved;
+  }
+
+  Value reduce(ReduceOp op) {
+    Value source = movedSource(op.getInput());
+    if (!source || !op.getKeepdims())
+      return {};
+    return rebuilt(op, source, {g.kind(op.getKind()), g.attr("axes", ArrayRef<int64_t>(movedAxes(op.getAxes(), rankOf(source)))), g.flag("keepdims")});
+  }
+
+  Value pool(PoolOp op) {
+    Value source = movedSource(op.getInput());
+    if (!source || op.getFirstSpatial() != 2)
+      return {};
+    NamedAttrList attributes(op->getAttrs());
+    attributes.set("first_spatial", g.b.getI64IntegerAttr(1));
+    return rebuilt(op, source, attributes);
+  }
+
+  Value concat(ConcatOp op) {
+    int64_t rank = rankOf(op.getResult());
+    SmallVector<Value> operands;
+    for (Value input : op.getInputs()) {
+      Value source = rank >= 3 ? movedSource(input) : Value();
+      if (!source)
+        return {};
+      operands.push_back(source);
+    }
+    return rebuilt(op, operands, g.attr("axis", lastAxis(op.getAxis(), rank)));
+  }
+
+  Value transpose(TransposeOp op) {
+    Location loc = op.getLoc();
+    auto inner = op.getInput().getDefiningOp<TransposeOp>();
+    SmallVector<int64_t> perm(op.getPerm());
+    Value input = op.getInput();
+    if (inner) {
+      perm = applyPermutation(inner.getPerm(), perm);
+      input = inner.getInput();
+    }
+    if (isIdentityPermutation(perm))
+      return input;
+    // Moving only dimensions of size 1 is a reshape.
+    auto type = cast<RankedTensorType>(input.getType());
+    SmallVector<int64_t> moved;
+    for (int64_t d : perm)
+      if (type.getDimSize(d) != 1)
+        moved.push_back(d);
+    if (llvm::is_sorted(moved) && (type.hasStaticShape() || moved.size() <= 2))
+      return reshapeLike(loc, input, perm);
+    return inner ? g.transpose(loc, input, perm) : Value();
+  }
+
+  Value reshapeLike(Location loc, Value input, ArrayRef<int64_t> perm) {
+    SmallVector<Value> sizes;
+    for (int64_t d : perm)
+      sizes.push_back(g.create<ShapeOp>(loc, input, {g.attr("start", d), g.attr("end", d + 1)}));
+    Value shape = g.create<ConcatOp>(loc, sizes, g.attr("axis", int64_t(0)));
+    return g.create<ReshapeOp>(loc, {input, shape}, g.flag("allowzero"));
+  }
+
+  Value rewrite(Operation *op) {
+    return llvm::TypeSwitch<Operation *, Value>(op)
+        .Case<MatMulOp>([&](MatMulOp op) { return matMul(op); })
+        .Case<ConvOp>([&](ConvOp op) { return conv(op); })
+        .Case<ReduceOp>([&](ReduceOp op) { return reduce(op); })
+        .Case<PoolOp>([&](PoolOp op) { return pool(op); })
+        .Case<ConcatOp>([&](ConcatOp op) { return concat(op); })
+        .Case<TransposeOp>([&](TransposeOp op) { return transpose(op); })
+        .Default([&](Operation *op) { return isa<ElementwiseOpInterface>(op) ? elementwise(op) : Value(); });
+  }
+};
+
+struct AssignLayouts : lepton::impl::AssignLayoutsBase<AssignLayouts> {
+  using AssignLayoutsBase::AssignLayoutsBase;
+
+  void runOnOperation() override {
+    ShapeAnalysis shapes(&getContext());
+    SmallVector<Operation *> ops;
+    getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
+    OpBuilder b(&getContext());
+    Layouts layouts(b, shapes, panel);
+    for (Operation *op : ops) {
+      if (op->getNumResults() != 1 || !isa<ShapeOpInterface>(op))
+        continue;
+      shapes.shape(op->getResult(0));
+      b.setInsertionPoint(op);
+      Value result = layouts.rewrite(op);
+      if (!result)
+        continue;
+      if (result.getDefiningOp<TransposeOp>() && !isa<TransposeOp>(op)) {
+        // The new transpose may cancel at once (a dimension of size 1).
+        if (Value simpler = layouts.transpose(result.getDefiningOp<TransposeOp>()))
+          result = simpler;
+      }
+      op->getResult(0).replaceAllUsesWith(result);
+    }
+    IRRewriter rewriter(&getContext());
+    (void)runRegionDCE(rewriter, getOperation()->getRegions());
+  }
+};
+
+} // namespace

@@ -1,0 +1,114 @@
+//===- FoldConstants.cpp - computes what depends on constants alone ---------------------------------------------------------===//
+//
+// Before: ops whose operands are constants: packed, transposed or scaled weights.
+// After:  their values as constants. They are computed by compiling them with this same compiler and running the result.
+//
+//===-------------------------------------------------------------------------------------------------------------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+#include "passes/Passes.h"
+#include "passes/graph/FoldConstants.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+namespace lepton {
+#define GEN_PASS_DEF_FOLDCONSTANTS
+#include "passes/Passes.h.inc"
+} // namespace lepton
+
+using namespace mlir;
+using namespace lepton;
+
+/// A result may be this many times larger than the constants it is made of (and `slack` bytes more): folding must not blow up the artifact.
+static constexpr int64_t growth = 4, slack = 1 << 16;
+
+static int64_t bytesOf(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return type.hasStaticShape() ? type.getNumElements() * elementBytes(type.getElementType()) : std::numeric_limits<int64_t>::max();
+}
+
+namespace {
+
+struct FoldConstants : lepton::impl::FoldConstantsBase<FoldConstants> {
+  FoldConstants() = default;
+  explicit FoldConstants(ConstantEvaluator evaluate) : evaluate(std::move(evaluate)) {}
+  FoldConstants(const FoldConstants &other) : FoldConstantsBase(other), evaluate(other.evaluate) {}
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (!evaluate)
+      return;
+    llvm::DenseMap<Operation *, int64_t> sources; // constant ops -> bytes of the constants they are made of
+    llvm::SetVector<Operation *> constants;
+    function.walk([&](Operation *op) {
+      if (isConstant(op, sources))
+        constants.insert(op);
+    });
+    SmallVector<Value> wanted;
+    for (Operation *op : constants)
+      for (Value result : op->getResults())
+        if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !constants.contains(user); }))
+          wanted.push_back(result);
+    if (wanted.empty())
+      return;
+    OwningOpRef<ModuleOp> module = extract(constants.getArrayRef(), wanted);
+    auto values = evaluate(*module);
+    if (failed(values))
+      return signalPassFailure();
+    for (auto [result, value] : llvm::zip_equal(wanted, *values)) {
+      OpBuilder b(result.getDefiningOp());
+      Value constant = ConstantOp::create(b, result.getLoc(), value);
+      result.replaceUsesWithIf(constant, [&](OpOperand &use) { return !constants.contains(use.getOwner()); });
+    }
+    IRRewriter rewriter(&getContext());
+    (void)runRegionDCE(rewriter, function->getRegions());
+  }
+
+private:
+  ConstantEvaluator evaluate;
+
+  static bool isConstant(Operation *op, llvm::DenseMap<Operation *, int64_t> &sources) {
+    if (!isa<ShapeOpInterface>(op) || isa<ConstantOp>(op) || op->getNumRegions() || op->getNumOperands() == 0 || !isMemoryEffectFree(op))
+      return false;
+    int64_t bytes = 0, result = 0;
+    for (Value operand : op->getOperands()) {
+      Operation *source = operand.getDefiningOp();
+      if (!source || !(isa<ConstantOp>(source) || sources.contains(source)))
+        return false;
+      bytes += sources.contains(source) ? sources[source] : bytesOf(operand);
+    }
+    for (Value value : op->getResults())
+      result += std::min<int64_t>(bytesOf(value), int64_t(1) << 40);
+    if (result > growth * bytes + slack)
+      return false;
+    sources[op] = std::max(bytes, result);
+    return true;
+  }
+
+  /// A module whose @main() computes the wanted values.
+  static OwningOpRef<ModuleOp> extract(ArrayRef<Operation *> ops, ArrayRef<Value> wanted) {
+    MLIRContext *context = wanted.front().getContext();
+    OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(context));
+    OpBuilder b = OpBuilder::atBlockEnd(module->getBody());
+    auto main = func::FuncOp::create(b, b.getUnknownLoc(), "main", b.getFunctionType({}, TypeRange(ValueRange(wanted))));
+    b.setInsertionPointToStart(main.addEntryBlock());
+    IRMapping mapping;
+    for (Operation *op : ops) {
+      for (Value operand : op->getOperands())
+        if (!mapping.contains(operand))
+          mapping.map(operand, b.clone(*operand.getDefiningOp())->getResult(0));
+      b.clone(*op, mapping);
+    }
+    SmallVector<Value> results;
+    for (Value value : wanted)
+      results.push_back(mapping.lookup(value));
+    func::ReturnOp::create(b, b.getUnknownLoc(), results);
+    return module;
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> lepton::createFoldConstantsPass(ConstantEvaluator evaluate) { return std::make_unique<FoldConstants>(std::move(evaluate)); }
