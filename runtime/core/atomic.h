@@ -1,0 +1,77 @@
+//===- atomic.h - Atomics, a spin lock and the futex ------------------------===//
+//
+// What <atomic> and <mutex> would give, without any header or symbol of a C++ library, so that the runtime cross-compiles with
+// nothing but a C library. All types are valid when their memory is zero, and therefore live in calloc'ed structs.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LEPTON_RUNTIME_CORE_ATOMIC_H
+#define LEPTON_RUNTIME_CORE_ATOMIC_H
+
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace lepton::rt {
+
+/// Sequentially consistent unless the name of the operation says less.
+template <typename T> class Atomic {
+public:
+  T load() const { return __atomic_load_n(&value, __ATOMIC_SEQ_CST); }
+  T loadAcquire() const { return __atomic_load_n(&value, __ATOMIC_ACQUIRE); }
+  T loadRelaxed() const { return __atomic_load_n(&value, __ATOMIC_RELAXED); }
+  void store(T desired) { __atomic_store_n(&value, desired, __ATOMIC_SEQ_CST); }
+  void storeRelease(T desired) { __atomic_store_n(&value, desired, __ATOMIC_RELEASE); }
+  void storeRelaxed(T desired) { __atomic_store_n(&value, desired, __ATOMIC_RELAXED); }
+  T fetchAdd(T amount) { return __atomic_fetch_add(&value, amount, __ATOMIC_SEQ_CST); }
+  T fetchAddRelaxed(T amount) { return __atomic_fetch_add(&value, amount, __ATOMIC_RELAXED); }
+  T fetchAnd(T mask) { return __atomic_fetch_and(&value, mask, __ATOMIC_SEQ_CST); }
+  bool compareExchange(T expected, T desired) {
+    return __atomic_compare_exchange_n(&value, &expected, desired, /*weak=*/false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+  }
+  T *address() { return &value; }
+
+private:
+  T value;
+};
+
+/// Tells the core that this thread is polling.
+inline void relaxCpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
+/// For critical sections of a few instructions. Yields when the holder seems to have lost its core.
+class SpinLock {
+public:
+  void lock() {
+    for (unsigned spins = 0; !tryLock(); ++spins) {
+      if (spins % 128 == 127)
+        sched_yield();
+      else
+        relaxCpu();
+    }
+  }
+  bool tryLock() { return held.loadRelaxed() == 0 && held.compareExchange(0, 1); }
+  void unlock() { held.storeRelease(0); }
+
+private:
+  Atomic<uint32_t> held;
+};
+
+/// Sleeps while `word` holds `expected`; may wake for no reason.
+inline void futexWait(Atomic<uint32_t> &word, uint32_t expected) {
+  syscall(SYS_futex, word.address(), FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
+}
+
+inline void futexWake(Atomic<uint32_t> &word, uint32_t count) {
+  syscall(SYS_futex, word.address(), FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
+}
+
+} // namespace lepton::rt
+
+#endif // LEPTON_RUNTIME_CORE_ATOMIC_H

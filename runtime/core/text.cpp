@@ -1,0 +1,76 @@
+//===- text.cpp - Messages, and the facts about element types they need -----===//
+#include "text.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+namespace lepton::rt {
+
+Text &Text::add(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  int written = vsnprintf(at, left, format, arguments);
+  va_end(arguments);
+  size_t advance = written < 0 ? 0 : size_t(written) < left ? size_t(written) : left - 1;
+  at += advance;
+  left -= advance;
+  return *this;
+}
+
+/// No model has more; a caller's nonsense must not fill the message.
+constexpr uint32_t kPrintedDims = 16;
+
+Text &Text::addShape(const int64_t *shape, uint32_t rank) {
+  add("[");
+  for (uint32_t d = 0; d < rank && d < kPrintedDims; ++d)
+    add(d ? ",%lld" : "%lld", static_cast<long long>(shape[d]));
+  return add(rank > kPrintedDims ? ",...]" : "]");
+}
+
+Text &Text::addDeclared(const lepton_value_info &info) {
+  add("%s [", dtypeName(info.dtype));
+  for (uint32_t d = 0; d < info.rank && d < kPrintedDims; ++d) {
+    if (d)
+      add(",");
+    if (info.shape[d] >= 0)
+      add("%lld", static_cast<long long>(info.shape[d]));
+    else
+      add("%.40s", info.dim_names && info.dim_names[d] ? info.dim_names[d] : "?");
+  }
+  return add(info.rank > kPrintedDims ? ",...]" : "]");
+}
+
+struct DtypeFacts {
+  const char *name;
+  uint32_t bits;
+};
+
+static const DtypeFacts kDtypes[] = {
+    {"undefined", 0},  {"float32", 32},       {"uint8", 8},      {"int8", 8},           {"uint16", 16},       {"int16", 16},
+    {"int32", 32},     {"int64", 64},         {"string", 0},     {"bool", 8},           {"float16", 16},      {"float64", 64},
+    {"uint32", 32},    {"uint64", 64},        {"complex64", 64}, {"complex128", 128},   {"bfloat16", 16},     {"float8e4m3fn", 8},
+    {"float8e4m3fnuz", 8}, {"float8e5m2", 8}, {"float8e5m2fnuz", 8}, {"uint4", 4},      {"int4", 4},          {"float4e2m1", 4},
+    {"float8e8m0", 8}, {"uint2", 2},          {"int2", 2},
+};
+constexpr uint32_t kDtypeCount = sizeof kDtypes / sizeof kDtypes[0];
+
+const char *dtypeName(uint32_t dtype) { return dtype < kDtypeCount ? kDtypes[dtype].name : "unknown"; }
+
+uint32_t dtypeBits(uint32_t dtype) { return dtype < kDtypeCount ? kDtypes[dtype].bits : 0; }
+
+bool tensorBytes(uint32_t dtype, const int64_t *shape, uint32_t rank, uint64_t &bytes) {
+  // An empty tensor stays empty whatever its other dimensions are, so zero is looked for before anything is multiplied.
+  bool isEmpty = false;
+  for (uint32_t d = 0; d < rank; ++d) {
+    if (shape[d] < 0)
+      return false;
+    isEmpty |= shape[d] == 0;
+  }
+  int64_t bits = isEmpty ? 0 : dtypeBits(dtype);
+  for (uint32_t d = 0; d < rank && !isEmpty; ++d)
+    if (__builtin_mul_overflow(bits, shape[d], &bits))
+      return false;
+  bytes = (uint64_t(bits) + 7) / 8;
+  return true;
+}
+
+} // namespace lepton::rt
