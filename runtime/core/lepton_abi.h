@@ -82,7 +82,7 @@ typedef struct lepton_value_info {
 typedef struct lepton_context lepton_context; /* one run in flight; private to the runtime */
 
 /* The compiled network: reads its inputs from the context, leaves its outputs there. A lepton_status. */
-typedef int32_t (*lepton_entry)(lepton_context *context);
+typedef int32_t (*lepton_entry_function)(lepton_context *context);
 
 /* A compiled model: constant data inside the artifact. */
 typedef struct lepton_model {
@@ -100,7 +100,7 @@ typedef struct lepton_model {
   uint64_t hash;          /* of the graph and its weights */
   uint32_t default_threads;
   uint32_t kernel_count;
-  lepton_entry entry;
+  lepton_entry_function entry;
 } lepton_model;
 
 typedef struct lepton_options {
