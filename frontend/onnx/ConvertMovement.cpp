@@ -1,0 +1,304 @@
+//===- ConvertMovement.cpp - operators that move, view or generate data ------------------------------------------------------===//
+
+#include "frontend/onnx/GraphImporter.h"
+
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
+using namespace mlir;
+using namespace lepton;
+using namespace lepton::importer;
+
+namespace {
+
+LogicalResult identity(Node &n) { return n.result(n.input(0)); }
+
+LogicalResult dropout(Node &n) {
+  if (n.wants(1)) {
+    Value shape = n.g.shapeOf(n.loc, n.input(0));
+    n.set(1, n.make<ExpandOp>({n.g.scalar(n.loc, n.g.b.getI1Type(), 1), shape}));
+  }
+  if (n.input(2)) {
+    auto training = n.constantIntegers(2);
+    if (!training || training->front())
+      return n.error("drops elements at random, as in training; only inference is supported");
+  }
+  return n.result(n.input(0));
+}
+
+LogicalResult constant(Node &n) {
+  Builder &b = n.g.b;
+  if (const auto *value = n.attribute("value")) {
+    auto attribute = n.importer.tensor(value->t(), n.loc);
+    return failed(attribute) ? failure() : n.result(n.g.constant(n.loc, *attribute));
+  }
+  if (n.has("value_int"))
+    return n.result(n.g.constant(n.loc, DenseElementsAttr::get(RankedTensorType::get({}, b.getI64Type()), n.integer("value_int", 0))));
+  if (n.has("value_float"))
+    return n.result(n.g.scalar(n.loc, b.getF32Type(), n.number("value_float", 0)));
+  if (n.has("value_ints"))
+    return n.result(n.g.integers(n.loc, n.integers("value_ints")));
+  if (n.has("value_floats")) {
+    SmallVector<double> values = n.numbers("value_floats");
+    SmallVector<float> floats(values.begin(), values.end());
+    return n.result(n.g.constant(n.loc, DenseElementsAttr::get(RankedTensorType::get({int64_t(floats.size())}, b.getF32Type()), ArrayRef<float>(floats))));
+  }
+  return n.error("holds a string or a sparse tensor, which is not supported");
+}
+
+LogicalResult constantOfShape(Node &n) {
+  Value fill = n.g.scalar(n.loc, n.g.b.getF32Type(), 0);
+  if (const auto *value = n.attribute("value")) {
+    auto attribute = n.importer.tensor(value->t(), n.loc);
+    if (failed(attribute))
+      return failure();
+    fill = n.g.reshape(n.loc, n.g.constant(n.loc, *attribute), {});
+  }
+  if (cast<RankedTensorType>(n.input(0).getType()).getNumElements() == 0)
+    return n.result(fill);
+  return n.result(n.make<ExpandOp>({fill, n.input(0)}));
+}
+
+LogicalResult reshape(Node &n) {
+  Value shape = n.g.cast(n.loc, n.input(1), n.g.b.getI64Type());
+  return n.result(n.make<ReshapeOp>({n.input(0), shape}, n.integer("allowzero", 0) ? ArrayRef<NamedAttribute>(n.g.flag("allowzero")) : ArrayRef<NamedAttribute>()));
+}
+
+LogicalResult reshapeByAttribute(Node &n) { return n.result(n.g.reshape(n.loc, n.input(0), n.integers("shape"))); }
+
+LogicalResult transpose(Node &n) {
+  SmallVector<int64_t> perm = n.integers("perm");
+  if (perm.empty())
+    for (int64_t d = n.rank(0) - 1; d >= 0; --d)
+      perm.push_back(d);
+  return n.result(n.g.transpose(n.loc, n.input(0), perm));
+}
+
+LogicalResult squeeze(Node &n) {
+  auto axes = n.axes(1, n.rank(0));
+  if (failed(axes))
+    return failure();
+  SmallVector<int64_t> chosen;
+  if (*axes)
+    chosen = **axes;
+  else
+    for (auto [d, size] : llvm::enumerate(cast<RankedTensorType>(n.input(0).getType()).getShape()))
+      if (size == 1)
+        chosen.push_back(d);
+  return n.result(n.make<SqueezeOp>(n.input(0), n.g.attr("axes", ArrayRef<int64_t>(chosen))));
+}
+
+LogicalResult unsqueeze(Node &n) {
+  int64_t count = n.has("axes") ? n.integers("axes").size() : n.constantIntegers(1) ? n.constantIntegers(1)->size() : 0;
+  auto axes = n.axes(1, n.rank(0) + count);
+  if (failed(axes))
+    return failure();
+  if (!*axes || int64_t((*axes)->size()) != count)
+    return n.error("needs distinct axes");
+  return n.result(n.make<UnsqueezeOp>(n.input(0), n.g.attr("axes", ArrayRef<int64_t>(**axes))));
+}
+
+LogicalResult flatten(Node &n) {
+  int64_t axis = n.integer("axis", 1), rank = n.rank(0);
+  return n.result(n.make<FlattenOp>(n.input(0), n.g.attr("axis", axis < 0 ? axis + rank : axis)));
+}
+
+LogicalResult shape(Node &n) {
+  int64_t rank = n.rank(0);
+  auto clamp = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank); };
+  int64_t start = clamp(n.integer("start", 0)), end = clamp(n.integer("end", rank));
+  return n.result(n.make<ShapeOp>(n.input(0), {n.g.attr("start", start), n.g.attr("end", std::max(start, end))}));
+}
+
+LogicalResult size(Node &n) {
+  Value sizes = n.g.shapeOf(n.loc, n.input(0));
+  return n.result(n.make<ReduceOp>(sizes, {n.g.kind(ReduceKind::prod), n.g.attr("axes", ArrayRef<int64_t>{0})}));
+}
+
+LogicalResult expand(Node &n) { return n.result(n.make<ExpandOp>({n.input(0), n.g.cast(n.loc, n.input(1), n.g.b.getI64Type())})); }
+
+LogicalResult concat(Node &n) {
+  auto axis = n.axis(n.integer("axis", 1), n.rank(0));
+  SmallVector<Value> inputs;
+  for (int i = 0; i < n.inputCount(); ++i)
+    inputs.push_back(n.input(i));
+  return failed(axis) ? failure() : n.result(n.make<ConcatOp>(inputs, n.g.attr("axis", *axis)));
+}
+
+/// Positions i, j, ... of a one-dimensional tensor of i64.
+Value part(Node &n, Value vector, int64_t begin, int64_t end) { return n.g.slice(n.loc, vector, 0, begin, end); }
+
+LogicalResult slice(Node &n) {
+  Type i64 = n.g.b.getI64Type();
+  Value starts = n.g.cast(n.loc, n.input(1), i64), ends = n.g.cast(n.loc, n.input(2), i64);
+  int64_t count = cast<RankedTensorType>(starts.getType()).getDimSize(0);
+  if (rankOf(starts) != 1 || count == ShapedType::kDynamic)
+    return n.error("has starts of unknown length");
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, count));
+  if (n.input(3)) {
+    auto given = n.constantIntegers(3);
+    if (!given)
+      return n.error("takes its axes from a computed value; make them a constant");
+    axes = *given;
+  }
+  for (int64_t &value : axes) {
+    auto axis = n.axis(value, n.rank(0));
+    if (failed(axis))
+      return failure();
+    value = *axis;
+  }
+  Value steps = n.input(4) ? n.g.cast(n.loc, n.input(4), i64) : n.g.integers(n.loc, SmallVector<int64_t>(count, 1));
+  return n.result(n.make<SliceOp>({n.input(0), starts, ends, steps}, n.g.attr("axes", ArrayRef<int64_t>(axes))));
+}
+
+LogicalResult sliceByAttributes(Node &n) {
+  SmallVector<int64_t> starts = n.integers("starts"), ends = n.integers("ends"), axes = n.integers("axes", llvm::to_vector(llvm::seq<int64_t>(0, starts.size())));
+  for (int64_t &value : axes) {
+    auto axis = n.axis(value, n.rank(0));
+    if (failed(axis))
+      return failure();
+    value = *axis;
+  }
+  Value steps = n.g.integers(n.loc, SmallVector<int64_t>(starts.size(), 1));
+  return n.result(n.make<SliceOp>({n.input(0), n.g.integers(n.loc, starts), n.g.integers(n.loc, ends), steps}, n.g.attr("axes", ArrayRef<int64_t>(axes))));
+}
+
+/// Parts of given sizes along an axis.
+LogicalResult splitInto(Node &n, int64_t axis, ArrayRef<int64_t> sizes) {
+  int64_t begin = 0;
+  for (auto [i, size] : llvm::enumerate(sizes)) {
+    Value value = n.g.slice(n.loc, n.input(0), axis, begin, begin + size);
+    if (!value)
+      return failure();
+    n.set(i, value);
+    begin += size;
+  }
+  return success();
+}
+
+LogicalResult split(Node &n) {
+  auto axis = n.axis(n.integer("axis", 0), n.rank(0));
+  if (failed(axis))
+    return failure();
+  int64_t size = cast<RankedTensorType>(n.input(0).getType()).getDimSize(*axis), outputs = n.proto.output_size();
+  SmallVector<int64_t> sizes = n.integers("split");
+  if (n.input(1)) {
+    auto given = n.constantIntegers(1);
+    if (!given)
+      return n.error("takes the sizes of its parts from a computed value; make them a constant");
+    sizes = *given;
+  }
+  if (sizes.empty()) {
+    if (size == ShapedType::kDynamic)
+      return n.error("splits a dimension of unknown size into equal parts; give the sizes of the parts");
+    int64_t each = llvm::divideCeil(size, n.integer("num_outputs", outputs));
+    for (int64_t i = 0; i < outputs; ++i)
+      sizes.push_back(std::clamp<int64_t>(size - i * each, 0, each));
+  }
+  return splitInto(n, *axis, sizes);
+}
+
+LogicalResult gather(Node &n) {
+  auto axis = n.axis(n.integer("axis", 0), n.rank(0));
+  return failed(axis) ? failure() : n.result(n.make<GatherOp>({n.input(0), n.input(1)}, n.g.attr("axis", *axis)));
+}
+
+FailureOr<PadMode> padMode(Node &n) {
+  std::string mode = n.text("mode", "constant");
+  if (auto known = symbolizePadMode(mode))
+    return *known;
+  return n.error("has the unknown mode '" + mode + "'");
+}
+
+LogicalResult padWith(Node &n, Value pads, Value value, ArrayRef<int64_t> axes) {
+  auto mode = padMode(n);
+  if (failed(mode))
+    return failure();
+  SmallVector<Value> operands = {n.input(0), pads};
+  if (value)
+    operands.push_back(value);
+  return n.result(n.g.create(n.loc, PadOp::getOperationName(), operands,
+                             {n.g.attr("mode", PadModeAttr::get(n.g.b.getContext(), *mode)), n.g.attr("axes", axes)}, {1, 1, value ? 1 : 0}));
+}
+
+LogicalResult pad(Node &n) {
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
+  if (n.input(3)) {
+    auto given = n.constantIntegers(3);
+    if (!given)
+      return n.error("takes its axes from a computed value; make them a constant");
+    axes = *given;
+    for (int64_t &value : axes) {
+      auto axis = n.axis(value, n.rank(0));
+      if (failed(axis))
+        return failure();
+      value = *axis;
+    }
+  }
+  return padWith(n, n.g.cast(n.loc, n.input(1), n.g.b.getI64Type()), n.input(2), axes);
+}
+
+LogicalResult padByAttributes(Node &n) {
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
+  return padWith(n, n.g.integers(n.loc, n.integers(n.has("pads") ? "pads" : "paddings")), n.scalarLike(n.input(0), n.number("value", 0)), axes);
+}
+
+LogicalResult tile(Node &n) {
+  // [d0, d1] -> [1, d0, 1, d1] -> [r0, d0, r1, d1] -> [r0 * d0, r1 * d1]
+  int64_t rank = n.rank(0);
+  SmallVector<int64_t> axes;
+  SmallVector<Value> wide, final;
+  Value sizes = n.g.shapeOf(n.loc, n.input(0));
+  for (int64_t d = 0; d < rank; ++d) {
+    axes.push_back(2 * d);
+    Value repeat = part(n, n.input(1), d, d + 1), size = part(n, sizes, d, d + 1);
+    wide.append({repeat, size});
+    final.push_back(n.make<MulOp>({repeat, size}));
+  }
+  if (rank == 0)
+    return n.result(n.input(0));
+  Value spread = n.make<UnsqueezeOp>(n.input(0), n.g.attr("axes", ArrayRef<int64_t>(axes)));
+  Value repeated = n.make<ExpandOp>({spread, n.make<ConcatOp>(wide, n.g.attr("axis", int64_t(0)))});
+  return n.result(n.make<ReshapeOp>({repeated, n.make<ConcatOp>(final, n.g.attr("axis", int64_t(0)))}, n.g.flag("allowzero")));
+}
+
+/// Views [N, C, H, W] with C (or H and W) split by the block, permutes, and views again.
+LogicalResult depthToSpace(Node &n) {
+  auto type = cast<RankedTensorType>(n.input(0).getType());
+  int64_t block = n.integer("blocksize", 1);
+  if (type.getRank() != 4 || type.isDynamicDim(1) || block < 1 || type.getDimSize(1) % (block * block))
+    return n.error("needs four dimensions and a number of channels that divides by the square of the block size");
+  bool crd = n.text("mode", "DCR") == "CRD";
+  int64_t c = type.getDimSize(1) / (block * block);
+  auto size = [&](int64_t d) { return part(n, n.g.shapeOf(n.loc, n.input(0)), d, d + 1); };
+  auto number = [&](int64_t value) { return n.g.integers(n.loc, value); };
+  auto shape = [&](ArrayRef<Value> parts) { return n.make<ConcatOp>(parts, n.g.attr("axis", int64_t(0))); };
+  SmallVector<Value> split = crd ? SmallVector<Value>{size(0), number(c), number(block), number(block), size(2), size(3)}
+                                 : SmallVector<Value>{size(0), number(block), number(block), number(c), size(2), size(3)};
+  Value wide = n.make<ReshapeOp>({n.input(0), shape(split)});
+  Value moved = n.g.transpose(n.loc, wide, crd ? ArrayRef<int64_t>{0, 1, 4, 2, 5, 3} : ArrayRef<int64_t>{0, 3, 4, 1, 5, 2});
+  Value height = n.make<MulOp>({size(2), number(block)}), width = n.make<MulOp>({size(3), number(block)});
+  return n.result(n.make<ReshapeOp>({moved, shape({size(0), number(c), height, width})}));
+}
+
+LogicalResult spaceToDepth(Node &n) {
+  auto type = cast<RankedTensorType>(n.input(0).getType());
+  int64_t block = n.integer("blocksize", 1);
+  if (type.getRank() != 4 || !type.hasStaticShape() || block < 1 || type.getDimSize(2) % block || type.getDimSize(3) % block)
+    return n.error("needs four static dimensions, of which the last two divide by the block size");
+  int64_t batch = type.getDimSize(0), c = type.getDimSize(1), h = type.getDimSize(2) / block, w = type.getDimSize(3) / block;
+  Value wide = n.g.reshape(n.loc, n.input(0), {batch, c, h, block, w, block});
+  Value moved = n.g.transpose(n.loc, wide, {0, 3, 5, 1, 2, 4});
+  return n.result(n.g.reshape(n.loc, moved, {batch, c * block * block, h, w}));
+}
+
+const Entry entries[] = {
+    {"Identity", 1, identity}, {"Dropout", 1, dropout}, {"Constant", 1, constant}, {"ConstantOfShape", 9, constantOfShape}, {"Reshape", 5, reshape},
+    {"Reshape", 1, reshapeByAttribute}, {"Transpose", 1, transpose}, {"Squeeze", 1, squeeze}, {"Unsqueeze", 1, unsqueeze}, {"Flatten", 1, flatten},
+    {"Shape", 1, shape}, {"Size", 1, size}, {"Expand", 8, expand}, {"Concat", 1, concat}, {"Slice", 10, slice}, {"Slice", 1, sliceByAttributes},
+    {"Split", 1, split}, {"Gather", 1, gather}, {"Pad", 11, pad}, {"Pad", 1, padByAttributes}, {"Tile", 6, tile}, {"DepthToSpace", 1, depthToSpace},
+    {"SpaceToDepth", 1, spaceToDepth},
+};
+
+} // namespace
+
+ArrayRef<Entry> importer::movementConverters() { return entries; }

@@ -1,0 +1,327 @@
+//===- GraphImporter.cpp - walks graphs and functions --------------------------------------------------------------------===//
+
+#include "frontend/onnx/GraphImporter.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/SaveAndRestore.h"
+
+using namespace mlir;
+using namespace lepton;
+using namespace lepton::importer;
+
+/// Functions that call functions deeper than this are taken for a recursion.
+static constexpr int deepestFunction = 64;
+
+Value Scope::find(StringRef name) const {
+  for (const Scope *scope = this; scope; scope = scope->outer)
+    if (auto it = scope->values.find(name); it != scope->values.end())
+      return it->second;
+  return {};
+}
+
+GraphImporter::GraphImporter(const ::onnx::ModelProto &model, MLIRContext &context, const ImportOptions &options)
+    : b(&context), shapes(&context), g(b, shapes), model(model), options(options) {}
+
+Location GraphImporter::locationOf(const ::onnx::NodeProto &node) {
+  std::string name = node.name();
+  if (name.empty() && node.output_size())
+    name = node.output(0);
+  return NameLoc::get(b.getStringAttr(name), NameLoc::get(b.getStringAttr(node.op_type())));
+}
+
+static llvm::StringMap<int64_t> opsetsOf(const google::protobuf::RepeatedPtrField<::onnx::OperatorSetIdProto> &imports) {
+  llvm::StringMap<int64_t> opsets;
+  for (const auto &import : imports)
+    opsets[import.domain() == "ai.onnx" ? "" : import.domain()] = import.version();
+  return opsets;
+}
+
+static StringRef domainOf(const ::onnx::NodeProto &node) { return node.domain() == "ai.onnx" ? StringRef() : StringRef(node.domain()); }
+
+static int64_t versionIn(const llvm::StringMap<int64_t> &opsets, StringRef domain) {
+  auto it = opsets.find(domain);
+  return it == opsets.end() ? 1 : it->second;
+}
+
+const ::onnx::FunctionProto *GraphImporter::modelFunction(const ::onnx::NodeProto &node) const {
+  for (const auto &function : model.functions())
+    if (function.name() == node.op_type() && function.domain() == node.domain() && function.overload() == node.overload())
+      return &function;
+  return nullptr;
+}
+
+//===----------------------------------------------------------------------------------------------------------------------===//
+// Support
+//===----------------------------------------------------------------------------------------------------------------------===//
+
+void GraphImporter::collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes, const llvm::StringMap<int64_t> &opsets,
+                                       llvm::StringMap<std::pair<std::string, int>> &unsupported, int depth) {
+  for (const auto &node : nodes) {
+    int64_t version = versionIn(opsets, domainOf(node));
+    bool known = modelFunction(node) || findConverter(domainOf(node), node.op_type(), version) || standardBody(node, version);
+    if (!known) {
+      std::string name = domainOf(node).empty() ? node.op_type() : node.domain() + "::" + node.op_type();
+      auto &entry = unsupported[name];
+      if (entry.second++ == 0)
+        entry.first = node.name().empty() && node.output_size() ? node.output(0) : node.name();
+    }
+    if (depth > deepestFunction)
+      continue;
+    for (const auto &attribute : node.attribute()) {
+      if (attribute.has_g())
+        collectUnsupported(attribute.g().node(), opsets, unsupported, depth + 1);
+      for (const auto &graph : attribute.graphs())
+        collectUnsupported(graph.node(), opsets, unsupported, depth + 1);
+    }
+  }
+}
+
+LogicalResult GraphImporter::checkOps() {
+  llvm::StringMap<std::pair<std::string, int>> unsupported;
+  collectUnsupported(model.graph().node(), opsetsOf(model.opset_import()), unsupported, 0);
+  for (const auto &function : model.functions())
+    collectUnsupported(function.node(), opsetsOf(function.opset_import()), unsupported, 0);
+  if (unsupported.empty())
+    return success();
+  std::vector<std::string> parts;
+  for (const auto &entry : unsupported)
+    parts.push_back(entry.getKey().str() + " (" + std::to_string(entry.getValue().second) + " times, first at node '" + entry.getValue().first + "')");
+  llvm::sort(parts);
+  return emitError(b.getUnknownLoc()) << "the model has operators that are not supported: " << llvm::join(parts, ", ");
+}
+
+//===----------------------------------------------------------------------------------------------------------------------===//
+// Graphs
+//===----------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult GraphImporter::importInitializers(const ::onnx::GraphProto &graph) {
+  for (const auto &initializer : graph.initializer()) {
+    Location loc = NameLoc::get(b.getStringAttr(initializer.name()));
+    auto value = tensor(initializer, loc);
+    if (failed(value))
+      return failure();
+    if (!scope->values.try_emplace(initializer.name(), g.constant(loc, *value)).second && scope->values[initializer.name()].getDefiningOp<ConstantOp>() &&
+        scope->outer == nullptr)
+      return emitError(loc) << "initializer '" << initializer.name() << "' is defined twice; names must be unique";
+  }
+  if (graph.sparse_initializer_size())
+    return emitError(b.getUnknownLoc()) << "sparse initializers are not supported; store them dense";
+  return success();
+}
+
+LogicalResult GraphImporter::importNodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes) {
+  for (const auto &node : nodes)
+    if (failed(importNode(node)))
+      return failure();
+  return success();
+}
+
+LogicalResult GraphImporter::importNode(const ::onnx::NodeProto &proto) {
+  Location loc = locationOf(proto);
+  if (++expandedNodes > options.maxExpandedNodes)
+    return emitError(loc) << "the model expands to more than " << options.maxExpandedNodes << " nodes";
+  for (const std::string &input : proto.input())
+    if (!input.empty() && !scope->find(input))
+      return emitError(loc) << "input '" << input << "' is not defined before the node; nodes must be in topological order";
+  for (const std::string &output : proto.output())
+    if (!output.empty() && scope->values.contains(output))
+      return emitError(loc) << "output '" << output << "' is defined twice; names must be unique";
+  if (const auto *function = modelFunction(proto))
+    return importFunction(*function, proto, loc);
+  int64_t version = versionIn(scope->opsets, domainOf(proto));
+  if (Converter convert = findConverter(domainOf(proto), proto.op_type(), version)) {
+    Node node(*this, proto, loc, version);
+    return convert(node);
+  }
+  if (auto body = standardBody(proto, version))
+    return importFunction(*body, proto, loc);
+  return emitError(loc) << "operator " << proto.op_type() << " is not supported for these inputs";
+}
+
+FailureOr<SmallVector<Value>> GraphImporter::importSubgraph(const ::onnx::GraphProto &graph, ValueRange arguments) {
+  Scope inner;
+  inner.outer = scope;
+  inner.opsets = scope->opsets;
+  llvm::SaveAndRestore restore(scope, &inner);
+  if (int(arguments.size()) != graph.input_size())
+    return emitError(b.getUnknownLoc()) << "subgraph '" << graph.name() << "' takes " << graph.input_size() << " inputs, but gets " << arguments.size();
+  for (auto [input, value] : llvm::zip(graph.input(), arguments))
+    inner.values[input.name()] = value;
+  if (failed(importInitializers(graph)) || failed(importNodes(graph.node())))
+    return failure();
+  SmallVector<Value> outputs;
+  for (const auto &output : graph.output()) {
+    Value value = scope->find(output.name());
+    if (!value)
+      return emitError(b.getUnknownLoc()) << "output '" << output.name() << "' of subgraph '" << graph.name() << "' is not defined";
+    outputs.push_back(value);
+  }
+  return outputs;
+}
+
+/// A dimension's name as a model's author meant it: exporters write placeholders for unknown sizes.
+static std::string dimName(const ::onnx::TensorShapeProto_Dimension &dim) { return dim.dim_param() == "?" ? "" : dim.dim_param(); }
+
+FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProto &input, SmallVectorImpl<Attribute> &names) {
+  Location loc = NameLoc::get(b.getStringAttr(input.name()));
+  if (!input.type().has_tensor_type())
+    return emitError(loc) << "input '" << input.name() << "' is no tensor; sequences, maps and optionals as inputs are not supported";
+  const auto &tensor = input.type().tensor_type();
+  Type element = importer::elementType(b.getContext(), tensor.elem_type());
+  if (!element)
+    return emitError(loc) << "input '" << input.name() << "' has the data type " << tensor.elem_type() << ", which is not supported";
+  if (!tensor.has_shape())
+    return emitError(loc) << "input '" << input.name() << "' declares no shape, so its rank is unknown; add a shape to the model (its sizes may be names)";
+  SmallVector<int64_t> sizes;
+  for (const auto &dim : tensor.shape().dim()) {
+    std::string name = dimName(dim);
+    int64_t size = dim.has_dim_value() && dim.dim_value() > 0 ? dim.dim_value() : ShapedType::kDynamic;
+    // A declared 0 is how some exporters write an unknown size; a real input without elements would be of no use.
+    for (const auto &[fixedName, fixedSize] : options.dims)
+      if (fixedName == name)
+        size = fixedSize;
+    sizes.push_back(size);
+    names.push_back(b.getStringAttr(size == ShapedType::kDynamic ? name : ""));
+  }
+  return RankedTensorType::get(sizes, element);
+}
+
+OwningOpRef<ModuleOp> GraphImporter::run() {
+  const auto &graph = model.graph();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(b.getUnknownLoc());
+  module.get()->setAttr("lepton.name", b.getStringAttr(graph.name()));
+  Scope top;
+  top.opsets = opsetsOf(model.opset_import());
+  scope = nullptr; // the check asks for bodies before any value exists
+  if (failed(checkOps()))
+    return {};
+  scope = &top;
+  llvm::StringSet<> initializers;
+  for (const auto &initializer : graph.initializer())
+    initializers.insert(initializer.name());
+  SmallVector<Type> types;
+  SmallVector<SmallVector<Attribute>> dims;
+  SmallVector<std::string> names;
+  for (const auto &input : graph.input()) {
+    if (initializers.contains(input.name()))
+      continue;
+    auto type = inputType(input, dims.emplace_back());
+    if (failed(type))
+      return {};
+    types.push_back(*type);
+    names.push_back(input.name());
+  }
+  b.setInsertionPointToEnd(module->getBody());
+  auto main = func::FuncOp::create(b, b.getUnknownLoc(), "main", b.getFunctionType(types, {}));
+  Block *body = main.addEntryBlock();
+  for (size_t i = 0; i < names.size(); ++i) {
+    main.setArgAttr(i, "lepton.name", b.getStringAttr(names[i]));
+    main.setArgAttr(i, "lepton.dims", b.getArrayAttr(dims[i]));
+    if (!top.values.try_emplace(names[i], body->getArgument(i)).second) {
+      emitError(b.getUnknownLoc()) << "input '" << names[i] << "' is defined twice; names must be unique";
+      return {};
+    }
+  }
+  b.setInsertionPointToEnd(body);
+  if (failed(importInitializers(graph)) || failed(importNodes(graph.node())))
+    return {};
+  SmallVector<Value> outputs;
+  for (const auto &output : graph.output()) {
+    Value value = top.find(output.name());
+    if (!value) {
+      emitError(b.getUnknownLoc()) << "output '" << output.name() << "' is computed by no node";
+      return {};
+    }
+    outputs.push_back(value);
+  }
+  func::ReturnOp::create(b, b.getUnknownLoc(), outputs);
+  main.setType(b.getFunctionType(types, TypeRange(ValueRange(outputs))));
+  for (auto [i, output] : llvm::enumerate(graph.output())) {
+    main.setResultAttr(i, "lepton.name", b.getStringAttr(output.name()));
+    SmallVector<Attribute> sizes;
+    int64_t rank = rankOf(outputs[i]);
+    for (int64_t d = 0; d < rank; ++d) {
+      bool declared = output.type().has_tensor_type() && output.type().tensor_type().shape().dim_size() == rank;
+      sizes.push_back(b.getStringAttr(declared ? dimName(output.type().tensor_type().shape().dim(d)) : ""));
+    }
+    main.setResultAttr(i, "lepton.dims", b.getArrayAttr(sizes));
+  }
+  return module;
+}
+
+//===----------------------------------------------------------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------------------------------------------------------===//
+
+/// A copy of a node of a function body with the references to the function's attributes replaced by the caller's.
+static void resolveAttributes(::onnx::NodeProto &node, const ::onnx::FunctionProto &function, const ::onnx::NodeProto &caller);
+
+static void resolveAttributes(::onnx::GraphProto &graph, const ::onnx::FunctionProto &function, const ::onnx::NodeProto &caller) {
+  for (auto &node : *graph.mutable_node())
+    resolveAttributes(node, function, caller);
+}
+
+static void resolveAttributes(::onnx::NodeProto &node, const ::onnx::FunctionProto &function, const ::onnx::NodeProto &caller) {
+  google::protobuf::RepeatedPtrField<::onnx::AttributeProto> resolved;
+  for (auto &attribute : *node.mutable_attribute()) {
+    if (attribute.ref_attr_name().empty()) {
+      if (attribute.has_g())
+        resolveAttributes(*attribute.mutable_g(), function, caller);
+      *resolved.Add() = attribute;
+      continue;
+    }
+    const ::onnx::AttributeProto *found = nullptr;
+    for (const auto &given : function.attribute_proto())
+      if (given.name() == attribute.ref_attr_name())
+        found = &given;
+    for (const auto &given : caller.attribute())
+      if (given.name() == attribute.ref_attr_name())
+        found = &given;
+    if (!found)
+      continue; // neither given nor defaulted: the node's own default holds
+    auto *copy = resolved.Add();
+    *copy = *found;
+    copy->set_name(attribute.name());
+  }
+  node.mutable_attribute()->Swap(&resolved);
+}
+
+LogicalResult GraphImporter::importFunction(const ::onnx::FunctionProto &function, const ::onnx::NodeProto &node, Location loc) {
+  if (functionDepth >= deepestFunction)
+    return emitError(loc) << "function '" << function.name() << "' nests deeper than " << deepestFunction << " calls; is it recursive?";
+  llvm::SaveAndRestore depth(functionDepth, functionDepth + 1);
+  Scope inner;
+  inner.opsets = opsetsOf(function.opset_import());
+  if (!inner.opsets.contains(""))
+    inner.opsets[""] = versionIn(scope->opsets, "");
+  for (int i = 0; i < function.input_size(); ++i)
+    inner.values[function.input(i)] = i < node.input_size() && !node.input(i).empty() ? scope->find(node.input(i)) : Value();
+  Scope *outer = scope;
+  scope = &inner;
+  bool ok = true;
+  for (const auto &bodyNode : function.node()) {
+    ::onnx::NodeProto copy = bodyNode;
+    resolveAttributes(copy, function, node);
+    for (auto &input : *copy.mutable_input()) // an omitted optional operand of the function is omitted in the body
+      if (inner.values.contains(input) && !inner.values[input])
+        input.clear();
+    copy.set_name(node.name() + "/" + (copy.name().empty() ? copy.op_type() : copy.name()));
+    if (failed(importNode(copy))) {
+      ok = false;
+      break;
+    }
+  }
+  scope = outer;
+  if (!ok)
+    return failure();
+  for (int i = 0; i < node.output_size() && i < function.output_size(); ++i) {
+    if (node.output(i).empty())
+      continue;
+    Value value = inner.find(function.output(i));
+    if (!value)
+      return emitError(loc) << "function '" << function.name() << "' does not compute its output '" << function.output(i) << "'";
+    scope->values[node.output(i)] = value;
+  }
+  return success();
+}

@@ -1,0 +1,61 @@
+//===- GraphImporter.h - walks graphs and functions ---------------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_FRONTEND_ONNX_GRAPHIMPORTER_H
+#define LEPTON_FRONTEND_ONNX_GRAPHIMPORTER_H
+
+#include "frontend/onnx/Importer.h"
+#include "frontend/onnx/Node.h"
+
+#include "llvm/ADT/StringMap.h"
+#include <memory>
+
+namespace lepton::importer {
+
+/// Values by name; names not found are looked up in the scope around (a subgraph sees its outer graph, a function body does not).
+struct Scope {
+  const Scope *outer = nullptr;
+  llvm::StringMap<mlir::Value> values;
+  llvm::StringMap<int64_t> opsets;
+
+  mlir::Value find(llvm::StringRef name) const;
+};
+
+class GraphImporter {
+public:
+  GraphImporter(const ::onnx::ModelProto &model, mlir::MLIRContext &context, const ImportOptions &options);
+
+  mlir::OwningOpRef<mlir::ModuleOp> run();
+
+  /// Imports the nodes of a subgraph at the insertion point, with `arguments` for its inputs; returns its outputs.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> importSubgraph(const ::onnx::GraphProto &graph, mlir::ValueRange arguments);
+  /// A tensor as a constant.
+  mlir::FailureOr<mlir::ElementsAttr> tensor(const ::onnx::TensorProto &tensor, mlir::Location loc);
+
+  mlir::OpBuilder b;
+  ShapeAnalysis shapes;
+  GraphBuilder g;
+  Scope *scope = nullptr;
+
+private:
+  mlir::Location locationOf(const ::onnx::NodeProto &node);
+  mlir::LogicalResult checkOps();
+  void collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes, const llvm::StringMap<int64_t> &opsets,
+                          llvm::StringMap<std::pair<std::string, int>> &unsupported, int depth);
+  const ::onnx::FunctionProto *modelFunction(const ::onnx::NodeProto &node) const;
+  mlir::LogicalResult importNodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes);
+  mlir::LogicalResult importNode(const ::onnx::NodeProto &node);
+  mlir::LogicalResult importInitializers(const ::onnx::GraphProto &graph);
+  mlir::LogicalResult importFunction(const ::onnx::FunctionProto &function, const ::onnx::NodeProto &node, mlir::Location loc);
+  /// The body that the standard gives an op; nothing where it has none.
+  std::unique_ptr<::onnx::FunctionProto> standardBody(const ::onnx::NodeProto &node, int64_t version);
+  mlir::FailureOr<mlir::RankedTensorType> inputType(const ::onnx::ValueInfoProto &input, llvm::SmallVectorImpl<mlir::Attribute> &names);
+
+  const ::onnx::ModelProto &model;
+  const ImportOptions &options;
+  int functionDepth = 0;
+  int64_t expandedNodes = 0;
+};
+
+} // namespace lepton::importer
+
+#endif // LEPTON_FRONTEND_ONNX_GRAPHIMPORTER_H

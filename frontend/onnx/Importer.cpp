@@ -1,0 +1,64 @@
+//===- Importer.cpp - reads model files ---------------------------------------------------------------------------------===//
+
+#include "frontend/onnx/Importer.h"
+#include "frontend/onnx/GraphImporter.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
+
+using namespace mlir;
+using namespace lepton;
+
+/// The newest operator set of ai.onnx that the converters know.
+static constexpr int64_t newestOpset = 28;
+
+static LogicalResult checkHeader(const ::onnx::ModelProto &model, Location loc) {
+  if (!model.has_graph() || (model.graph().node_size() == 0 && model.graph().output_size() == 0))
+    return emitError(loc) << "the file holds no ONNX graph; is it an ONNX model?";
+  for (const auto &import : model.opset_import())
+    if ((import.domain().empty() || import.domain() == "ai.onnx") && (import.version() > newestOpset || import.version() < 1))
+      return emitError(loc) << "the model uses operator set " << import.version() << "; 1 to " << newestOpset << " are supported: export it for an older one";
+  return success();
+}
+
+OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext &context, const ImportOptions &options) {
+  context.loadDialect<LeptonDialect, func::FuncDialect>();
+  Location loc = UnknownLoc::get(&context);
+  google::protobuf::LogSilencer silent; // its messages are ours to give
+  ::onnx::ModelProto model;
+  google::protobuf::io::ArrayInputStream stream(bytes.data(), bytes.size());
+  google::protobuf::io::CodedInputStream coded(&stream);
+  coded.SetTotalBytesLimit(std::numeric_limits<int>::max());
+  coded.SetRecursionLimit(200);
+  if (bytes.empty() || bytes.size() > size_t(std::numeric_limits<int>::max()) || !model.ParseFromCodedStream(&coded) || !coded.ConsumedEntireMessage()) {
+    emitError(loc) << (bytes.empty() ? "the file is empty" : "the file is no ONNX model, or it is truncated or damaged");
+    return {};
+  }
+  if (failed(checkHeader(model, loc)))
+    return {};
+  importer::GraphImporter importer(model, context, options);
+  OwningOpRef<ModuleOp> module = importer.run();
+  if (module && failed(verify(*module)))
+    return {};
+  return module;
+}
+
+OwningOpRef<ModuleOp> lepton::importOnnxFile(StringRef path, MLIRContext &context, const ImportOptions &options) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer) {
+    emitError(UnknownLoc::get(&context)) << "cannot be read: " << buffer.getError().message();
+    return {};
+  }
+  ImportOptions withFolder = options;
+  if (withFolder.folder.empty())
+    withFolder.folder = llvm::sys::path::parent_path(path).str();
+  if (withFolder.folder.empty())
+    withFolder.folder = ".";
+  return importOnnxBytes({(*buffer)->getBufferStart(), (*buffer)->getBufferSize()}, context, withFolder);
+}

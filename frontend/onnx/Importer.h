@@ -1,0 +1,33 @@
+//===- Importer.h - ONNX models become modules of the dialect lepton ------------------------------------*- C++ -*-===//
+//
+// The module has one function `@main`; its arguments carry `lepton.name` and `lepton.dims` (the names of their dimensions), its results `lepton.name`.
+// Every op's location is the ONNX node it comes from. Errors are MLIR diagnostics.
+//
+//===----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef LEPTON_FRONTEND_ONNX_IMPORTER_H
+#define LEPTON_FRONTEND_ONNX_IMPORTER_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lepton {
+
+struct ImportOptions {
+  /// Sizes of named dimensions: (name, size).
+  std::vector<std::pair<std::string, int64_t>> dims;
+  /// Nodes that the expansion of functions may add; a model past it is refused.
+  int64_t maxExpandedNodes = 1'000'000;
+  /// Where the files of external data lie; the model's own folder when it is a file.
+  std::string folder;
+};
+
+mlir::OwningOpRef<mlir::ModuleOp> importOnnxFile(llvm::StringRef path, mlir::MLIRContext &context, const ImportOptions &options);
+mlir::OwningOpRef<mlir::ModuleOp> importOnnxBytes(llvm::ArrayRef<char> bytes, mlir::MLIRContext &context, const ImportOptions &options);
+
+} // namespace lepton
+
+#endif // LEPTON_FRONTEND_ONNX_IMPORTER_H

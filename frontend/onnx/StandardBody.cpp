@@ -1,0 +1,62 @@
+//===- StandardBody.cpp - the function bodies that the standard gives its operators --------------------------------------===//
+
+#include "frontend/onnx/GraphImporter.h"
+
+#include "onnx/defs/function.h"
+#include "onnx/defs/schema.h"
+
+using namespace mlir;
+using namespace lepton;
+using namespace lepton::importer;
+
+static ::onnx::TypeProto typeOf(Value value) {
+  ::onnx::TypeProto type;
+  auto tensor = cast<RankedTensorType>(value.getType());
+  auto *proto = type.mutable_tensor_type();
+  proto->set_elem_type(dataType(tensor.getElementType()));
+  for (int64_t size : tensor.getShape()) {
+    auto *dim = proto->mutable_shape()->add_dim();
+    if (!ShapedType::isDynamic(size))
+      dim->set_dim_value(size);
+  }
+  return type;
+}
+
+std::unique_ptr<::onnx::FunctionProto> GraphImporter::standardBody(const ::onnx::NodeProto &node, int64_t version) {
+  try {
+    std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
+    const auto *schema = ::onnx::OpSchemaRegistry::Schema(node.op_type(), version, domain);
+    if (!schema)
+      return nullptr;
+    auto body = std::make_unique<::onnx::FunctionProto>();
+    if (schema->HasFunction()) {
+      const auto *function = schema->GetFunction(version, /*validate=*/false);
+      if (!function)
+        return nullptr;
+      *body = *function;
+    } else if (schema->HasContextDependentFunction()) {
+      if (!scope) // only asked whether there is one
+        return body;
+      std::vector<::onnx::TypeProto> types;
+      for (const std::string &input : node.input()) {
+        Value value = input.empty() ? Value() : scope->find(input);
+        types.push_back(value ? typeOf(value) : ::onnx::TypeProto());
+      }
+      ::onnx::FunctionBodyBuildContextImpl context(node, types);
+      if (!schema->BuildContextDependentFunction(context, *body, version))
+        return nullptr;
+    } else {
+      return nullptr;
+    }
+    // A body says little of itself: its attributes' defaults and its operator set are the schema's.
+    for (const auto &[name, attribute] : schema->attributes())
+      if (attribute.default_value.has_name() || attribute.default_value.type() != ::onnx::AttributeProto::UNDEFINED) {
+        auto *copy = body->add_attribute_proto();
+        *copy = attribute.default_value;
+        copy->set_name(name);
+      }
+    return body;
+  } catch (const std::exception &) {
+    return nullptr; // the schema refuses the node; it counts as an op without a body
+  }
+}
