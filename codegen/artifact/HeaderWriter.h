@@ -1,0 +1,15 @@
+//===- HeaderWriter.h - the C header beside an artifact --------------------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_CODEGEN_ARTIFACT_HEADERWRITER_H
+#define LEPTON_CODEGEN_ARTIFACT_HEADERWRITER_H
+
+#include "codegen/artifact/ModelInfo.h"
+
+namespace lepton {
+
+/// The header of a compiled model: what it takes and gives, its sizes, and the interface to run it. Names from the model become safe identifiers.
+std::string writeHeader(const ModelInfo &info);
+
+} // namespace lepton
+
+#endif // LEPTON_CODEGEN_ARTIFACT_HEADERWRITER_H

@@ -1,0 +1,29 @@
+//===- LoadedArtifact.h - an artifact loaded into this process ----------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_CODEGEN_ARTIFACT_LOADEDARTIFACT_H
+#define LEPTON_CODEGEN_ARTIFACT_LOADEDARTIFACT_H
+
+#include "runtime/core/lepton_abi.h"
+#include <memory>
+#include <string>
+
+namespace lepton {
+
+/// A shared library of a compiled model, loaded while the object lives.
+class LoadedArtifact {
+public:
+  /// Null with the reason in `error`. Just-in-time compilation loads the same library from memory (a path below /proc/self/fd).
+  static std::shared_ptr<LoadedArtifact> load(const std::string &path, std::string &error);
+  LoadedArtifact(const LoadedArtifact &) = delete;
+  ~LoadedArtifact();
+  const lepton_api &api() const { return *table; }
+
+private:
+  LoadedArtifact() = default;
+  void *library = nullptr;
+  const lepton_api *table = nullptr;
+};
+
+} // namespace lepton
+
+#endif // LEPTON_CODEGEN_ARTIFACT_LOADEDARTIFACT_H

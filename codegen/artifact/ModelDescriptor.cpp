@@ -1,0 +1,66 @@
+//===- ModelDescriptor.cpp - the model's description as data in the object ---------------------------------------------------===//
+
+#include "codegen/artifact/ModelDescriptor.h"
+#include "runtime/core/lepton_abi.h"
+
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/DerivedTypes.h"
+
+using namespace lepton;
+
+namespace {
+
+/// Makes constants in one module.
+struct Constants {
+  llvm::Module &module;
+  llvm::LLVMContext &context = module.getContext();
+  llvm::PointerType *pointer = llvm::PointerType::get(context, 0);
+
+  llvm::Constant *u32(uint32_t value) { return llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), value); }
+  llvm::Constant *u64(uint64_t value) { return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value); }
+  llvm::Constant *null() { return llvm::ConstantPointerNull::get(pointer); }
+
+  llvm::Constant *global(llvm::Constant *value) {
+    return new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true, llvm::GlobalValue::PrivateLinkage, value);
+  }
+  llvm::Constant *string(llvm::StringRef text) { return global(llvm::ConstantDataArray::getString(context, text)); }
+
+  llvm::Constant *numbers(const std::vector<int64_t> &values) {
+    if (values.empty())
+      return null();
+    std::vector<uint64_t> words(values.begin(), values.end());
+    return global(llvm::ConstantDataArray::get(context, words));
+  }
+
+  llvm::Constant *names(const std::vector<std::string> &names) {
+    if (llvm::all_of(names, [](const std::string &name) { return name.empty(); }))
+      return null();
+    std::vector<llvm::Constant *> pointers;
+    for (const std::string &name : names)
+      pointers.push_back(name.empty() ? null() : string(name));
+    return global(llvm::ConstantArray::get(llvm::ArrayType::get(pointer, pointers.size()), pointers));
+  }
+
+  /// An array of lepton_value_info.
+  llvm::Constant *values(const std::vector<ValueInfo> &infos) {
+    if (infos.empty())
+      return null();
+    std::vector<llvm::Constant *> structs;
+    for (const ValueInfo &info : infos)
+      structs.push_back(llvm::ConstantStruct::getAnon({string(info.name), numbers(info.shape), names(info.dimNames), u32(info.dtype), u32(info.shape.size())}));
+    return global(llvm::ConstantArray::get(llvm::ArrayType::get(structs.front()->getType(), structs.size()), structs));
+  }
+};
+
+} // namespace
+
+void lepton::addModelDescriptor(llvm::Module &module, const ModelInfo &info) {
+  Constants c{module};
+  llvm::Constant *model = llvm::ConstantStruct::getAnon({
+      c.u32(LEPTON_ABI_VERSION), c.u32(sizeof(lepton_model)), c.string(info.name), c.string(info.target), c.string(info.required), c.values(info.inputs),
+      c.values(info.outputs), c.u32(info.inputs.size()), c.u32(info.outputs.size()), c.u64(info.arenaBytes), c.u64(info.weightsBytes), c.u64(info.hash),
+      c.u32(info.threads), c.u32(info.kernels), module.getFunction("lepton_entry")});
+  auto *global = new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::ExternalLinkage, model, "lepton_artifact_model");
+  global->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  module.getFunction("lepton_entry")->setVisibility(llvm::GlobalValue::HiddenVisibility);
+}

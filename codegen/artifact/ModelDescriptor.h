@@ -1,0 +1,16 @@
+//===- ModelDescriptor.h - the model's description as data in the object --------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_CODEGEN_ARTIFACT_MODELDESCRIPTOR_H
+#define LEPTON_CODEGEN_ARTIFACT_MODELDESCRIPTOR_H
+
+#include "codegen/artifact/ModelInfo.h"
+#include "llvm/IR/Module.h"
+
+namespace lepton {
+
+/// Defines `lepton_artifact_model`, the struct lepton_model of runtime/core/lepton_abi.h, in a module that defines `lepton_entry`.
+void addModelDescriptor(llvm::Module &module, const ModelInfo &info);
+
+} // namespace lepton
+
+#endif // LEPTON_CODEGEN_ARTIFACT_MODELDESCRIPTOR_H

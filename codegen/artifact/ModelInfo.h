@@ -1,0 +1,30 @@
+//===- ModelInfo.h - what an artifact says of its model -----------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_CODEGEN_ARTIFACT_MODELINFO_H
+#define LEPTON_CODEGEN_ARTIFACT_MODELINFO_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lepton {
+
+struct ValueInfo {
+  std::string name;
+  uint32_t dtype = 0;         // lepton_dtype
+  std::vector<int64_t> shape; // -1: known only at run time
+  std::vector<std::string> dimNames;
+};
+
+struct ModelInfo {
+  std::string name;
+  std::string target;   // for people
+  std::string required; // CPU features
+  std::vector<ValueInfo> inputs, outputs;
+  uint64_t arenaBytes = 0, weightsBytes = 0, hash = 0;
+  uint32_t threads = 1, kernels = 0;
+};
+
+} // namespace lepton
+
+#endif // LEPTON_CODEGEN_ARTIFACT_MODELINFO_H

@@ -1,0 +1,142 @@
+//===- ObjectEmitter.cpp - the LLVM dialect becomes machine code ---------------------------------------------------------------===//
+
+#include "codegen/artifact/ObjectEmitter.h"
+#include "codegen/artifact/ModelDescriptor.h"
+
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/Transforms/Utils/SplitModule.h"
+
+#include <thread>
+
+using namespace mlir;
+using namespace lepton;
+
+using Bytes = llvm::SmallVector<char, 0>;
+
+/// Fewer functions than this are not worth a second part.
+static constexpr size_t functionsPerPart = 8;
+
+static void initializeTargets() {
+  static bool done = [] {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+    llvm::InitializeAllAsmParsers();
+    return true;
+  }();
+  (void)done;
+}
+
+static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, int optLevel) {
+  std::string error;
+  llvm::Triple triple(target.triple);
+  const llvm::Target *known = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!known)
+    return nullptr;
+  llvm::TargetOptions options;
+  options.FunctionSections = options.DataSections = true;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
+  auto level = optLevel == 0 ? llvm::CodeGenOptLevel::None : optLevel == 1 ? llvm::CodeGenOptLevel::Less : llvm::CodeGenOptLevel::Aggressive;
+  return std::unique_ptr<llvm::TargetMachine>(known->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_, std::nullopt, level));
+}
+
+static void setAttributes(llvm::Module &module, const Target &target) {
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", target.cpu);
+    if (!target.features.empty())
+      function.addFnAttr("target-features", target.features);
+    function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBits));
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+  }
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine, int optLevel) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager sccs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = optLevel > 1;
+  llvm::PassBuilder builder(&machine, tuning);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(sccs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  llvm::OptimizationLevel levels[] = {llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1, llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
+  llvm::OptimizationLevel level = levels[std::clamp(optLevel, 0, 3)];
+  auto pipeline = optLevel == 0 ? builder.buildO0DefaultPipeline(level) : builder.buildPerModuleDefaultPipeline(level);
+  pipeline.run(module, modules);
+}
+
+static Bytes generate(llvm::Module &module, llvm::TargetMachine &machine, CodeForm form) {
+  Bytes bytes;
+  llvm::raw_svector_ostream os(bytes);
+  if (form == CodeForm::llvmIr) {
+    module.print(os, nullptr);
+    return bytes;
+  }
+  llvm::legacy::PassManager passes;
+  machine.addPassesToEmitFile(passes, os, nullptr, form == CodeForm::object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile);
+  passes.run(module);
+  return bytes;
+}
+
+/// Compiles bitcode in a context of its own: what each thread does.
+static Bytes compilePart(llvm::ArrayRef<char> bitcode, const Target &target, int optLevel) {
+  llvm::LLVMContext context;
+  auto module = llvm::cantFail(llvm::parseBitcodeFile(llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()), "part"), context));
+  auto machine = makeMachine(target, optLevel);
+  optimize(*module, *machine, optLevel);
+  return generate(*module, *machine, CodeForm::object);
+}
+
+std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, const Target &target, int optLevel, CodeForm form, unsigned parts) {
+  initializeTargets();
+  registerBuiltinDialectTranslation(*module.getContext());
+  registerLLVMDialectTranslation(*module.getContext());
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context, "lepton");
+  auto machine = makeMachine(target, optLevel);
+  if (!code || !machine) {
+    emitError(module.getLoc()) << "no code can be generated for the target " << target.triple;
+    return {};
+  }
+  code->setTargetTriple(machine->getTargetTriple());
+  code->setDataLayout(machine->createDataLayout());
+  addModelDescriptor(*code, info);
+  setAttributes(*code, target);
+  size_t functions = llvm::count_if(*code, [](const llvm::Function &function) { return !function.isDeclaration(); });
+  parts = form == CodeForm::object ? std::min<size_t>(parts, functions / functionsPerPart) : 1;
+  if (parts <= 1) {
+    optimize(*code, *machine, optLevel);
+    return {generate(*code, *machine, form)};
+  }
+  std::vector<Bytes> bitcode, objects(parts);
+  llvm::SplitModule(*code, parts, [&](std::unique_ptr<llvm::Module> part) {
+    for (llvm::GlobalValue &value : part->global_values()) // what crosses parts is renamed and must stay inside the artifact
+      if (!value.hasLocalLinkage() && !value.isDeclaration())
+        value.setVisibility(llvm::GlobalValue::HiddenVisibility);
+    llvm::raw_svector_ostream os(bitcode.emplace_back());
+    llvm::WriteBitcodeToFile(*part, os);
+  });
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < bitcode.size(); ++i)
+    threads.emplace_back([&, i] { objects[i] = compilePart(bitcode[i], target, optLevel); });
+  for (std::thread &thread : threads)
+    thread.join();
+  return objects;
+}

@@ -1,0 +1,32 @@
+//===- Target.h - facts about processors -----------------------------------------------------------------*- C++ -*-===//
+//
+// The only place that asks the host, and only for `native`. Everything else reads this struct.
+//
+//===---------------------------------------------------------------------------------------------------------------===//
+
+#ifndef LEPTON_CODEGEN_TARGET_TARGET_H
+#define LEPTON_CODEGEN_TARGET_TARGET_H
+
+#include "llvm/ADT/StringRef.h"
+#include <optional>
+#include <string>
+
+namespace lepton {
+
+struct Target {
+  std::string triple;   // e.g. "x86_64-unknown-linux-gnu"
+  std::string arch;     // "x86_64" or "aarch64"
+  std::string cpu;      // LLVM's name
+  std::string features; // LLVM's list: "+avx2,+fma"
+  std::string required; // features that the runtime checks before it runs the code, comma-separated
+  int64_t vectorBits = 128;
+  int64_t vectorRegisters = 16;
+  bool fma = false;
+};
+
+/// The target for the flags --target and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
+std::optional<Target> lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error);
+
+} // namespace lepton
+
+#endif // LEPTON_CODEGEN_TARGET_TARGET_H
