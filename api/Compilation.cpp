@@ -1,0 +1,282 @@
+//===- Compilation.cpp - the line: from a model to machine code ---------------------------------------------------------------------===//
+
+#include "api/Compilation.h"
+#include "api/ConstantEvaluator.h"
+#include "codegen/artifact/ObjectEmitter.h"
+#include "codegen/artifact/WeightsObject.h"
+#include "codegen/cpu/LowerToLlvm.h"
+#include "dialects/Lepton/LeptonOps.h"
+#include "frontend/onnx/Importer.h"
+#include "passes/Pipelines.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/xxhash.h"
+
+#include <thread>
+
+using namespace mlir;
+using namespace lepton;
+
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+// The phases
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+
+static void buildLlvmPhase(OpPassManager &pm, const PipelineOptions &) { buildLlvmPipeline(pm); }
+
+namespace {
+struct Phase {
+  const char *name;
+  void (*build)(OpPassManager &, const PipelineOptions &);
+};
+} // namespace
+
+/// Import comes before the first of these; object and artifact come after the last.
+static constexpr Phase phases[] = {
+    {"graph", buildGraphPipeline},   // shapes final, layouts chosen, weights packed
+    {"kernel", buildKernelPipeline}, // the entry calls kernels
+    {"tile", buildTilePipeline},     // kernels in linalg on tensors
+    {"buffer", buildBufferPipeline}, // every buffer has its place
+    {"vector", buildVectorPipeline}, // loops and vectors
+    {"llvm", buildLlvmPhase},        // the LLVM dialect
+};
+
+std::vector<std::string> lepton::phaseNames() {
+  std::vector<std::string> names = {"import"};
+  for (const Phase &phase : phases)
+    names.push_back(phase.name);
+  names.push_back("object");
+  names.push_back("artifact");
+  return names;
+}
+
+bool Compilation::runPhases() {
+  if (!chooseTarget())
+    return false;
+  describe();
+  dump("import");
+  if (options.compileTo == "import")
+    return true;
+  for (const Phase &phase : phases) {
+    if (!runPhase(phase.name, phase.build))
+      return false;
+    dump(phase.name);
+    if (options.compileTo == phase.name)
+      return true;
+  }
+  auto bytes = [&](const char *name) {
+    auto attribute = module()->getAttrOfType<IntegerAttr>(name);
+    return attribute ? attribute.getInt() : 0;
+  };
+  modelInfo.arenaBytes = bytes("lepton.arena_bytes");
+  modelInfo.weightsBytes = bytes("lepton.constant_bytes");
+  return true;
+}
+
+bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, const PipelineOptions &)) {
+  PipelineOptions pipeline;
+  pipeline.optLevel = options.optLevel;
+  pipeline.vectorBits = chosen.vectorBits;
+  pipeline.vectorRegisters = chosen.vectorRegisters;
+  pipeline.fma = chosen.fma;
+  pipeline.evaluate = makeConstantEvaluator(context, options.optLevel);
+  PassManager pm(context.get());
+  pm.enableVerifier(options.timing || !options.dumpPhases.empty());
+  if (options.timing)
+    pm.enableTiming();
+  build(pm, pipeline);
+  if (succeeded(pm.run(module())))
+    return true;
+  // What a model may do wrong was reported with its node; a pass that fails without a word is our fault.
+  failure = errors.empty() ? Failure::internal : Failure::input;
+  if (errors.empty())
+    fail(Failure::internal, std::string("phase '") + name + "' failed; this is a fault of Lepton: please report it with the model");
+  return false;
+}
+
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+// Input
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+
+/// `node 'conv1' (Conv): ` from an op's location.
+static std::string placeOf(Location loc) {
+  if (auto fused = dyn_cast<FusedLoc>(loc))
+    for (Location part : fused.getLocations())
+      if (std::string place = placeOf(part); !place.empty())
+        return place;
+  auto name = dyn_cast<NameLoc>(loc);
+  if (!name)
+    return {};
+  auto type = dyn_cast<NameLoc>(name.getChildLoc());
+  return "node '" + name.getName().str() + "'" + (type ? " (" + type.getName().str() + ")" : std::string()) + ": ";
+}
+
+Compilation::Compilation(const CompileOptions &options) : options(options), context(makeContext()) {
+  // Every error that a pass or the importer reports becomes one line.
+  context->getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+      return mlir::success();
+    std::string message = diagnostic.str(), line;
+    for (char c : message)
+      line += c == '\n' ? ' ' : c;
+    errors += (errors.empty() ? "" : "\n") + source + ": " + placeOf(diagnostic.getLocation()) + line;
+    return mlir::success();
+  });
+}
+
+bool Compilation::fail(Failure kind, const std::string &message) {
+  failure = kind;
+  errors += (errors.empty() ? "" : "\n") + (source.empty() ? "" : source + ": ") + message;
+  return false;
+}
+
+std::string Compilation::takeError() { return std::move(errors); }
+
+bool Compilation::readFile(const std::string &path) {
+  source = path;
+  bool isDialect = llvm::StringRef(path).ends_with(".mlir") || llvm::StringRef(path).ends_with(".mlirbc");
+  if (!isDialect) {
+    ImportOptions import;
+    import.dims = options.dims;
+    moduleRef = importOnnxFile(path, *context, import);
+    if (!moduleRef)
+      failure = Failure::input;
+    return bool(moduleRef);
+  }
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return fail(Failure::input, "cannot be read: " + buffer.getError().message());
+  return readBytes({(*buffer)->getBufferStart(), (*buffer)->getBufferSize()}, path);
+}
+
+bool Compilation::readBytes(llvm::ArrayRef<char> bytes, const std::string &name) {
+  source = name;
+  llvm::StringRef text(bytes.data(), bytes.size());
+  bool isDialect = text.starts_with("ML\xefR") || llvm::StringRef(name).ends_with(".mlir");
+  if (isDialect) {
+    moduleRef = parseSourceString<ModuleOp>(text, ParserConfig(context.get()), name);
+    if (moduleRef && !module().lookupSymbol<func::FuncOp>("main"))
+      return fail(Failure::input, "has no function @main");
+  } else {
+    ImportOptions import;
+    import.dims = options.dims;
+    moduleRef = importOnnxBytes(bytes, *context, import);
+  }
+  if (!moduleRef)
+    failure = Failure::input;
+  return bool(moduleRef);
+}
+
+void Compilation::take(OwningOpRef<ModuleOp> newModule) { moduleRef = std::move(newModule); }
+
+bool Compilation::chooseTarget() {
+  std::string error;
+  auto found = lookupTarget(options.target, options.cpu, error);
+  if (!found) {
+    source.clear();
+    return fail(Failure::usage, error);
+  }
+  chosen = *found;
+  return true;
+}
+
+/// ONNX's numbers of element types.
+static uint32_t dtypeOf(Type type) {
+  if (auto integer = dyn_cast<IntegerType>(type)) {
+    bool isUnsigned = integer.isUnsigned();
+    switch (integer.getWidth()) {
+    case 1:
+      return LEPTON_BOOL;
+    case 8:
+      return isUnsigned ? LEPTON_UINT8 : LEPTON_INT8;
+    case 16:
+      return isUnsigned ? LEPTON_UINT16 : LEPTON_INT16;
+    case 32:
+      return isUnsigned ? LEPTON_UINT32 : LEPTON_INT32;
+    default:
+      return isUnsigned ? LEPTON_UINT64 : LEPTON_INT64;
+    }
+  }
+  if (type.isF16())
+    return LEPTON_FLOAT16;
+  if (type.isBF16())
+    return LEPTON_BFLOAT16;
+  return type.isF64() ? LEPTON_DOUBLE : LEPTON_FLOAT;
+}
+
+static ValueInfo describeValue(Type type, const std::string &fallback, StringAttr name, ArrayAttr dims) {
+  ValueInfo info;
+  auto tensor = cast<RankedTensorType>(type);
+  info.name = name ? name.getValue().str() : fallback;
+  info.dtype = dtypeOf(tensor.getElementType());
+  for (auto [d, size] : llvm::enumerate(tensor.getShape())) {
+    info.shape.push_back(ShapedType::isDynamic(size) ? -1 : size);
+    info.dimNames.push_back(dims && ShapedType::isDynamic(size) ? cast<StringAttr>(dims[d]).getValue().str() : "");
+  }
+  return info;
+}
+
+void Compilation::describe() {
+  auto main = module().lookupSymbol<func::FuncOp>("main");
+  auto name = module()->getAttrOfType<StringAttr>("lepton.name");
+  modelInfo.name = !options.name.empty() ? options.name : name && !name.empty() ? name.getValue().str() : "model";
+  modelInfo.target = chosen.triple + ":" + chosen.cpu;
+  modelInfo.required = chosen.required;
+  modelInfo.threads = options.threads;
+  for (unsigned i = 0; i < main.getNumArguments(); ++i)
+    modelInfo.inputs.push_back(describeValue(main.getArgumentTypes()[i], "input" + std::to_string(i), main.getArgAttrOfType<StringAttr>(i, "lepton.name"),
+                                             main.getArgAttrOfType<ArrayAttr>(i, "lepton.dims")));
+  for (unsigned i = 0; i < main.getNumResults(); ++i)
+    modelInfo.outputs.push_back(describeValue(main.getResultTypes()[i], "output" + std::to_string(i), main.getResultAttrOfType<StringAttr>(i, "lepton.name"),
+                                              main.getResultAttrOfType<ArrayAttr>(i, "lepton.dims")));
+}
+
+void Compilation::dump(const std::string &phase) {
+  if (options.dumpPhases.empty())
+    return;
+  llvm::sys::fs::create_directories(options.dumpPhases);
+  std::error_code error;
+  llvm::raw_fd_ostream os(options.dumpPhases + "/" + std::to_string(phasesDumped++) + "-" + phase + ".mlir", error);
+  if (!error)
+    module()->print(os, OpPrintingFlags().elideLargeElementsAttrs(64).elideLargeResourceString(64).useLocalScope());
+}
+
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+// Output
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+
+bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
+  unsigned kernels = 0;
+  std::string text;
+  module().walk([&](Operation *op) { kernels += op->hasAttr("lepton.kernel"); });
+  modelInfo.kernels = kernels;
+  ObjectBytes weights = writeWeightsObject(module(), chosen.arch);
+  modelInfo.hash = llvm::xxh3_64bits(llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(weights.data()), weights.size()));
+  objects = emitCode(module(), modelInfo, chosen, options.optLevel, CodeForm::object, std::max(1u, std::thread::hardware_concurrency()));
+  if (objects.empty())
+    return fail(Failure::internal, "no code was generated");
+  objects.push_back(std::move(weights));
+  return true;
+}
+
+bool Compilation::emitText(bool assembly, std::string &text) {
+  auto code = emitCode(module(), modelInfo, chosen, options.optLevel, assembly ? CodeForm::assembly : CodeForm::llvmIr, 1);
+  if (code.empty())
+    return fail(Failure::internal, "no code was generated");
+  text.assign(code.front().begin(), code.front().end());
+  return true;
+}
+
+bool Compilation::link(const std::string &path) {
+  std::vector<ObjectBytes> objects;
+  std::string error;
+  if (!emitObjects(objects))
+    return false;
+  return linkSharedLibrary(objects, chosen, path, error) || fail(Failure::internal, "linking failed: " + error);
+}

@@ -1,0 +1,63 @@
+//===- Compilation.h - one compilation, from model to code --------------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_API_COMPILATION_H
+#define LEPTON_API_COMPILATION_H
+
+#include "api/lepton.hpp"
+#include "codegen/artifact/Linker.h"
+#include "codegen/artifact/ModelInfo.h"
+#include "codegen/target/Target.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace lepton {
+
+/// The compiler on one page: reads a model, runs the phases, gives objects.
+class Compilation {
+public:
+  Compilation(const CompileOptions &options);
+
+  /// Reads a model from a file or from memory: ONNX, or the dialect.
+  bool readFile(const std::string &path);
+  bool readBytes(llvm::ArrayRef<char> bytes, const std::string &name);
+  /// Takes a module that was made elsewhere (constants to be computed).
+  void take(mlir::OwningOpRef<mlir::ModuleOp> newModule);
+  /// Runs the phases up to the one that the options name, or all.
+  bool runPhases();
+  /// Machine code and weights; after all phases.
+  bool emitObjects(std::vector<ObjectBytes> &objects);
+  /// Text: assembly or LLVM IR.
+  bool emitText(bool assembly, std::string &text);
+  /// A loaded library, made in memory.
+  bool link(const std::string &path);
+
+  std::string takeError();
+  Failure failure = Failure::none;
+  const ModelInfo &info() const { return modelInfo; }
+  mlir::ModuleOp module() const { return mlir::ModuleOp(moduleRef.get()); }
+  const Target &target() const { return chosen; }
+
+private:
+  bool fail(Failure kind, const std::string &message);
+  bool chooseTarget();
+  void describe();
+  bool runPhase(const char *name, void (*build)(mlir::OpPassManager &, const struct PipelineOptions &));
+  void dump(const std::string &phase);
+
+  CompileOptions options;
+  std::shared_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> moduleRef;
+  ModelInfo modelInfo;
+  Target chosen;
+  std::string source, errors; // what messages name; messages so far
+  int phasesDumped = 0;
+};
+
+/// All dialects that the compiler uses.
+std::shared_ptr<mlir::MLIRContext> makeContext();
+
+} // namespace lepton
+
+#endif // LEPTON_API_COMPILATION_H

@@ -1,0 +1,211 @@
+//===- Compiler.cpp - the public interface ---------------------------------------------------------------------------------------------===//
+
+#include "api/Compilation.h"
+#include "codegen/artifact/HeaderWriter.h"
+#include "codegen/artifact/LoadedArtifact.h"
+#include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Runtime/RuntimeOps.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+
+using namespace mlir;
+using namespace lepton;
+
+std::shared_ptr<MLIRContext> lepton::makeContext() {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registry.insert<LeptonDialect, lrt::RuntimeDialect>();
+  auto context = std::make_shared<MLIRContext>(registry);
+  context->loadDialect<LeptonDialect>();
+  return context;
+}
+
+/// What to write, from --emit or the output's ending.
+static std::string formOf(const std::string &output, const std::string &emit) {
+  if (!emit.empty())
+    return emit;
+  llvm::StringRef ending = llvm::sys::path::extension(output);
+  return ending == ".o" ? "obj" : ending == ".a" ? "archive" : ending == ".so" ? "shared" : ending == ".s" ? "asm" : ending == ".ll" ? "llvm" : ending == ".mlir" ? "mlir" : ending == ".h" ? "header" : "";
+}
+
+/// Writes text to a file that appears whole or not at all; "-" is standard output.
+static bool writeText(const std::string &path, const std::string &text, std::string &error) {
+  if (path == "-") {
+    llvm::outs() << text;
+    return true;
+  }
+  std::string temporary = path + ".part" + std::to_string(llvm::sys::Process::getProcessId());
+  std::error_code problem;
+  {
+    llvm::raw_fd_ostream os(temporary, problem);
+    if (!problem) {
+      os << text;
+      os.flush();
+      problem = os.error();
+      os.clear_error();
+    }
+  }
+  if (!problem)
+    problem = llvm::sys::fs::rename(temporary, path);
+  if (!problem)
+    return true;
+  (void)llvm::sys::fs::remove(temporary);
+  error = path + ": cannot be written: " + problem.message();
+  return false;
+}
+
+static bool writeLinked(Compilation &compilation, const std::string &form, const std::string &output, std::string &error) {
+  std::vector<ObjectBytes> objects;
+  if (!compilation.emitObjects(objects)) {
+    error = compilation.takeError();
+    return false;
+  }
+  std::string temporary = output + ".part" + std::to_string(llvm::sys::Process::getProcessId());
+  auto link = form == "shared" ? linkSharedLibrary : form == "archive" ? writeArchive : linkRelocatable;
+  std::error_code problem;
+  bool linked = link(objects, compilation.target(), temporary, error);
+  if (linked && form == "shared")
+    problem = llvm::sys::fs::setPermissions(temporary, llvm::sys::fs::perms(0755));
+  if (linked && !problem)
+    problem = llvm::sys::fs::rename(temporary, output);
+  if (linked && !problem)
+    return form == "obj" || writeText(std::string(llvm::StringRef(output).take_front(output.size() - llvm::sys::path::extension(output).size())) + ".h",
+                                      writeHeader(compilation.info()), error);
+  (void)llvm::sys::fs::remove(temporary);
+  error = output + ": cannot be written: " + (problem ? problem.message() : error);
+  return false;
+}
+
+Failure lepton::compileFile(const std::string &model, const std::string &output, const CompileOptions &options, std::string &error) {
+  CompileOptions wanted = options;
+  std::string form = formOf(output, options.emit);
+  if (form == "mlir" && wanted.compileTo.empty())
+    wanted.compileTo = "graph";
+  if (!wanted.compileTo.empty() && wanted.compileTo != "object" && wanted.compileTo != "artifact")
+    form = "mlir";
+  if (!llvm::is_contained({"obj", "archive", "shared", "asm", "llvm", "mlir", "header"}, form)) {
+    error = "cannot tell what to write to '" + output + "'; end its name in .so, .a, .o, .s, .ll, .h or .mlir, or say --emit";
+    return Failure::usage;
+  }
+  llvm::StringRef folder = llvm::sys::path::parent_path(output);
+  if (output != "-" && !folder.empty() && !llvm::sys::fs::is_directory(folder)) {
+    error = output + ": cannot be written: there is no folder '" + folder.str() + "'";
+    return Failure::input;
+  }
+  Compilation compilation(wanted);
+  if (!compilation.readFile(model) || !compilation.runPhases()) {
+    error = compilation.takeError();
+    return compilation.failure;
+  }
+  std::string text;
+  bool done = false;
+  if (form == "mlir") {
+    llvm::raw_string_ostream os(text);
+    compilation.module()->print(os, OpPrintingFlags().elideLargeResourceString(64));
+    done = writeText(output, text, error);
+  } else if (form == "asm" || form == "llvm") {
+    done = compilation.emitText(form == "asm", text) && writeText(output, text, error);
+  } else if (form == "header") {
+    done = writeText(output, writeHeader(compilation.info()), error);
+  } else {
+    done = writeLinked(compilation, form, output, error);
+  }
+  return done ? Failure::none : compilation.failure == Failure::none ? Failure::input : compilation.failure;
+}
+
+//===--------------------------------------------------------------------------------------------------------------------------------------===//
+// Executable
+//===--------------------------------------------------------------------------------------------------------------------------------------===//
+
+struct Executable::State {
+  std::shared_ptr<LoadedArtifact> artifact;
+  lepton_session *session = nullptr;
+
+  static std::shared_ptr<Executable> start(std::shared_ptr<LoadedArtifact> artifact, uint32_t threads, std::string &error) {
+    lepton_options options = {sizeof(lepton_options), threads};
+    lepton_error problem = {};
+    auto state = std::make_unique<State>();
+    state->artifact = std::move(artifact);
+    const lepton_api &api = state->artifact->api();
+    if (api.session_create(api.model, &options, &state->session, &problem) != LEPTON_OK) {
+      error = problem.message;
+      return nullptr;
+    }
+    std::shared_ptr<Executable> executable(new Executable());
+    executable->state = std::move(state);
+    return executable;
+  }
+
+  static std::shared_ptr<Executable> finish(Compilation &compilation, bool read, uint32_t threads, std::string &error, Failure *failure) {
+    MemoryFile library;
+    std::shared_ptr<Executable> executable;
+    if (read && compilation.runPhases() && compilation.link(library.path())) {
+      auto artifact = LoadedArtifact::load(library.path(), error);
+      executable = artifact ? start(std::move(artifact), threads, error) : nullptr;
+    } else {
+      error = compilation.takeError();
+    }
+    if (failure)
+      *failure = executable ? Failure::none : compilation.failure == Failure::none ? Failure::internal : compilation.failure;
+    return executable;
+  }
+};
+
+Executable::~Executable() {
+  if (state && state->session)
+    state->artifact->api().session_destroy(state->session);
+}
+
+std::shared_ptr<Executable> Executable::compile(const std::string &model, const CompileOptions &options, std::string &error, Failure *failure) {
+  Compilation compilation(options);
+  bool read = compilation.readFile(model);
+  return State::finish(compilation, read, options.threads, error, failure);
+}
+
+std::shared_ptr<Executable> Executable::compileBytes(const void *data, size_t size, const CompileOptions &options, std::string &error, Failure *failure) {
+  Compilation compilation(options);
+  bool read = compilation.readBytes({static_cast<const char *>(data), size}, options.name.empty() ? "model" : options.name);
+  return State::finish(compilation, read, options.threads, error, failure);
+}
+
+std::shared_ptr<Executable> Executable::load(const std::string &artifact, uint32_t threads, std::string &error) {
+  auto loaded = LoadedArtifact::load(artifact, error);
+  return loaded ? State::start(std::move(loaded), threads, error) : nullptr;
+}
+
+std::shared_ptr<Executable> Executable::open(const std::string &path, const CompileOptions &options, std::string &error, Failure *failure) {
+  char magic[4] = {};
+  auto file = llvm::sys::fs::openNativeFileForRead(path);
+  if (file) {
+    (void)llvm::sys::fs::readNativeFile(*file, llvm::MutableArrayRef<char>(magic, 4));
+    llvm::sys::fs::closeFile(*file);
+  } else {
+    llvm::consumeError(file.takeError());
+  }
+  if (llvm::StringRef(magic, 4) != "\177ELF")
+    return compile(path, options, error, failure);
+  auto executable = load(path, options.threads, error);
+  if (!executable)
+    error = path + ": " + error;
+  if (failure)
+    *failure = executable ? Failure::none : Failure::input;
+  return executable;
+}
+
+const lepton_model &Executable::model() const { return *state->artifact->api().model; }
+
+bool Executable::run(const lepton_tensor *inputs, lepton_tensor *outputs, std::string &error) const {
+  lepton_error problem = {};
+  if (state->artifact->api().session_run(state->session, inputs, outputs, &problem) == LEPTON_OK)
+    return true;
+  error = problem.message;
+  return false;
+}
+
+void Executable::release(lepton_tensor &tensor) const { state->artifact->api().tensor_release(&tensor); }

@@ -1,0 +1,177 @@
+//===- Run.cpp - lepton run, lepton inspect ---------------------------------------------------------------------------------===//
+
+#include "tools/lepton/Commands.h"
+#include "tools/lepton/TensorFiles.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+#include <random>
+
+using namespace lepton;
+using namespace lepton::cli;
+
+int lepton::cli::report(Failure failure, const std::string &error) {
+  llvm::SmallVector<llvm::StringRef> lines;
+  llvm::StringRef(error).split(lines, '\n', -1, false);
+  for (llvm::StringRef line : lines)
+    llvm::errs() << "error: " << line << "\n";
+  return int(failure);
+}
+
+/// Sizes known only at run time are 1 in made-up inputs.
+static HostTensor makeUp(const lepton_value_info &info, std::mt19937_64 &random) {
+  HostTensor tensor;
+  tensor.dtype = info.dtype;
+  uint64_t count = 1;
+  for (uint32_t d = 0; d < info.rank; ++d) {
+    tensor.shape.push_back(info.shape[d] < 0 ? 1 : info.shape[d]);
+    count *= tensor.shape.back();
+  }
+  tensor.data.resize(count * dtypeBytes(info.dtype));
+  std::normal_distribution<float> normal;
+  for (uint64_t i = 0; i < count; ++i) {
+    if (info.dtype == LEPTON_FLOAT)
+      reinterpret_cast<float *>(tensor.data.data())[i] = normal(random);
+    else if (info.dtype == LEPTON_DOUBLE)
+      reinterpret_cast<double *>(tensor.data.data())[i] = normal(random);
+    else if (info.dtype != LEPTON_FLOAT16 && info.dtype != LEPTON_BFLOAT16) // 0 or 1 is a valid index, flag or count
+      tensor.data[i * dtypeBytes(info.dtype)] = char(random() & 1);
+  }
+  return tensor;
+}
+
+static bool gatherInputs(const RunOptions &options, const lepton_model &model, std::vector<HostTensor> &tensors, std::string &error) {
+  std::map<std::string, std::string> files;
+  for (const std::string &input : options.inputs) {
+    size_t equals = input.find('=');
+    if (equals == std::string::npos) {
+      error = "--input takes NAME=FILE, got '" + input + "'";
+      return false;
+    }
+    files[input.substr(0, equals)] = input.substr(equals + 1);
+  }
+  std::mt19937_64 random(options.seed);
+  for (uint32_t i = 0; i < model.input_count; ++i) {
+    const lepton_value_info &info = model.inputs[i];
+    auto file = files.find(info.name);
+    if (file != files.end()) {
+      if (!readNpy(file->second, tensors.emplace_back(), error)) {
+        error = file->second + ": " + error;
+        return false;
+      }
+      files.erase(file);
+    } else if (options.randomInputs) {
+      tensors.push_back(makeUp(info, random));
+    } else {
+      error = "no value for input '" + std::string(info.name) + "'; give --input " + info.name + "=FILE.npy or --random-inputs=SEED";
+      return false;
+    }
+  }
+  if (!files.empty()) {
+    error = "the model has no input '" + files.begin()->first + "'";
+    return false;
+  }
+  return true;
+}
+
+/// A file name from an output's name.
+static std::string fileName(llvm::StringRef name) {
+  std::string result;
+  for (char c : name)
+    result += c == '/' || c == '\0' ? '_' : c;
+  return result.empty() || result[0] == '.' ? "_" + result : result;
+}
+
+static bool writeOutputs(const RunOptions &options, const lepton_model &model, const std::vector<lepton_tensor> &outputs, std::string &error) {
+  if (auto problem = llvm::sys::fs::create_directories(options.outputFolder)) {
+    error = options.outputFolder + ": cannot be made: " + problem.message();
+    return false;
+  }
+  for (uint32_t i = 0; i < model.output_count; ++i)
+    if (!writeNpy(options.outputFolder + "/" + fileName(model.outputs[i].name) + ".npy", outputs[i], error))
+      return false;
+  return true;
+}
+
+int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
+  std::string error;
+  Failure failure = Failure::none;
+  auto executable = Executable::open(options.model, compile, error, &failure);
+  if (!executable)
+    return report(failure, error);
+  const lepton_model &model = executable->model();
+  std::vector<HostTensor> tensors;
+  if (!gatherInputs(options, model, tensors, error))
+    return report(Failure::input, options.model + ": " + error);
+  std::vector<lepton_tensor> inputs, outputs;
+  for (HostTensor &tensor : tensors)
+    inputs.push_back(tensor.view());
+  std::vector<double> times;
+  for (unsigned i = 0; i < std::max(options.repeat, 1u); ++i) {
+    for (lepton_tensor &output : outputs)
+      executable->release(output);
+    outputs.assign(model.output_count, lepton_tensor{});
+    auto start = std::chrono::steady_clock::now();
+    if (!executable->run(inputs.data(), outputs.data(), error))
+      return report(Failure::input, options.model + ": " + error);
+    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  for (uint32_t i = 0; i < model.output_count; ++i) {
+    llvm::outs() << model.outputs[i].name << ": " << dtypeText(outputs[i].dtype) << "[";
+    for (uint32_t d = 0; d < outputs[i].rank; ++d)
+      llvm::outs() << (d ? ", " : "") << outputs[i].shape[d];
+    llvm::outs() << "]\n";
+  }
+  if (options.repeat > 1) {
+    llvm::sort(times);
+    llvm::outs() << llvm::format("latency: minimum %.4f ms, median %.4f ms over %u runs\n", times.front(), times[times.size() / 2], options.repeat);
+  }
+  bool written = options.outputFolder.empty() || writeOutputs(options, model, outputs, error);
+  for (lepton_tensor &output : outputs)
+    executable->release(output);
+  return written ? 0 : report(Failure::input, error);
+}
+
+static llvm::json::Array describe(const lepton_value_info *values, uint32_t count) {
+  llvm::json::Array array;
+  for (uint32_t i = 0; i < count; ++i) {
+    llvm::json::Array shape;
+    for (uint32_t d = 0; d < values[i].rank; ++d) {
+      const char *name = values[i].dim_names ? values[i].dim_names[d] : nullptr;
+      if (values[i].shape[d] >= 0)
+        shape.push_back(values[i].shape[d]);
+      else
+        shape.push_back(name ? name : "?");
+    }
+    array.push_back(llvm::json::Object{{"name", values[i].name}, {"dtype", dtypeText(values[i].dtype)}, {"shape", std::move(shape)}});
+  }
+  return array;
+}
+
+int lepton::cli::inspect(const std::string &path, bool json, const CompileOptions &compile) {
+  std::string error;
+  Failure failure = Failure::none;
+  auto executable = Executable::open(path, compile, error, &failure);
+  if (!executable)
+    return report(failure, error);
+  const lepton_model &model = executable->model();
+  llvm::json::Object object{{"name", model.name},
+                            {"target", model.target},
+                            {"inputs", describe(model.inputs, model.input_count)},
+                            {"outputs", describe(model.outputs, model.output_count)},
+                            {"kernels", int64_t(model.kernel_count)},
+                            {"arena_bytes", int64_t(model.arena_bytes)},
+                            {"weights_bytes", int64_t(model.weights_bytes)}};
+  if (json) {
+    llvm::outs() << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(object)));
+    return 0;
+  }
+  for (const auto &entry : object)
+    llvm::outs() << entry.first << ": " << llvm::formatv("{0}", entry.second) << "\n";
+  return 0;
+}

@@ -1,0 +1,132 @@
+//===- TensorFiles.cpp - tensors in files --------------------------------------------------------------------------------===//
+
+#include "tools/lepton/TensorFiles.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace lepton::cli;
+
+namespace {
+struct Dtype {
+  uint32_t number;
+  const char *descr, *text;
+  size_t bytes;
+};
+} // namespace
+
+/// NumPy has no name for bfloat16: its files hold raw two-byte elements, as ml_dtypes writes them.
+static constexpr Dtype dtypes[] = {
+    {LEPTON_FLOAT, "<f4", "float32", 4}, {LEPTON_DOUBLE, "<f8", "float64", 8}, {LEPTON_FLOAT16, "<f2", "float16", 2}, {LEPTON_BFLOAT16, "<V2", "bfloat16", 2},
+    {LEPTON_INT8, "|i1", "int8", 1},     {LEPTON_INT16, "<i2", "int16", 2},    {LEPTON_INT32, "<i4", "int32", 4},     {LEPTON_INT64, "<i8", "int64", 8},
+    {LEPTON_UINT8, "|u1", "uint8", 1},   {LEPTON_UINT16, "<u2", "uint16", 2},  {LEPTON_UINT32, "<u4", "uint32", 4},   {LEPTON_UINT64, "<u8", "uint64", 8},
+    {LEPTON_BOOL, "|b1", "bool", 1}};
+
+static const Dtype *find(uint32_t number) {
+  for (const Dtype &dtype : dtypes)
+    if (dtype.number == number)
+      return &dtype;
+  return nullptr;
+}
+
+size_t lepton::cli::dtypeBytes(uint32_t dtype) { return find(dtype) ? find(dtype)->bytes : 0; }
+const char *lepton::cli::dtypeText(uint32_t dtype) { return find(dtype) ? find(dtype)->text : "unknown"; }
+
+/// The text after `'key':` in a header.
+static llvm::StringRef field(llvm::StringRef header, llvm::StringRef key) {
+  size_t at = header.find(("'" + key + "':").str());
+  return at == llvm::StringRef::npos ? llvm::StringRef() : header.drop_front(at + key.size() + 3).ltrim();
+}
+
+static bool parseHeader(llvm::StringRef header, HostTensor &tensor, std::string &error) {
+  llvm::StringRef descr = field(header, "descr"), shape = field(header, "shape");
+  if (!field(header, "fortran_order").starts_with("False")) {
+    error = "is in Fortran order; save it in C order";
+    return false;
+  }
+  llvm::StringRef name = descr.drop_front(1).split('\'').first;
+  const Dtype *found = nullptr;
+  for (const Dtype &dtype : dtypes)
+    if (name == dtype.descr || (name == "|V2" && dtype.number == LEPTON_BFLOAT16))
+      found = &dtype;
+  if (!found || !shape.consume_front("(")) {
+    error = "has the type '" + name.str() + "', which is not supported";
+    return false;
+  }
+  tensor.dtype = found->number;
+  llvm::SmallVector<llvm::StringRef> sizes;
+  shape.split(')').first.split(sizes, ',', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef size : sizes) {
+    int64_t value;
+    if (size.trim().empty())
+      continue;
+    if (size.trim().getAsInteger(10, value) || value < 0) {
+      error = "has a damaged header";
+      return false;
+    }
+    tensor.shape.push_back(value);
+  }
+  return true;
+}
+
+bool lepton::cli::readNpy(const std::string &path, HostTensor &tensor, std::string &error) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, false, false);
+  if (!buffer) {
+    error = "cannot be read: " + buffer.getError().message();
+    return false;
+  }
+  llvm::StringRef file = (*buffer)->getBuffer();
+  if (file.size() < 12 || !file.starts_with("\x93NUMPY")) {
+    error = "is no .npy file";
+    return false;
+  }
+  bool isOld = file[6] == 1;
+  size_t length = 0;
+  memcpy(&length, file.data() + 8, isOld ? 2 : 4);
+  size_t start = (isOld ? 10 : 12) + length;
+  if (start > file.size() || !parseHeader(file.slice(isOld ? 10 : 12, start), tensor, error)) {
+    error = error.empty() ? "is truncated" : error;
+    return false;
+  }
+  uint64_t bytes = dtypeBytes(tensor.dtype);
+  for (int64_t size : tensor.shape)
+    if (__builtin_mul_overflow(bytes, uint64_t(size), &bytes))
+      bytes = UINT64_MAX;
+  if (file.size() - start < bytes) {
+    error = "is truncated";
+    return false;
+  }
+  tensor.data.assign(file.data() + start, file.data() + start + bytes);
+  return true;
+}
+
+bool lepton::cli::writeNpy(const std::string &path, const lepton_tensor &tensor, std::string &error) {
+  const Dtype *dtype = find(tensor.dtype);
+  if (!dtype) {
+    error = path + ": NumPy's format has no such element type";
+    return false;
+  }
+  std::string header = std::string("{'descr': '") + dtype->descr + "', 'fortran_order': False, 'shape': (";
+  for (uint32_t d = 0; d < tensor.rank; ++d)
+    header += std::to_string(tensor.shape[d]) + (tensor.rank == 1 ? "," : d + 1 < tensor.rank ? ", " : "");
+  header += "), }";
+  header.append(63 - (10 + header.size()) % 64, ' ');
+  header += '\n';
+  std::error_code problem;
+  llvm::raw_fd_ostream os(path, problem);
+  if (!problem) {
+    uint16_t length = header.size();
+    os << llvm::StringRef("\x93NUMPY\x01\x00", 8);
+    os.write(reinterpret_cast<const char *>(&length), 2);
+    os << header;
+    os.write(static_cast<const char *>(tensor.data), tensor.bytes);
+    os.flush();
+    problem = os.error();
+    os.clear_error();
+  }
+  if (problem)
+    error = path + ": cannot be written: " + problem.message();
+  return !problem;
+}

@@ -1,0 +1,32 @@
+//===- TensorFiles.h - tensors in files ------------------------------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_TOOLS_LEPTON_TENSORFILES_H
+#define LEPTON_TOOLS_LEPTON_TENSORFILES_H
+
+#include "runtime/core/lepton_abi.h"
+
+#include <string>
+#include <vector>
+
+namespace lepton::cli {
+
+/// A tensor that owns its memory.
+struct HostTensor {
+  uint32_t dtype = LEPTON_FLOAT;
+  std::vector<int64_t> shape;
+  std::vector<char> data;
+
+  lepton_tensor view() { return {data.data(), shape.data(), dtype, uint32_t(shape.size()), data.size()}; }
+};
+
+size_t dtypeBytes(uint32_t dtype);
+/// NumPy's name ("float32").
+const char *dtypeText(uint32_t dtype);
+
+/// Reads NumPy's .npy, versions 1 to 3, little-endian, C order; false with the reason in `error`.
+bool readNpy(const std::string &path, HostTensor &tensor, std::string &error);
+bool writeNpy(const std::string &path, const lepton_tensor &tensor, std::string &error);
+
+} // namespace lepton::cli
+
+#endif // LEPTON_TOOLS_LEPTON_TENSORFILES_H
