@@ -10,15 +10,19 @@
 #include "llvm/Support/Path.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <mutex>
 #include <sys/mman.h>
+#include <thread>
 #include <unistd.h>
 
 LLD_HAS_DRIVER(elf)
 
 using namespace lepton;
 
-MemoryFile::MemoryFile(llvm::ArrayRef<char> bytes) : descriptor(memfd_create("lepton", MFD_CLOEXEC)) {
+MemoryFile::MemoryFile(llvm::ArrayRef<char> bytes) : descriptor(memfd_create("lepton", MFD_CLOEXEC)) { append(bytes); }
+
+void MemoryFile::append(llvm::ArrayRef<char> bytes) {
   for (size_t done = 0; descriptor >= 0 && done < bytes.size();) {
     ssize_t written = write(descriptor, bytes.data() + done, bytes.size() - done);
     if (written <= 0)
@@ -95,6 +99,25 @@ bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Ta
   for (const std::string &library : systemLibraries(target))
     arguments.push_back(library);
   return runLinker(arguments, error);
+}
+
+/// lld writes regular files by way of a temporary file beside them, which /proc/self/fd cannot hold; into a pipe it writes at once.
+bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library, std::string &error) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    error = std::string("no pipe: ") + strerror(errno);
+    return false;
+  }
+  std::thread reader([&] {
+    std::vector<char> buffer(1 << 20);
+    for (ssize_t count; (count = read(ends[0], buffer.data(), buffer.size())) > 0;)
+      library.append({buffer.data(), size_t(count)});
+  });
+  bool linked = linkSharedLibrary(objects, target, "/proc/self/fd/" + std::to_string(ends[1]), error);
+  close(ends[1]);
+  reader.join();
+  close(ends[0]);
+  return linked;
 }
 
 bool lepton::linkRelocatable(const std::vector<ObjectBytes> &objects, const Target &, const std::string &path, std::string &error) {

@@ -11,9 +11,12 @@
 namespace lepton {
 
 using ObjectBytes = llvm::SmallVector<char, 0>;
+class MemoryFile;
 
 /// Links objects and the runtime into a shared library at `path`. False with the linker's words in `error`.
 bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path, std::string &error);
+/// The same without touching the disk.
+bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library, std::string &error);
 /// Joins objects (without the runtime) into one relocatable object.
 bool linkRelocatable(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path, std::string &error);
 /// Objects and the runtime's members as a static archive.
@@ -26,6 +29,7 @@ public:
   MemoryFile(MemoryFile &&other) : descriptor(other.descriptor) { other.descriptor = -1; }
   ~MemoryFile();
   std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor); }
+  void append(llvm::ArrayRef<char> bytes);
 
 private:
   int descriptor;

@@ -49,6 +49,14 @@ struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     MLIRContext *context = &getContext();
+    // Masks, broadcasts and transposes of vectors have no direct counterpart in LLVM: first in terms of simpler vector ops.
+    RewritePatternSet simpler(context);
+    vector::populateVectorMaskOpLoweringPatterns(simpler);
+    vector::populateVectorBroadcastLoweringPatterns(simpler);
+    vector::populateVectorInsertExtractStridedSliceTransforms(simpler);
+    vector::populateVectorRankReducingFMAPattern(simpler);
+    if (failed(applyPatternsGreedily(module, std::move(simpler))))
+      return signalPassFailure();
     declareRuntime(module);
     LowerToLLVMOptions options(context);
     LLVMTypeConverter converter(context, options);

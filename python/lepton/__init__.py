@@ -1,0 +1,115 @@
+"""Lepton: compiles neural networks and runs them.
+
+    import lepton
+    session = lepton.InferenceSession("model.onnx", threads=2)
+    outputs = session.run(None, {"x": array})
+    lepton.compile("model.onnx", "model.so", cpu="x86-64-v3")
+
+The names are onnxruntime's where it has one.
+"""
+import warnings
+
+import numpy as np
+
+from . import _lepton
+
+__all__ = ["InferenceSession", "NodeArg", "SessionOptions", "compile", "get_available_providers"]
+
+# ONNX's number of an element type -> (NumPy's type, onnxruntime's name).
+_DTYPES = {
+    1: (np.dtype(np.float32), "float"), 2: (np.dtype(np.uint8), "uint8"), 3: (np.dtype(np.int8), "int8"),
+    4: (np.dtype(np.uint16), "uint16"), 5: (np.dtype(np.int16), "int16"), 6: (np.dtype(np.int32), "int32"),
+    7: (np.dtype(np.int64), "int64"), 9: (np.dtype(np.bool_), "bool"), 10: (np.dtype(np.float16), "float16"),
+    11: (np.dtype(np.float64), "double"), 12: (np.dtype(np.uint32), "uint32"), 13: (np.dtype(np.uint64), "uint64"),
+}
+try:
+    import ml_dtypes
+
+    _DTYPES[16] = (np.dtype(ml_dtypes.bfloat16), "bfloat16")
+except ImportError:  # only models with such types need the package
+    pass
+_NUMBERS = {dtype: number for number, (dtype, _) in _DTYPES.items()}
+
+
+class NodeArg:
+    """An input or output: `name`, `shape` (sizes; names or None where known only at run time), `type` ("tensor(float)")."""
+
+    def __init__(self, name, number, shape):
+        self.name, self.shape, self.type = name, shape, f"tensor({_DTYPES[number][1]})"
+
+    def __repr__(self):
+        return f"NodeArg(name={self.name!r}, type={self.type!r}, shape={self.shape!r})"
+
+
+class SessionOptions:
+    """What onnxruntime's options and Lepton have in common: the number of threads."""
+
+    def __init__(self):
+        self.intra_op_num_threads = 0
+        self.inter_op_num_threads = 0
+        self.log_severity_level = 2
+        self.graph_optimization_level = None
+
+
+def get_available_providers():
+    return ["CPUExecutionProvider"]
+
+
+class InferenceSession:
+    """A model that runs.
+
+    path_or_bytes: an ONNX model (path or bytes), a model in Lepton's dialect, or an artifact that `compile` made.
+    threads: threads that take part in a run; 0: as many as sess_options says, or one.
+    Raises ValueError where the model or an input is at fault, with the node's name in the message.
+    """
+
+    def __init__(self, path_or_bytes, sess_options=None, providers=None, *, threads=0, cpu="", opt_level=3, dims=None, **_):
+        if providers and not any("CPU" in str(provider) for provider in providers):
+            warnings.warn(f"Lepton runs on the CPU; the providers {providers} are ignored", stacklevel=2)
+        threads = threads or (sess_options.intra_op_num_threads if sess_options else 0)
+        sizes = list((dims or {}).items())
+        if isinstance(path_or_bytes, (bytes, bytearray)):
+            self._executable = _lepton.open_bytes(bytes(path_or_bytes), cpu, threads, opt_level, sizes)
+        else:
+            self._executable = _lepton.open(str(path_or_bytes), cpu, threads, opt_level, sizes)
+        self._inputs = [NodeArg(*info) for info in self._executable.inputs()]
+        self._outputs = [NodeArg(*info) for info in self._executable.outputs()]
+        self._dtypes = [_DTYPES[number][0] for _, number, _ in self._executable.inputs()]
+
+    def get_inputs(self):
+        return self._inputs
+
+    def get_outputs(self):
+        return self._outputs
+
+    def get_providers(self):
+        return get_available_providers()
+
+    def run(self, output_names, input_feed, run_options=None):
+        """Runs the model on {name: array}; returns the outputs named (None: all) as arrays, in order."""
+        unknown = set(input_feed) - {value.name for value in self._inputs}
+        if unknown:
+            raise ValueError(f"the model has no input {sorted(unknown)}; its inputs are {[v.name for v in self._inputs]}")
+        arrays, inputs = [], []
+        for value in self._inputs:
+            if value.name not in input_feed:
+                raise ValueError(f"no value for the input '{value.name}'")
+            array = np.asarray(input_feed[value.name])
+            if array.dtype not in _NUMBERS:
+                raise ValueError(f"input '{value.name}' has the type {array.dtype}, expected {value.type}")
+            array = np.ascontiguousarray(array).reshape(array.shape)
+            arrays.append(array)
+            inputs.append((array.ctypes.data, array.shape, _NUMBERS[array.dtype], array.nbytes))
+        results = [data.view(_DTYPES[number][0]).reshape(shape) for data, shape, number in _lepton.run(self._executable, inputs)]
+        if output_names is None:
+            return results
+        by_name = {value.name: result for value, result in zip(self._outputs, results)}
+        missing = [name for name in output_names if name not in by_name]
+        if missing:
+            raise ValueError(f"the model has no output {missing}; its outputs are {list(by_name)}")
+        return [by_name[name] for name in output_names]
+
+
+def compile(model, output, *, cpu="", target="", emit="", threads=1, opt_level=3, dims=None):
+    """Compiles a model file to an artifact; the ending of `output` (.so, .a, .o, .s, .ll) says what it is."""
+    _lepton.compile(str(model), str(output), cpu, target, emit, threads, opt_level, list((dims or {}).items()))
