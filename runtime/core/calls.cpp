@@ -1,83 +1,122 @@
-//===- calls.cpp - What compiled code calls -------------------------------------------===//
+//===- calls.cpp - What compiled code calls ---------------------------------===//
 #include "context.h"
 #include "text.h"
 #include <stdlib.h>
 #include <string.h>
 
-using namespace lepton::rt;
+namespace lepton::rt {
 
-static void failWith(lepton_context *context, lepton_status status, const char *message) {
-  context->messageLock.lock();
-  if (context->status.load() == LEPTON_OK) {
+using Number = unsigned long long;
+
+void fail(lepton_context *context, lepton_status status, const char *message) {
+  // The message is read when the run has ended, so only those who write it could meet.
+  if (context->status.compareExchange(LEPTON_OK, status))
     Text(context->message, sizeof context->message).add("%s", message);
-    context->status.store(status);
-  }
-  context->messageLock.unlock();
 }
 
-/// Memory was refused. The caller's thread leaves the run; a worker, which cannot, gets pages that the kernel maps lazily, or none and ends the process in words.
-static void *exhausted(lepton_context *context, uint64_t bytes) {
-  char message[128];
-  Text(message, sizeof message).add("no memory: %llu bytes more were refused", static_cast<unsigned long long>(bytes));
-  failWith(context, LEPTON_OUT_OF_MEMORY, message);
-  if (pthread_equal(pthread_self(), context->caller))
-    longjmp(context->exhausted, 1);
-  return nullptr;
+/// Ends the run: this thread unwinds to the end of its range or, outside of regions, to session_run. Compiled code holds
+/// nothing that would need to be released on the way.
+[[noreturn]] static void abandon(lepton_context *context) {
+  context->abandoned.store(1);
+  jmp_buf *worker = context->session->pool.escapeOf(pthread_self());
+  _longjmp(worker ? *worker : *context->escape, 1);
 }
+
+[[noreturn]] static void runOutOfMemory(lepton_context *context, const char *what, uint64_t bytes) {
+  char message[512];
+  Text(message, sizeof message)
+      .add("out of memory: %s needs %llu bytes beside the %llu that this run holds; use smaller inputs, or run fewer "
+           "at once",
+           what, Number(bytes), Number(context->blocks.bytesHeld()));
+  fail(context, LEPTON_OUT_OF_MEMORY, message);
+  abandon(context);
+}
+
+void discardOutput(lepton_context *context, uint32_t i) {
+  if (context->outputStates[i] != Allocated)
+    return;
+  free(context->outputs[i].data);
+  context->outputs[i].data = nullptr;
+  context->outputs[i].shape = nullptr;
+  context->outputStates[i] = NotProduced;
+}
+
+/// One block for data and, behind it, shape: whoever has the data can release both.
+static bool allocateOutput(lepton_tensor &output, const int64_t *shape, uint32_t rank, uint64_t bytes) {
+  uint64_t dataBytes = alignUp(bytes, kAlignment);
+  uint64_t shapeBytes = alignUp(rank * sizeof(int64_t) + 1, kAlignment);
+  void *memory = nullptr;
+  if (posix_memalign(&memory, kAlignment, dataBytes + shapeBytes) != 0)
+    return false;
+  output.data = memory;
+  output.shape = nullptr;
+  if (rank)
+    output.shape =
+        static_cast<int64_t *>(memcpy(static_cast<char *>(memory) + dataBytes, shape, rank * sizeof(int64_t)));
+  return true;
+}
+
+} // namespace lepton::rt
+
+using namespace lepton::rt;
 
 extern "C" {
 
 void *lepton_rt_input(lepton_context *context, int64_t i) { return context->inputs[i].data; }
+
 const int64_t *lepton_rt_input_shape(lepton_context *context, int64_t i) { return context->inputs[i].shape; }
+
+void *lepton_rt_output(lepton_context *context, int64_t index, const int64_t *shape) {
+  auto i = static_cast<uint32_t>(index);
+  const lepton_value_info &info = context->session->model->outputs[i];
+  lepton_tensor &output = context->outputs[i];
+  discardOutput(context, i);
+  lepton_error reason;
+  uint64_t bytes;
+  if (!tensorBytes(info.dtype, shape, info.rank, bytes) || bytes > kMaxBytes) {
+    Text(reason)
+        .add("output '%.100s' would have shape ", info.name)
+        .addShape(shape, info.rank)
+        .add(", which no memory can hold; the inputs ask for too large a result");
+    fail(context, LEPTON_INVALID_ARGUMENT, reason.message);
+    abandon(context);
+  }
+  if (output.data && !checkOutput(info, output, shape, bytes, reason)) {
+    fail(context, LEPTON_INVALID_ARGUMENT, reason.message);
+    return lepton_rt_alloc(context, static_cast<int64_t>(bytes));
+  }
+  context->outputStates[i] = InCallersMemory;
+  if (!output.data) {
+    if (!allocateOutput(output, shape, info.rank, bytes)) {
+      Text(reason).add("output '%.100s'", info.name);
+      runOutOfMemory(context, reason.message, bytes);
+    }
+    context->outputStates[i] = Allocated;
+  }
+  output.dtype = info.dtype;
+  output.rank = info.rank;
+  output.bytes = bytes;
+  return output.data;
+}
+
 void *lepton_rt_arena(lepton_context *context) { return context->arena; }
-int32_t lepton_rt_status(lepton_context *context) { return static_cast<int32_t>(context->status.load()); }
-void lepton_rt_fail(lepton_context *context, const char *message) { failWith(context, LEPTON_INVALID_ARGUMENT, message); }
-void lepton_rt_free(lepton_context *context, void *memory) { context->blocks.release(memory); }
 
 void *lepton_rt_alloc(lepton_context *context, int64_t bytes) {
-  void *memory = bytes < 0 ? nullptr : context->blocks.allocate(static_cast<uint64_t>(bytes));
-  return memory ? memory : exhausted(context, static_cast<uint64_t>(bytes));
+  // A negative size is a product of sizes that overflowed: as a number without a sign it is too large as well.
+  void *memory = context->blocks.allocate(static_cast<uint64_t>(bytes));
+  if (__builtin_expect(!memory, 0))
+    runOutOfMemory(context, "an intermediate result", static_cast<uint64_t>(bytes));
+  return memory;
 }
+
+void lepton_rt_free(lepton_context *context, void *memory) { context->blocks.release(memory); }
 
 void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args) {
   context->session->pool.run(context, n, grain, body, args);
 }
 
-void *lepton_rt_output(lepton_context *context, int64_t i, const int64_t *shape) {
-  const lepton_value_info &info = context->session->model->outputs[i];
-  lepton_tensor &output = context->outputs[i];
-  uint64_t bytes = 0;
-  if (!tensorBytes(info.dtype, shape, info.rank, bytes))
-    return exhausted(context, UINT64_MAX);
-  output.dtype = info.dtype;
-  output.rank = info.rank;
-  if (output.data) {
-    bool fits = output.bytes == bytes;
-    for (uint32_t d = 0; fits && output.shape && d < info.rank; ++d)
-      fits = output.shape[d] == shape[d];
-    if (fits)
-      return output.data;
-    char message[512];
-    Text(message, sizeof message)
-        .add("output '%s' has the shape ", info.name)
-        .addShape(shape, info.rank)
-        .add(" (%llu bytes), but the caller's buffer has %llu bytes or another shape", static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(output.bytes));
-    failWith(context, LEPTON_INVALID_ARGUMENT, message);
-    return lepton_rt_alloc(context, static_cast<int64_t>(bytes));
-  }
-  auto *sizes = static_cast<int64_t *>(malloc((info.rank + 1) * sizeof(int64_t)));
-  void *memory = nullptr;
-  if (!sizes || posix_memalign(&memory, kAlignment, alignUp(bytes + 1, kAlignment)) != 0) {
-    free(sizes);
-    return exhausted(context, bytes);
-  }
-  if (info.rank)
-    memcpy(sizes, shape, info.rank * sizeof(int64_t));
-  output.data = memory;
-  output.shape = sizes;
-  output.bytes = bytes;
-  context->ownsOutput[i] = true;
-  return memory;
-}
+void lepton_rt_fail(lepton_context *context, const char *message) { fail(context, LEPTON_INVALID_ARGUMENT, message); }
+
+int32_t lepton_rt_status(lepton_context *context) { return static_cast<int32_t>(context->status.load()); }
 
 } // extern "C"

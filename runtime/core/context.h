@@ -1,4 +1,4 @@
-//===- context.h - One run in flight ----------------------------------------------===//
+//===- context.h - Sessions, and one run in flight --------------------------===//
 #ifndef LEPTON_RUNTIME_CORE_CONTEXT_H
 #define LEPTON_RUNTIME_CORE_CONTEXT_H
 
@@ -8,13 +8,21 @@
 #include "memory.h"
 #include <setjmp.h>
 
+/// Valid when its memory is zero.
 struct lepton_session {
   const lepton_model *model;
-  lepton::rt::ThreadPool pool;
+  /// For each dimension of each input in order: the index of the first one of the same name, itself if there is none.
+  uint32_t *firstOfName;
   lepton::rt::ForkGuard guard;
+  lepton::rt::ThreadPool pool;
   lepton::rt::SpinLock lock;
-  lepton_context *idle; // contexts that no run uses
+  lepton_context *idle; // contexts that no run uses; guarded by lock
 };
+
+namespace lepton::rt {
+/// Who owns the memory of an output that the run has asked for.
+enum OutputState : uint8_t { NotProduced, InCallersMemory, Allocated };
+} // namespace lepton::rt
 
 /// Valid when its memory is zero.
 struct lepton_context {
@@ -24,12 +32,28 @@ struct lepton_context {
   lepton::rt::BlockPool blocks;
   const lepton_tensor *inputs;
   lepton_tensor *outputs;
-  bool *ownsOutput; // which outputs this run allocated
-  lepton::rt::Atomic<uint32_t> status; // lepton_status
-  lepton::rt::SpinLock messageLock;
-  char message[900];
-  pthread_t caller;
-  jmp_buf exhausted; // where the caller's thread goes when memory is refused
+  lepton::rt::OutputState *outputStates;
+  jmp_buf *escape;                        // where the caller's thread goes when it cannot go on
+  lepton::rt::Atomic<uint32_t> abandoned; // 1: memory ran out, the run ends as soon as its threads notice
+  lepton::rt::Atomic<uint32_t> status;    // lepton_status; who changes it from LEPTON_OK writes the message
+  char message[sizeof(lepton_error::message)];
 };
+
+namespace lepton::rt {
+
+/// Marks the run as failed; the first message stays.
+void fail(lepton_context *context, lepton_status status, const char *message);
+/// Frees what the run allocated for output i.
+void discardOutput(lepton_context *context, uint32_t i);
+
+/// Checks what a caller gave; false with the reason in `error`.
+bool checkInputs(const lepton_session *session, const lepton_tensor *inputs, lepton_error &error);
+/// Fills `session->firstOfName`; false when memory is exhausted.
+bool indexDimNames(lepton_session *session);
+/// Whether the caller's tensor takes this result; false with the reason in `error`.
+bool checkOutput(const lepton_value_info &info, const lepton_tensor &given, const int64_t *shape, uint64_t bytes,
+                 lepton_error &error);
+
+} // namespace lepton::rt
 
 #endif // LEPTON_RUNTIME_CORE_CONTEXT_H

@@ -63,7 +63,7 @@ typedef struct lepton_error {
 
 /* A dense row-major tensor in memory that the caller owns, unless the runtime allocated it (see lepton_session_run). */
 typedef struct lepton_tensor {
-  void *data;
+  void *data;           /* aligned as its elements are; may be NULL when bytes is 0 */
   const int64_t *shape; /* rank entries; NULL when rank is 0 */
   uint32_t dtype;       /* lepton_dtype */
   uint32_t rank;
@@ -123,12 +123,21 @@ typedef struct lepton_api {
    * inputs: model->input_count tensors in order. outputs: model->output_count tensors: where data is NULL, the runtime allocates
    * data and shape, to be released by tensor_release; otherwise data must hold exactly the bytes of the result, and the
    * caller's shape pointer, when not NULL, is compared with the result's. dtype, rank and bytes are always filled in. */
-  lepton_status (*session_run)(lepton_session *session, const lepton_tensor *inputs, lepton_tensor *outputs, lepton_error *error);
+  lepton_status (*session_run)(lepton_session *session, const lepton_tensor *inputs, lepton_tensor *outputs,
+                               lepton_error *error);
   void (*session_destroy)(lepton_session *session);
   void (*tensor_release)(lepton_tensor *tensor);
 } lepton_api;
 
 const lepton_api *lepton_artifact_api(void);
+
+/* The same functions by name. */
+lepton_status lepton_session_create(const lepton_model *model, const lepton_options *options, lepton_session **session,
+                                    lepton_error *error);
+lepton_status lepton_session_run(lepton_session *session, const lepton_tensor *inputs, lepton_tensor *outputs,
+                                 lepton_error *error);
+void lepton_session_destroy(lepton_session *session); /* no run may be in flight */
+void lepton_tensor_release(lepton_tensor *tensor);
 
 /* ---- called by compiled code; private to artifact and runtime ------------------------------------------------------ */
 
@@ -150,6 +159,9 @@ void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, l
 void lepton_rt_fail(lepton_context *context, const char *message);
 /* Status of the run so far; what entry returns. */
 int32_t lepton_rt_status(lepton_context *context);
+
+/* Defined by the compiled object where lepton_artifact_api is linked from the runtime. */
+extern const lepton_model lepton_artifact_model;
 
 #ifdef __cplusplus
 }

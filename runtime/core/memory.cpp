@@ -19,9 +19,7 @@ static void *mapAnonymous(uint64_t bytes) {
   return pages == MAP_FAILED ? nullptr : pages;
 }
 
-static uint64_t mappedBytes(uint64_t bytes) {
-  return alignUp(bytes, bytes >= 2 * kHugePage ? kHugePage : 4096);
-}
+static uint64_t mappedBytes(uint64_t bytes) { return alignUp(bytes, bytes >= 2 * kHugePage ? kHugePage : 4096); }
 
 void *mapPages(uint64_t bytes) {
   if (bytes > kMaxBytes)

@@ -1,47 +1,52 @@
-//===- session.cpp - Sessions, and the run of a model ------------------------------===//
+//===- session.cpp - Sessions, and the run of a model -----------------------===//
+//
+// The functions that callers see are exported, but protected: several artifacts with a runtime each live in one process,
+// and none must end up in the functions of another.
+//
+//===----------------------------------------------------------------------===//
 #include "context.h"
 #include "features.h"
 #include "text.h"
 #include <stdlib.h>
 #include <string.h>
 
-using namespace lepton::rt;
+#define LEPTON_EXPORT __attribute__((visibility("protected")))
 
-static lepton_status report(lepton_error *error, lepton_status status) {
-  if (error && status == LEPTON_OK)
-    error->message[0] = '\0';
-  return status;
+namespace lepton::rt {
+
+using Number = unsigned long long;
+
+static void *allocateZeroed(uint64_t bytes) {
+  void *memory = nullptr;
+  return posix_memalign(&memory, kAlignment, bytes) == 0 ? memset(memory, 0, bytes) : nullptr;
 }
-
-static Text textOf(lepton_error *error, lepton_error &spare) { return Text(error ? *error : spare); }
 
 //===----------------------------------------------------------------------===//
 // Contexts
 //===----------------------------------------------------------------------===//
 
-static void destroyContext(const lepton_model *model, lepton_context *context) {
+static void destroyContext(lepton_context *context) {
+  if (!context)
+    return;
   context->blocks.destroy();
-  unmapPages(context->arena, model->arena_bytes);
-  free(context->ownsOutput);
+  unmapPages(context->arena, context->session->model->arena_bytes);
+  free(context->outputStates);
   free(context);
 }
 
 static lepton_context *makeContext(lepton_session *session) {
   const lepton_model *model = session->model;
-  void *memory = nullptr;
-  if (posix_memalign(&memory, 64, sizeof(lepton_context)) != 0)
+  auto *context = static_cast<lepton_context *>(allocateZeroed(sizeof(lepton_context)));
+  if (!context)
     return nullptr;
-  memset(memory, 0, sizeof(lepton_context));
-  auto *context = static_cast<lepton_context *>(memory);
   context->session = session;
-  context->ownsOutput = static_cast<bool *>(calloc(model->output_count + 1, sizeof(bool)));
+  context->outputStates = static_cast<OutputState *>(calloc(model->output_count + 1, sizeof(OutputState)));
   if (model->arena_bytes)
     context->arena = mapPages(model->arena_bytes);
-  if (!context->ownsOutput || (model->arena_bytes && !context->arena)) {
-    destroyContext(model, context);
-    return nullptr;
-  }
-  return context;
+  if (context->outputStates && (context->arena || !model->arena_bytes))
+    return context;
+  destroyContext(context);
+  return nullptr;
 }
 
 static lepton_context *takeContext(lepton_session *session) {
@@ -53,7 +58,8 @@ static lepton_context *takeContext(lepton_session *session) {
   return context ? context : makeContext(session);
 }
 
-static void giveBack(lepton_session *session, lepton_context *context) {
+static void giveBack(lepton_context *context) {
+  lepton_session *session = context->session;
   context->blocks.reset();
   session->lock.lock();
   context->next = session->idle;
@@ -61,153 +67,195 @@ static void giveBack(lepton_session *session, lepton_context *context) {
   session->lock.unlock();
 }
 
-/// In a forked child: no workers, and nobody holds the lock.
+/// In a forked child: there are no workers, and whoever held the lock is gone and left the list half changed.
 static void adopt(void *argument) {
   auto *session = static_cast<lepton_session *>(argument);
-  session->pool.forget();
-  memset(static_cast<void *>(&session->lock), 0, sizeof session->lock);
+  session->pool.forgetWorkers();
+  if (!session->lock.tryLock())
+    session->idle = nullptr;
+  session->lock.unlock();
 }
 
 //===----------------------------------------------------------------------===//
-// Checks
+// Sessions
 //===----------------------------------------------------------------------===//
 
-/// The size that an earlier dimension of the same name has; -1 where this is the first.
-static int64_t sizeOfName(const lepton_model *model, const lepton_tensor *inputs, uint32_t input, uint32_t dim) {
-  const char *name = model->inputs[input].dim_names ? model->inputs[input].dim_names[dim] : nullptr;
-  if (!name || !*name)
-    return -1;
-  for (uint32_t i = 0; i <= input; ++i) {
-    const lepton_value_info &info = model->inputs[i];
-    for (uint32_t d = 0; d < info.rank && (i < input || d < dim); ++d)
-      if (info.dim_names && info.dim_names[d] && strcmp(info.dim_names[d], name) == 0)
-        return inputs[i].shape[d];
-  }
-  return -1;
-}
-
-static bool checkInput(const lepton_model *model, const lepton_tensor *inputs, uint32_t i, Text text) {
-  const lepton_value_info &info = model->inputs[i];
-  const lepton_tensor &tensor = inputs[i];
-  auto start = [&]() -> Text & { return text.add("input '%s' ", info.name); };
-  if (tensor.dtype != info.dtype) {
-    start().add("has the type %s, expected ", dtypeName(tensor.dtype)).addDeclared(info).add("; convert it");
-    return false;
-  }
-  bool fits = tensor.rank == info.rank && (tensor.rank == 0 || tensor.shape);
-  for (uint32_t d = 0; fits && d < info.rank; ++d)
-    fits = tensor.shape[d] >= 0 && (info.shape[d] < 0 || tensor.shape[d] == info.shape[d]);
-  if (!fits) {
-    start().add("has the shape ").addShape(tensor.shape, tensor.shape ? tensor.rank : 0).add(", expected ").addDeclared(info);
-    return false;
-  }
-  for (uint32_t d = 0; d < info.rank; ++d) {
-    int64_t earlier = sizeOfName(model, inputs, i, d);
-    if (earlier >= 0 && earlier != tensor.shape[d]) {
-      start().add("has size %lld in dimension %u, which is named '%s' and is %lld elsewhere; give equal sizes",
-                  static_cast<long long>(tensor.shape[d]), d, info.dim_names[d], static_cast<long long>(earlier));
-      return false;
-    }
-  }
-  uint64_t bytes = 0;
-  if (!tensorBytes(tensor.dtype, tensor.shape, tensor.rank, bytes) || tensor.bytes != bytes || (bytes && !tensor.data)) {
-    start().add("is %llu bytes of memory, but its shape takes %llu", static_cast<unsigned long long>(tensor.bytes), static_cast<unsigned long long>(bytes));
-    return false;
-  }
-  return true;
-}
-
-//===----------------------------------------------------------------------===//
-// The interface
-//===----------------------------------------------------------------------===//
-
-extern "C" {
-
-__attribute__((visibility("default"))) lepton_status lepton_session_create(const lepton_model *model, const lepton_options *options,
-                                                                           lepton_session **session, lepton_error *error) {
-  lepton_error spare;
-  *session = nullptr;
+/// Whether this runtime and this CPU can run the model.
+static lepton_status checkModel(const lepton_model *model, lepton_error &error) {
   if (model->abi_version != LEPTON_ABI_VERSION || model->struct_bytes < sizeof(lepton_model)) {
-    textOf(error, spare).add("the model was compiled for version %u of the runtime interface, this runtime has version %u; compile it again",
-                             model->abi_version, LEPTON_ABI_VERSION);
+    Text(error).add(
+        "the model was compiled for version %u of the interface (%u bytes), but this runtime has version %u (%u "
+        "bytes); compile it again",
+        model->abi_version, model->struct_bytes, LEPTON_ABI_VERSION, unsigned(sizeof(lepton_model)));
     return LEPTON_INCOMPATIBLE;
   }
   char missing[64];
-  if (model->features && !cpuHasFeatures(model->features, missing, sizeof missing)) {
-    textOf(error, spare).add("the model was compiled for %s, but this CPU lacks '%s'; compile it with an older --cpu", model->target, missing);
+  if (!cpuHasFeatures(model->features, missing, sizeof missing)) {
+    Text(error).add(
+        "model '%.100s' was compiled for %.100s, but this CPU has no '%s'; compile it for an older CPU (--cpu)",
+        model->name, model->target, missing);
     return LEPTON_INCOMPATIBLE;
   }
-  void *memory = nullptr;
-  if (posix_memalign(&memory, 64, sizeof(lepton_session)) != 0) {
-    textOf(error, spare).add("no memory for a session");
-    return LEPTON_OUT_OF_MEMORY;
+  for (uint32_t i = 0; i < model->input_count + model->output_count; ++i) {
+    bool isInput = i < model->input_count;
+    const lepton_value_info &info = isInput ? model->inputs[i] : model->outputs[i - model->input_count];
+    if (dtypeBits(info.dtype))
+      continue;
+    Text(error).add(
+        "%s '%.100s' of model '%.100s' is a tensor of type %s, which this runtime does not know; use a newer one",
+        isInput ? "input" : "output", info.name, model->name, dtypeName(info.dtype));
+    return LEPTON_INCOMPATIBLE;
   }
-  memset(memory, 0, sizeof(lepton_session));
-  auto *made = static_cast<lepton_session *>(memory);
-  made->model = model;
-  if (!made->guard.create()) {
-    free(made);
-    textOf(error, spare).add("no memory for a session");
-    return LEPTON_OUT_OF_MEMORY;
-  }
-  made->pool.create(options && options->threads ? options->threads : model->default_threads);
-  *session = made;
-  return report(error, LEPTON_OK);
+  return LEPTON_OK;
 }
 
-__attribute__((visibility("default"))) void lepton_session_destroy(lepton_session *session) {
-  if (!session)
-    return;
-  session->guard.enter(adopt, session);
+static uint32_t threadCount(const lepton_model *model, const lepton_options *options) {
+  if (options && options->threads)
+    return options->threads;
+  if (model->default_threads)
+    return model->default_threads;
+  cpu_set_t cores;
+  return sched_getaffinity(0, sizeof cores, &cores) == 0 ? uint32_t(CPU_COUNT(&cores)) : 1;
+}
+
+static void destroySession(lepton_session *session) {
   session->pool.destroy();
   while (lepton_context *context = session->idle) {
     session->idle = context->next;
-    destroyContext(session->model, context);
+    destroyContext(context);
   }
   session->guard.destroy();
+  free(session->firstOfName);
   free(session);
 }
 
-__attribute__((visibility("default"))) void lepton_tensor_release(lepton_tensor *tensor) {
-  free(tensor->data);
-  free(const_cast<int64_t *>(tensor->shape));
-  tensor->data = nullptr;
-  tensor->shape = nullptr;
+static lepton_status createSession(const lepton_model *model, const lepton_options *options, lepton_session **session,
+                                   lepton_error &error) {
+  if (!model || !session) {
+    Text(error).add("the %s is NULL", model ? "place for the session" : "model");
+    return LEPTON_INVALID_ARGUMENT;
+  }
+  *session = nullptr;
+  if (options && options->struct_bytes < sizeof(lepton_options)) {
+    Text(error).add("the options have %u bytes, expected %u; set struct_bytes to sizeof(lepton_options)",
+                    options->struct_bytes, unsigned(sizeof(lepton_options)));
+    return LEPTON_INVALID_ARGUMENT;
+  }
+  if (lepton_status status = checkModel(model, error))
+    return status;
+  auto *made = static_cast<lepton_session *>(allocateZeroed(sizeof(lepton_session)));
+  if (made)
+    made->model = model;
+  if (!made || !indexDimNames(made) || !made->guard.create()) {
+    if (made)
+      free(made->firstOfName);
+    free(made);
+    Text(error).add("out of memory: no session can be made of model '%.100s'", model->name);
+    return LEPTON_OUT_OF_MEMORY;
+  }
+  made->pool.create(threadCount(model, options));
+  *session = made;
+  return LEPTON_OK;
 }
 
-__attribute__((visibility("default"))) lepton_status lepton_session_run(lepton_session *session, const lepton_tensor *inputs, lepton_tensor *outputs,
-                                                                        lepton_error *error) {
+//===----------------------------------------------------------------------===//
+// Runs
+//===----------------------------------------------------------------------===//
+
+static void enterModel(lepton_context *context) {
+  jmp_buf end;
+  context->escape = &end;
+  if (_setjmp(end) != 0)
+    return;
+  int32_t status = context->session->model->entry(context);
+  if (status != LEPTON_OK)
+    fail(context, static_cast<lepton_status>(status), "the model failed and gave no reason");
+}
+
+static lepton_status finish(lepton_context *context, lepton_error &error) {
+  const lepton_model *model = context->session->model;
+  for (uint32_t i = 0; i < model->output_count; ++i) {
+    if (context->status.load() != LEPTON_OK || context->outputStates[i] != NotProduced)
+      continue;
+    lepton_error reason;
+    Text(reason).add("output '%.100s' was not produced: the model or its compiler is at fault", model->outputs[i].name);
+    fail(context, LEPTON_INTERNAL, reason.message);
+  }
+  auto status = static_cast<lepton_status>(context->status.load());
+  if (status == LEPTON_OK)
+    return status;
+  Text(error).add("%s", context->message);
+  for (uint32_t i = 0; i < model->output_count; ++i)
+    discardOutput(context, i);
+  return status;
+}
+
+static lepton_status runSession(lepton_session *session, const lepton_tensor *inputs, lepton_tensor *outputs,
+                                lepton_error &error) {
+  if (!session) {
+    Text(error).add("the session is NULL");
+    return LEPTON_INVALID_ARGUMENT;
+  }
   const lepton_model *model = session->model;
-  lepton_error spare;
   session->guard.enter(adopt, session);
-  for (uint32_t i = 0; i < model->input_count; ++i)
-    if (!checkInput(model, inputs, i, textOf(error, spare)))
-      return LEPTON_INVALID_ARGUMENT;
+  if (model->output_count && !outputs) {
+    Text(error).add("the array of outputs is NULL, expected %u tensors", model->output_count);
+    return LEPTON_INVALID_ARGUMENT;
+  }
+  if (!checkInputs(session, inputs, error))
+    return LEPTON_INVALID_ARGUMENT;
   lepton_context *context = takeContext(session);
   if (!context) {
-    textOf(error, spare).add("no memory for the workspace of %llu bytes", static_cast<unsigned long long>(model->arena_bytes));
+    Text(error).add("out of memory: the workspace of model '%.100s' needs %llu bytes; run fewer at once", model->name,
+                    Number(model->arena_bytes));
     return LEPTON_OUT_OF_MEMORY;
   }
   context->inputs = inputs;
   context->outputs = outputs;
-  context->status.store(LEPTON_OK);
-  context->message[0] = '\0';
-  context->caller = pthread_self();
-  memset(context->ownsOutput, 0, model->output_count);
-  if (setjmp(context->exhausted) == 0) {
-    int32_t status = model->entry(context);
-    if (status != LEPTON_OK && context->status.load() == LEPTON_OK)
-      context->status.store(static_cast<uint32_t>(status));
-  }
-  auto status = static_cast<lepton_status>(context->status.load());
-  if (status != LEPTON_OK) {
-    textOf(error, spare).add("%s", context->message);
-    for (uint32_t i = 0; i < model->output_count; ++i)
-      if (context->ownsOutput[i])
-        lepton_tensor_release(&outputs[i]);
-  }
-  giveBack(session, context);
-  return report(error, status);
+  context->status.storeRelaxed(LEPTON_OK);
+  context->abandoned.storeRelaxed(0);
+  memset(context->outputStates, NotProduced, model->output_count * sizeof(OutputState));
+  enterModel(context);
+  lepton_status status = finish(context, error);
+  giveBack(context);
+  return status;
+}
+
+} // namespace lepton::rt
+
+using namespace lepton::rt;
+
+extern "C" {
+
+LEPTON_EXPORT lepton_status lepton_session_create(const lepton_model *model, const lepton_options *options,
+                                                  lepton_session **session, lepton_error *error) {
+  lepton_error unwanted;
+  lepton_error &reason = error ? *error : unwanted;
+  reason.message[0] = '\0';
+  return createSession(model, options, session, reason);
+}
+
+LEPTON_EXPORT lepton_status lepton_session_run(lepton_session *session, const lepton_tensor *inputs,
+                                               lepton_tensor *outputs, lepton_error *error) {
+  lepton_error unwanted;
+  lepton_error &reason = error ? *error : unwanted;
+  reason.message[0] = '\0';
+  return runSession(session, inputs, outputs, reason);
+}
+
+LEPTON_EXPORT void lepton_session_destroy(lepton_session *session) {
+  if (!session)
+    return;
+  session->guard.enter(adopt, session);
+  destroySession(session);
+}
+
+LEPTON_EXPORT void lepton_tensor_release(lepton_tensor *tensor) {
+  if (!tensor)
+    return;
+  free(tensor->data);
+  tensor->data = nullptr;
+  tensor->shape = nullptr;
 }
 
 } // extern "C"

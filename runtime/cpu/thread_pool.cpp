@@ -1,109 +1,227 @@
-//===- thread_pool.cpp - Threads that share parallel loops --------------------===//
-#include "thread_pool.h"
+//===- thread_pool.cpp - Threads that share parallel loops ------------------===//
+#include "../core/context.h"
 #include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 namespace lepton::rt {
 
-/// Polls before a worker sleeps: some tens of microseconds, longer than the gap between two kernels of a network.
-static constexpr uint32_t kPolls = 2000;
-/// Ranges per thread: enough to even out threads of different speed.
+// The state word: bit 0 is set while a region is open, then follows how many workers joined it, then a number that tells
+// one region from the next. That the number wraps around does no harm: a worker that mistakes a region for one it has
+// been in stays away, and that is always allowed.
+static constexpr uint32_t kOpen = 1;
+static constexpr uint32_t kOneJoined = 2;
+static constexpr uint32_t kJoinedMask = 0x3fe;
+static constexpr uint32_t kOneRegion = 0x400;
+static_assert(ThreadPool::kMaxThreads <= kJoinedMask / kOneJoined, "all workers may join");
+
+/// Longer than the gap between two kernels of a network, shorter than anybody would notice on a battery.
+static constexpr uint32_t kPollNanoseconds = 50000;
+/// Evens out threads of different speed, at a few nanoseconds each.
 static constexpr int64_t kRangesPerThread = 4;
 
-void *ThreadPool::workerMain(void *pool) {
-  static_cast<ThreadPool *>(pool)->work();
+static int64_t nanoseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t(now.tv_sec) * 1000000000 + now.tv_nsec;
+}
+
+/// Polls until isDone() or the time is over; whether it is done.
+template <typename Predicate> static bool poll(uint32_t limit, Predicate isDone) {
+  if (isDone())
+    return true;
+  if (!limit)
+    return false;
+  int64_t end = nanoseconds() + limit;
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (isDone())
+        return true;
+      relaxCpu();
+    }
+  } while (nanoseconds() < end);
+  return false;
+}
+
+/// Where part `i` begins when n is cut into `parts` that differ by one at most.
+static int64_t partBegin(int64_t n, int64_t parts, int64_t i) {
+  int64_t longer = n % parts;
+  return n / parts * i + (i < longer ? i : longer);
+}
+
+//===----------------------------------------------------------------------===//
+// Threads
+//===----------------------------------------------------------------------===//
+
+void *ThreadPool::workerMain(void *argument) {
+  auto *worker = static_cast<Worker *>(argument);
+  char name[16];
+  snprintf(name, sizeof name, "lepton-%u", worker->slot);
+  pthread_setname_np(pthread_self(), name);
+  worker->pool->work(*worker);
   return nullptr;
 }
 
 void ThreadPool::create(uint32_t threads) {
-  uint32_t wanted = threads > 1 ? threads - 1 : 0;
-  if (wanted > kMaxWorkers)
-    wanted = kMaxWorkers;
-  for (workers = 0; workers < wanted; ++workers) {
-    if (pthread_create(&handles[workers], nullptr, workerMain, this) != 0)
+  if (threads > kMaxThreads)
+    threads = kMaxThreads;
+  if (threads < 2)
+    return;
+  void *slotMemory = nullptr;
+  workers = static_cast<Worker *>(calloc(threads - 1, sizeof(Worker)));
+  if (!workers || posix_memalign(&slotMemory, alignof(Slot), threads * sizeof(Slot)) != 0)
+    return;
+  slots = static_cast<Slot *>(slotMemory);
+  // More threads than cores: polling would take the core from a thread that works.
+  cpu_set_t cores;
+  bool isCrowded = sched_getaffinity(0, sizeof cores, &cores) == 0 && threads > uint32_t(CPU_COUNT(&cores));
+  pollNanoseconds = isCrowded ? 0 : kPollNanoseconds;
+  // The process's signals are for its own threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  for (; workerCount < threads - 1; ++workerCount) {
+    Worker &worker = workers[workerCount];
+    worker.pool = this;
+    worker.slot = workerCount + 1;
+    if (pthread_create(&worker.thread, nullptr, workerMain, &worker) != 0)
       break;
-    pthread_setname_np(handles[workers], "lepton");
   }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void ThreadPool::destroy() {
-  stopping.store(1);
-  generation.value.fetchAdd(1);
-  futexWake(generation.value, INT_MAX);
-  for (uint32_t i = 0; i < workers; ++i)
-    pthread_join(handles[i], nullptr);
-  workers = 0;
+  stopping.value.store(1);
+  state.value.fetchAdd(kOneRegion);
+  futexWake(state.value, INT_MAX);
+  for (uint32_t i = 0; i < workerCount; ++i)
+    pthread_join(workers[i].thread, nullptr);
+  workerCount = 0;
+  free(workers);
+  free(slots);
 }
 
-void ThreadPool::forget() {
-  workers = 0;
-  busy.store(0);
+jmp_buf *ThreadPool::escapeOf(pthread_t thread) {
+  for (uint32_t i = 0; i < workerCount; ++i)
+    if (pthread_equal(workers[i].thread, thread))
+      return &workers[i].escape;
+  return nullptr;
 }
 
-uint32_t ThreadPool::waitForRegion(uint32_t seen) {
-  for (uint32_t polls = 0; polls < kPolls; ++polls) {
-    uint32_t now = generation.value.loadAcquire();
-    if (now != seen)
-      return now;
-    relaxCpu();
-  }
+//===----------------------------------------------------------------------===//
+// The workers' side
+//===----------------------------------------------------------------------===//
+
+uint32_t ThreadPool::waitForChange(uint32_t seen) {
+  if (poll(pollNanoseconds, [&] { return state.value.loadRelaxed() != seen; }))
+    return state.value.loadAcquire();
+  // Either the caller sees that this thread is about to sleep and wakes it, or futexWait sees the caller's new state.
   sleepers.value.fetchAdd(1);
-  while (generation.value.load() == seen)
-    futexWait(generation.value, seen);
+  uint32_t now;
+  while ((now = state.value.load()) == seen)
+    futexWait(state.value, seen);
   sleepers.value.fetchAdd(uint32_t(-1));
-  return generation.value.loadAcquire();
+  return now;
 }
 
-void ThreadPool::work() {
+/// Joins the region that `seen` belongs to, unless it is closed by now.
+bool ThreadPool::tryJoin(uint32_t seen) {
+  uint32_t number = seen / kOneRegion;
+  while ((seen & kOpen) && seen / kOneRegion == number) {
+    if (state.value.compareExchange(seen, seen + kOneJoined))
+      return true;
+    seen = state.value.load();
+  }
+  return false;
+}
+
+void ThreadPool::work(Worker &worker) {
   uint32_t seen = 0;
-  for (;;) {
-    seen = waitForRegion(seen);
-    if (stopping.loadAcquire())
-      return;
-    takeRanges();
-    pending.value.fetchAdd(uint32_t(-1));
+  uint32_t lastNumber = 0;
+  while (!stopping.value.loadAcquire()) {
+    seen = waitForChange(seen);
+    if (!(seen & kOpen) || seen / kOneRegion == lastNumber)
+      continue;
+    lastNumber = seen / kOneRegion;
+    if (!tryJoin(seen))
+      continue;
+    if (_setjmp(worker.escape) == 0)
+      takeRanges(worker.slot);
+    left.value.fetchAdd(1);
+    if (callerSleeps.value.load())
+      futexWake(left.value, 1);
   }
 }
 
-void ThreadPool::takeRanges() {
-  for (;;) {
-    int64_t begin = next.fetchAdd(chunk);
-    if (begin >= end)
-      return;
-    int64_t last = begin + chunk < end ? begin + chunk : end;
-    body(context, args, begin, last);
+void ThreadPool::takeRanges(uint32_t slot) {
+  const Region &r = region;
+  for (uint32_t i = 0; i < r.slots; ++i, ++slot) {
+    slot %= r.slots;
+    int64_t first = partBegin(r.ranges, r.slots, slot), end = partBegin(r.ranges, r.slots, slot + 1);
+    for (;;) {
+      // A run that gave up is not worth another range.
+      if (r.context->abandoned.loadRelaxed())
+        return;
+      int64_t range = first + slots[slot].taken.fetchAddRelaxed(1);
+      if (range >= end)
+        break;
+      r.body(r.context, r.args, partBegin(r.n, r.ranges, range), partBegin(r.n, r.ranges, range + 1));
+    }
   }
 }
 
-void ThreadPool::run(lepton_context *newContext, int64_t n, int64_t grain, lepton_rt_body newBody, void *newArgs) {
+//===----------------------------------------------------------------------===//
+// The caller's side
+//===----------------------------------------------------------------------===//
+
+void ThreadPool::open(const Region &newRegion) {
+  region = newRegion;
+  for (uint32_t i = 0; i < region.slots; ++i)
+    slots[i].taken.storeRelaxed(0);
+  left.value.storeRelaxed(0);
+  uint32_t number = state.value.loadRelaxed() / kOneRegion + 1;
+  state.value.store(number * kOneRegion | kOpen);
+  if (sleepers.value.load())
+    futexWake(state.value, region.slots - 1);
+}
+
+void ThreadPool::closeAndWait() {
+  uint32_t joined = (state.value.fetchAnd(~kOpen) & kJoinedMask) / kOneJoined;
+  if (poll(pollNanoseconds, [&] { return left.value.loadAcquire() == joined; }))
+    return;
+  callerSleeps.value.store(1);
+  uint32_t now;
+  while ((now = left.value.load()) != joined)
+    futexWait(left.value, now);
+  callerSleeps.value.store(0);
+}
+
+void ThreadPool::run(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args) {
   if (n <= 0)
     return;
-  if (grain < 1)
-    grain = 1;
-  if (n <= grain || workers == 0 || !busy.compareExchange(0, 1)) {
-    newBody(newContext, newArgs, 0, n);
+  int64_t ranges = n / (grain > 1 ? grain : 1);
+  if (ranges < 2 || !workerCount || busy.value.loadRelaxed() || !busy.value.compareExchange(0, 1)) {
+    body(context, args, 0, n);
     return;
   }
-  int64_t parts = int64_t(threads()) * kRangesPerThread;
-  int64_t even = (n + parts - 1) / parts;
-  chunk = even > grain ? even : grain;
-  end = n;
-  body = newBody;
-  context = newContext;
-  args = newArgs;
-  next.storeRelaxed(0);
-  pending.value.store(workers);
-  generation.value.fetchAdd(1);
-  if (sleepers.value.load())
-    futexWake(generation.value, INT_MAX);
-  takeRanges();
-  // Every worker passes through the region, so the next one cannot change what a late worker still reads.
-  for (uint32_t polls = 0; pending.value.loadAcquire() != 0; ++polls) {
-    if (polls % 256 == 255)
-      sched_yield();
-    else
-      relaxCpu();
-  }
-  busy.store(0);
+  if (ranges > threads() * kRangesPerThread)
+    ranges = threads() * kRangesPerThread;
+  uint32_t used = ranges < threads() ? uint32_t(ranges) : threads();
+  open({context, body, args, n, ranges, used});
+  // Whoever gives up inside a range comes back to here, since workers still use what lies on this thread's stack.
+  jmp_buf here;
+  jmp_buf *outer = context->escape;
+  context->escape = &here;
+  if (_setjmp(here) == 0)
+    takeRanges(0);
+  context->escape = outer;
+  closeAndWait();
+  busy.value.storeRelease(0);
+  if (context->abandoned.load())
+    _longjmp(*outer, 1);
 }
 
 } // namespace lepton::rt

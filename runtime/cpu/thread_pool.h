@@ -1,8 +1,12 @@
-//===- thread_pool.h - Threads that share parallel loops ----------------------===//
+//===- thread_pool.h - Threads that share parallel loops --------------------===//
 //
-// A region costs about a microsecond: workers poll for a while after a region before they sleep, the caller's thread takes part, and ranges are
-// handed out by one counter. A caller that finds the pool busy with another region runs its own range alone, so nothing ever waits for
-// a thread that may be waiting itself.
+// A region is published as one word that says "open". Workers that see it in time join; whoever comes late finds it closed
+// and goes on waiting. So the caller never waits for a thread that did not start to work, be it asleep or without a core.
+// Ranges are dealt out to one slot per thread, which keeps a thread on the same part of a tensor from kernel to kernel;
+// a thread whose slot is empty takes from the others.
+//
+// A caller that finds the pool busy (another run's region, or its own further up the stack) runs its loop alone: nothing
+// ever waits for a thread that may be waiting itself.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LEPTON_RUNTIME_CPU_THREAD_POOL_H
@@ -11,45 +15,67 @@
 #include "../core/atomic.h"
 #include "../core/lepton_abi.h"
 #include <pthread.h>
+#include <setjmp.h>
 
 namespace lepton::rt {
 
 /// Valid when its memory is zero.
 class ThreadPool {
 public:
+  static constexpr uint32_t kMaxThreads = 256;
+
   /// `threads` take part in a region, the caller's included. Fewer are made where the system gives no more.
   void create(uint32_t threads);
   void destroy();
-  /// In a forked child: the workers are gone.
-  void forget();
-  uint32_t threads() const { return workers + 1; }
-  /// body(context, args, begin, end) over ranges that cover [0, n).
+  /// In a forked child: the workers are gone, and so is whoever ran a region.
+  void forgetWorkers() { workerCount = 0; }
+  uint32_t threads() const { return workerCount + 1; }
+  /// body(context, args, begin, end) over ranges of at least `grain` that cover [0, n).
   void run(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args);
+  /// Where `thread` goes when it cannot go on; null if it is none of this pool's workers.
+  jmp_buf *escapeOf(pthread_t thread);
 
 private:
-  static constexpr uint32_t kMaxWorkers = 255;
-
+  struct Worker {
+    ThreadPool *pool;
+    uint32_t slot;
+    pthread_t thread;
+    jmp_buf escape;
+  };
+  struct Region {
+    lepton_context *context;
+    lepton_rt_body body;
+    void *args;
+    int64_t n;
+    int64_t ranges;
+    uint32_t slots;
+  };
+  struct alignas(64) Slot {
+    Atomic<int64_t> taken; // of this slot's ranges
+  };
   struct alignas(64) Line {
     Atomic<uint32_t> value;
   };
 
-  static void *workerMain(void *pool);
-  void work();
-  void takeRanges();
-  uint32_t waitForRegion(uint32_t seen);
+  static void *workerMain(void *worker);
+  void work(Worker &worker);
+  uint32_t waitForChange(uint32_t seen);
+  bool tryJoin(uint32_t seen);
+  void takeRanges(uint32_t slot);
+  void open(const Region &newRegion);
+  void closeAndWait();
 
-  uint32_t workers;
-  pthread_t handles[kMaxWorkers];
-  Atomic<uint32_t> busy; // 1 while a region runs
-  Atomic<uint32_t> stopping;
-  Line generation; // number of the newest region; workers sleep on it
-  Line sleepers;
-  Line pending; // workers that have not left the newest region
-  alignas(64) Atomic<int64_t> next; // first index that nobody took
-  int64_t end, chunk;
-  lepton_rt_body body;
-  lepton_context *context;
-  void *args;
+  Worker *workers;
+  Slot *slots; // one per thread
+  uint32_t workerCount;
+  uint32_t pollNanoseconds; // before a thread sleeps
+  Region region;            // written while closed, read between joining and leaving
+  Line state;               // see thread_pool.cpp; workers sleep on it
+  Line busy;                // 1 while a thread has the pool
+  Line stopping;
+  Line sleepers;     // workers that sleep or are about to
+  Line left;         // workers that joined the region and left it; the caller sleeps on it
+  Line callerSleeps; // 1 while the caller sleeps on `left` or is about to
 };
 
 } // namespace lepton::rt
