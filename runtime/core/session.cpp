@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "context.h"
-#include "features.h"
+#include "cpu_features.h"
 #include "text.h"
 #include <stdlib.h>
 #include <string.h>

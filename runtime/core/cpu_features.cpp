@@ -1,10 +1,10 @@
-//===- features.cpp - What the CPU can do -----------------------------------===//
+//===- cpu_features.cpp - What the CPU can do -------------------------------===//
 //
 // /proc/cpuinfo is neither quick to read on large machines nor always mounted; the instruction (x86-64) or the auxiliary vector
 // (AArch64) behind it is asked instead.
 //
 //===----------------------------------------------------------------------===//
-#include "features.h"
+#include "cpu_features.h"
 #include <stdint.h>
 #include <string.h>
 

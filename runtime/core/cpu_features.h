@@ -1,6 +1,6 @@
-//===- features.h - What the CPU can do -------------------------------------===//
-#ifndef LEPTON_RUNTIME_CORE_FEATURES_H
-#define LEPTON_RUNTIME_CORE_FEATURES_H
+//===- cpu_features.h - What the CPU can do ---------------------------------===//
+#ifndef LEPTON_RUNTIME_CORE_CPU_FEATURES_H
+#define LEPTON_RUNTIME_CORE_CPU_FEATURES_H
 
 #include <stddef.h>
 
@@ -12,4 +12,4 @@ bool cpuHasFeatures(const char *features, char *missing, size_t size);
 
 } // namespace lepton::rt
 
-#endif // LEPTON_RUNTIME_CORE_FEATURES_H
+#endif // LEPTON_RUNTIME_CORE_CPU_FEATURES_H
