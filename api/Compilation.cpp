@@ -273,10 +273,10 @@ bool Compilation::emitText(bool assembly, std::string &text) {
   return true;
 }
 
-bool Compilation::link(const std::string &path) {
+bool Compilation::link(MemoryFile &library) {
   std::vector<ObjectBytes> objects;
   std::string error;
   if (!emitObjects(objects))
     return false;
-  return linkSharedLibrary(objects, chosen, path, error) || fail(Failure::internal, "linking failed: " + error);
+  return linkSharedLibrary(objects, chosen, library, error) || fail(Failure::internal, "linking failed: " + error);
 }

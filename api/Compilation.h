@@ -30,8 +30,8 @@ public:
   bool emitObjects(std::vector<ObjectBytes> &objects);
   /// Text: assembly or LLVM IR.
   bool emitText(bool assembly, std::string &text);
-  /// A loaded library, made in memory.
-  bool link(const std::string &path);
+  /// A shared library in memory.
+  bool link(MemoryFile &library);
 
   std::string takeError();
   Failure failure = Failure::none;

@@ -67,7 +67,8 @@ static bool writeLinked(Compilation &compilation, const std::string &form, const
     return false;
   }
   std::string temporary = output + ".part" + std::to_string(llvm::sys::Process::getProcessId());
-  auto link = form == "shared" ? linkSharedLibrary : form == "archive" ? writeArchive : linkRelocatable;
+  using Link = bool (*)(const std::vector<ObjectBytes> &, const Target &, const std::string &, std::string &);
+  Link link = form == "shared" ? Link(linkSharedLibrary) : form == "archive" ? writeArchive : linkRelocatable;
   std::error_code problem;
   bool linked = link(objects, compilation.target(), temporary, error);
   if (linked && form == "shared")
@@ -145,7 +146,7 @@ struct Executable::State {
   static std::shared_ptr<Executable> finish(Compilation &compilation, bool read, uint32_t threads, std::string &error, Failure *failure) {
     MemoryFile library;
     std::shared_ptr<Executable> executable;
-    if (read && compilation.runPhases() && compilation.link(library.path())) {
+    if (read && compilation.runPhases() && compilation.link(library)) {
       auto artifact = LoadedArtifact::load(library.path(), error);
       executable = artifact ? start(std::move(artifact), threads, error) : nullptr;
     } else {

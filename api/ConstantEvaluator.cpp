@@ -49,7 +49,7 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
     return failure();
   objects.push_back(writeWeightsObject(module, target->arch));
   MemoryFile library;
-  if (!linkSharedLibrary(objects, *target, library.path(), error))
+  if (!linkSharedLibrary(objects, *target, library, error))
     return emitError(module.getLoc()) << "constants cannot be computed: " << error;
   auto artifact = LoadedArtifact::load(library.path(), error);
   if (!artifact)
