@@ -12,6 +12,7 @@
 
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -39,6 +40,7 @@ struct PlanMemory : lepton::impl::PlanMemoryBase<PlanMemory> {
       if (function.isExternal())
         continue;
       lowerAsserts(function);
+      lowerReshapes(function);
       if (function->hasAttr("lepton.kernel"))
         placeKernelBuffers(function);
     }
@@ -60,6 +62,38 @@ private:
       lrt::CheckOp::create(b, op.getLoc(), contextOf(function), op.getArg(), message);
       op.erase();
     }
+  }
+
+  /// Other shapes for dense memory. (Upstream's lowering of memref.expand_shape knows one dynamic size per group only.)
+  static void lowerReshapes(func::FuncOp function) {
+    SmallVector<memref::ExpandShapeOp> ops;
+    function.walk([&](memref::ExpandShapeOp op) { ops.push_back(op); });
+    for (memref::ExpandShapeOp op : ops) {
+      if (!op.getResultType().getLayout().isIdentity() || op.getResultType().hasStaticShape())
+        continue;
+      OpBuilder b(op);
+      Location loc = op.getLoc();
+      SmallVector<OpFoldResult> sizes = op.getMixedOutputShape(), strides(sizes.size());
+      Value stride = arith::ConstantIndexOp::create(b, loc, 1);
+      for (int64_t d = int64_t(sizes.size()) - 1; d >= 0; --d) {
+        strides[d] = getAsOpFoldResult(stride);
+        stride = b.createOrFold<arith::MulIOp>(loc, stride, getValueOrCreateConstantIndexOp(b, loc, sizes[d]));
+      }
+      // With strides computed by hand the type has them as unknown; a cast says that they are the dense ones.
+      auto type = op.getResultType();
+      auto strided = MemRefType::get(type.getShape(), type.getElementType(),
+                                     StridedLayoutAttr::get(b.getContext(), 0, dispatchStrides(strides)));
+      Value view = memref::ReinterpretCastOp::create(b, loc, strided, op.getSrc(), b.getIndexAttr(0), sizes, strides);
+      op.getResult().replaceAllUsesWith(memref::CastOp::create(b, loc, type, view).getResult());
+      op.erase();
+    }
+  }
+
+  static SmallVector<int64_t> dispatchStrides(ArrayRef<OpFoldResult> strides) {
+    SmallVector<int64_t> numbers;
+    for (OpFoldResult stride : strides)
+      numbers.push_back(getConstantIntValue(stride).value_or(ShapedType::kDynamic));
+    return numbers;
   }
 
   static void placeKernelBuffers(func::FuncOp kernel) {
