@@ -13,6 +13,8 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 
+#include <optional>
+
 using namespace mlir;
 using namespace lepton;
 
@@ -125,6 +127,7 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
 //===--------------------------------------------------------------------------------------------------------------------------------------===//
 
 struct Executable::State {
+  std::optional<MemoryFile> library; // stays open: its descriptor is the name by which the loader tells libraries apart
   std::shared_ptr<LoadedArtifact> artifact;
   lepton_session *session = nullptr;
 
@@ -149,6 +152,8 @@ struct Executable::State {
     if (read && compilation.runPhases() && compilation.link(library)) {
       auto artifact = LoadedArtifact::load(library.path(), error);
       executable = artifact ? start(std::move(artifact), threads, error) : nullptr;
+      if (executable)
+        executable->state->library.emplace(std::move(library));
     } else {
       error = compilation.takeError();
     }
