@@ -65,7 +65,7 @@ def LowerControlFlow : Pass<"lepton-lower-control-flow", "::mlir::func::FuncOp">
 
     Example: `lepton.if %c : tensor<i1>` -> `scf.if`.
   }];
-  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::cf::ControlFlowDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
 }
 
 //===--------------------------------------------------------------------------------------------------------------------===//

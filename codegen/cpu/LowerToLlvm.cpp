@@ -52,6 +52,7 @@ struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
     // Masks, broadcasts and transposes of vectors have no direct counterpart in LLVM: first in terms of simpler vector ops.
     RewritePatternSet simpler(context);
     vector::populateVectorMaskOpLoweringPatterns(simpler);
+    vector::populateVectorMaskMaterializationPatterns(simpler, /*force32BitVectorIndices=*/true);
     vector::populateVectorBroadcastLoweringPatterns(simpler);
     vector::populateVectorInsertExtractStridedSliceTransforms(simpler);
     vector::populateVectorRankReducingFMAPattern(simpler);

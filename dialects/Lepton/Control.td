@@ -37,6 +37,20 @@ def Lepton_IfOp : Op<Lepton_Dialect, "if", [RecursiveMemoryEffects, NoRegionArgu
   let assemblyFormat = "$condition `:` type($condition) `->` type($results) $thenRegion `else` $elseRegion attr-dict";
 }
 
+def Lepton_AssertOp : Op<Lepton_Dialect, "assert", [MemoryEffects<[MemWrite]>]> {
+  let summary = "fails the run where a condition does not hold";
+  let description = [{
+    For what a model leaves open until it runs but compilation had to decide, such as which of two branches of different rank is taken.
+
+    Example:
+    ```mlir
+    lepton.assert %c, "the last dimension must be 1" : tensor<i1>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$condition, StrAttr:$message);
+  let assemblyFormat = "$condition `,` $message attr-dict `:` type($condition)";
+}
+
 def Lepton_LoopOp : Op<Lepton_Dialect, "loop", [RecursiveMemoryEffects, SingleBlock, AttrSizedOperandSegments]> {
   let summary = "a loop with carried and collected values";
   let description = [{

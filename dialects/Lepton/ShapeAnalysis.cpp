@@ -60,7 +60,8 @@ static ArrayAttr dimNames(Value value) {
   auto argument = dyn_cast<BlockArgument>(value);
   if (!argument || !argument.getOwner()->isEntryBlock())
     return {};
-  auto function = dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
+  Operation *parent = argument.getOwner()->getParentOp(); // null while a region is being built
+  auto function = dyn_cast_if_present<FunctionOpInterface>(parent);
   return function ? function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "lepton.dims") : ArrayAttr();
 }
 

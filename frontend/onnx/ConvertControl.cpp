@@ -30,6 +30,18 @@ FailureOr<SmallVector<Value>> importInto(Node &n, Region &region, const ::onnx::
   return outputs;
 }
 
+/// Branches whose results differ in rank: exporters write "squeeze, if the dimension is 1" so. The first branch is what the author meant; that it is
+/// taken is checked when the model runs.
+LogicalResult speculate(Node &n, const ::onnx::GraphProto &branch) {
+  AssertOp::create(n.g.b, n.loc, n.input(0), "the model was compiled for the first branch of this If, whose branches differ in rank; fix the sizes it depends on (--dim)");
+  auto outputs = n.importer.importSubgraph(branch, {});
+  if (failed(outputs))
+    return failure();
+  for (auto [i, value] : llvm::enumerate(*outputs))
+    n.set(i, value);
+  return success();
+}
+
 LogicalResult importIf(Node &n) {
   const auto *thenGraph = n.attribute("then_branch"), *elseGraph = n.attribute("else_branch");
   if (!thenGraph || !elseGraph)
@@ -53,11 +65,8 @@ LogicalResult importIf(Node &n) {
     return n.error("has branches with different numbers of outputs");
   for (auto [a, b] : llvm::zip_equal(*thenValues, *elseValues)) {
     RankedTensorType type = join(a.getType(), b.getType());
-    if (!type) {
-      std::string text;
-      llvm::raw_string_ostream(text) << "has branches whose results differ in rank or element type: " << a.getType() << " and " << b.getType();
-      return n.error(text);
-    }
+    if (!type)
+      return speculate(n, thenGraph->g());
     state.addTypes(type);
   }
   state.addOperands(n.input(0));

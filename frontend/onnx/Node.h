@@ -85,6 +85,7 @@ llvm::ArrayRef<Entry> movementConverters();
 llvm::ArrayRef<Entry> reductionConverters();
 llvm::ArrayRef<Entry> convolutionConverters();
 llvm::ArrayRef<Entry> controlConverters();
+llvm::ArrayRef<Entry> recurrentConverters();
 
 /// The converter for an op at a version; null where there is none.
 Converter findConverter(llvm::StringRef domain, llvm::StringRef op, int64_t version);

@@ -8,6 +8,7 @@
 #include "dialects/Lepton/LeptonOps.h"
 #include "passes/Passes.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
@@ -200,6 +201,13 @@ struct LoopLowering {
 
 struct LowerControlFlow : lepton::impl::LowerControlFlowBase<LowerControlFlow> {
   void runOnOperation() override {
+    SmallVector<AssertOp> asserts;
+    getOperation().walk([&](AssertOp op) { asserts.push_back(op); });
+    for (AssertOp op : asserts) {
+      OpBuilder b(op);
+      cf::AssertOp::create(b, op.getLoc(), loadFlag(b, op.getLoc(), op.getCondition()), op.getMessage());
+      op.erase();
+    }
     SmallVector<Operation *> ops; // innermost first
     getOperation().walk([&](Operation *op) {
       if (isa<IfOp, LoopOp>(op))
