@@ -76,12 +76,15 @@ int main(int argc, char **argv) {
   std::string error;
   if (!compileOptions(options, error))
     return cli::report(Failure::usage, error);
+  // Copies: lld, which links in this process, sets all of LLVM's options back to their defaults.
+  const std::string modelPath = model, outputPath = output;
+  const bool asJson = json;
   if (compileCommand)
-    return cli::report(compileFile(model, output, options, error), error);
+    return cli::report(compileFile(modelPath, outputPath, options, error), error);
   if (runCommand)
-    return cli::run({model, outputDir, "npy", inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat}, options);
+    return cli::run({modelPath, outputDir, "npy", inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat}, options);
   if (inspectCommand)
-    return cli::inspect(model, json, options);
+    return cli::inspect(modelPath, asJson, options);
   llvm::errs() << "error: say what to do: lepton compile, lepton run or lepton inspect (--help)\n";
   return int(Failure::usage);
 }
