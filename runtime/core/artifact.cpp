@@ -1,6 +1,7 @@
 //===- artifact.cpp - The table that an artifact offers ---------------------===//
 //
-// A member of the archive of its own: it is linked when the artifact asks for lepton_artifact_api and defines the model.
+// A member of the archive of its own: it is linked when the artifact asks for lepton_artifact_api and defines the
+// model.
 //
 //===----------------------------------------------------------------------===//
 #include "lepton_abi.h"

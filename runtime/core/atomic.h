@@ -1,7 +1,8 @@
 //===- atomic.h - Atomics, a spin lock and the futex ------------------------===//
 //
-// What <atomic> and <mutex> would give, without any header or symbol of a C++ library, so that the runtime cross-compiles with
-// nothing but a C library. All types are valid when their memory is zero, and therefore live in calloc'ed structs.
+// What <atomic> and <mutex> would give, without any header or symbol of a C++ library, so that the runtime
+// cross-compiles with nothing but a C library. All types are valid when their memory is zero, and therefore live in
+// calloc'ed structs.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LEPTON_RUNTIME_CORE_ATOMIC_H

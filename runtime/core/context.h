@@ -3,9 +3,9 @@
 #define LEPTON_RUNTIME_CORE_CONTEXT_H
 
 #include "../cpu/thread_pool.h"
+#include "block_pool.h"
 #include "fork_guard.h"
 #include "lepton_abi.h"
-#include "memory.h"
 #include <setjmp.h>
 
 /// Valid when its memory is zero.

@@ -1,7 +1,7 @@
 //===- cpu_features.cpp - What the CPU can do -------------------------------===//
 //
-// /proc/cpuinfo is neither quick to read on large machines nor always mounted; the instruction (x86-64) or the auxiliary vector
-// (AArch64) behind it is asked instead.
+// /proc/cpuinfo is neither quick to read on large machines nor always mounted; the instruction (x86-64) or the
+// auxiliary vector (AArch64) behind it is asked instead.
 //
 //===----------------------------------------------------------------------===//
 #include "cpu_features.h"
@@ -18,7 +18,8 @@ namespace lepton::rt {
 
 #if defined(__x86_64__)
 
-/// Words of CPUID that hold feature bits, and what the kernel must save on a context switch for the feature to be usable.
+/// Words of CPUID that hold feature bits, and what the kernel must save on a context switch for the feature to be
+/// usable.
 enum Word : uint8_t { Leaf1C, Leaf1D, Leaf7B, Leaf7C, Leaf7D, Leaf7S1A, ExtendedC, ExtendedD, WordCount };
 enum State : uint8_t { NoState = 0, Avx = 0x6, Avx512 = 0xe6 };
 constexpr uint64_t kAmxState = 0x60000;

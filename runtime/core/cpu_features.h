@@ -6,8 +6,8 @@
 
 namespace lepton::rt {
 
-/// Whether this CPU and its kernel have every feature of a comma-separated list (names of /proc/cpuinfo or of LLVM). Otherwise
-/// `missing` receives the first that is absent or unknown.
+/// Whether this CPU and its kernel have every feature of a comma-separated list (names of /proc/cpuinfo or of LLVM).
+/// Otherwise `missing` receives the first that is absent or unknown.
 bool cpuHasFeatures(const char *features, char *missing, size_t size);
 
 } // namespace lepton::rt

@@ -1,14 +1,14 @@
 //===- fork_guard.h - Noticing that this process is a forked child ----------===//
 //
 // A child has none of the parent's threads, and locks in the state in which other threads held them. The handlers of
-// pthread_atfork would outlive an artifact that is unloaded; instead a word in memory that the kernel wipes in a child is read
-// at each run. Where the kernel cannot (before Linux 4.14, some emulators) the process id is compared.
+// pthread_atfork would outlive an artifact that is unloaded; instead a word in memory that the kernel wipes in a child
+// is read at each run. Where the kernel cannot (before Linux 4.14, some emulators) the process id is compared.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LEPTON_RUNTIME_CORE_FORK_GUARD_H
 #define LEPTON_RUNTIME_CORE_FORK_GUARD_H
 
-#include "memory.h"
+#include "block_pool.h"
 
 namespace lepton::rt {
 

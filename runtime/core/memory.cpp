@@ -1,10 +1,10 @@
 //===- memory.cpp - Pages, and the pool of dynamically sized blocks ---------===//
 //
-// A chunk is a range of pages: its own header, then blocks side by side, then a sentinel header that is never free. A block is a
-// header of 64 bytes and its payload, a multiple of 64 bytes: every payload is therefore aligned.
+// A chunk is a range of pages: its own header, then blocks side by side, then a sentinel header that is never free. A
+// block is a header of 64 bytes and its payload, a multiple of 64 bytes: every payload is therefore aligned.
 //
 //===----------------------------------------------------------------------===//
-#include "memory.h"
+#include "block_pool.h"
 #include <string.h>
 #include <sys/mman.h>
 
@@ -70,7 +70,8 @@ struct alignas(kAlignment) BlockPool::Chunk {
 
 static unsigned floorLog2(uint64_t value) { return 63 - static_cast<unsigned>(__builtin_clzll(value)); }
 
-/// A free block is found by its class alone, so a request must fit into any block of its class: it takes the least size of it.
+/// A free block is found by its class alone, so a request must fit into any block of its class: it takes the least size
+/// of it.
 uint64_t BlockPool::roundToClass(uint64_t bytes) {
   uint64_t units = bytes <= kAlignment ? 1 : alignUp(bytes, kAlignment) / kAlignment;
   if (units >= kColumns)
@@ -133,7 +134,8 @@ BlockPool::Block *BlockPool::takeFit(uint64_t bytes) {
   return block;
 }
 
-/// Cuts a used block after `bytes`; the rest becomes free. Its upper neighbour is never free, since free neighbours are merged.
+/// Cuts a used block after `bytes`; the rest becomes free. Its upper neighbour is never free, since free neighbours are
+/// merged.
 void BlockPool::splitTail(Block *block, uint64_t bytes) {
   if (block->bytes < bytes + sizeof(Block) + kAlignment)
     return;

@@ -1,7 +1,7 @@
 //===- session.cpp - Sessions, and the run of a model -----------------------===//
 //
-// The functions that callers see are exported, but protected: several artifacts with a runtime each live in one process,
-// and none must end up in the functions of another.
+// The functions that callers see are exported, but protected: several artifacts with a runtime each live in one
+// process, and none must end up in the functions of another.
 //
 //===----------------------------------------------------------------------===//
 #include "context.h"

@@ -9,9 +9,9 @@
 
 namespace lepton::rt {
 
-// The state word: bit 0 is set while a region is open, then follows how many workers joined it, then a number that tells
-// one region from the next. That the number wraps around does no harm: a worker that mistakes a region for one it has
-// been in stays away, and that is always allowed.
+// The state word: bit 0 is set while a region is open, then follows how many workers joined it, then a number that
+// tells one region from the next. That the number wraps around does no harm: a worker that mistakes a region for one it
+// has been in stays away, and that is always allowed.
 static constexpr uint32_t kOpen = 1;
 static constexpr uint32_t kOneJoined = 2;
 static constexpr uint32_t kJoinedMask = 0x3fe;

@@ -1,12 +1,12 @@
 //===- thread_pool.h - Threads that share parallel loops --------------------===//
 //
-// A region is published as one word that says "open". Workers that see it in time join; whoever comes late finds it closed
-// and goes on waiting. So the caller never waits for a thread that did not start to work, be it asleep or without a core.
-// Ranges are dealt out to one slot per thread, which keeps a thread on the same part of a tensor from kernel to kernel;
-// a thread whose slot is empty takes from the others.
+// A region is published as one word that says "open". Workers that see it in time join; whoever comes late finds it
+// closed and goes on waiting. So the caller never waits for a thread that did not start to work, be it asleep or
+// without a core. Ranges are dealt out to one slot per thread, which keeps a thread on the same part of a tensor from
+// kernel to kernel; a thread whose slot is empty takes from the others.
 //
-// A caller that finds the pool busy (another run's region, or its own further up the stack) runs its loop alone: nothing
-// ever waits for a thread that may be waiting itself.
+// A caller that finds the pool busy (another run's region, or its own further up the stack) runs its loop alone:
+// nothing ever waits for a thread that may be waiting itself.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LEPTON_RUNTIME_CPU_THREAD_POOL_H

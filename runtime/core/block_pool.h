@@ -1,6 +1,6 @@
-//===- memory.h - Pages, and the pool of dynamically sized blocks -----------===//
-#ifndef LEPTON_RUNTIME_CORE_MEMORY_H
-#define LEPTON_RUNTIME_CORE_MEMORY_H
+//===- block_pool.h - Pages, and the pool of dynamically sized blocks --------===//
+#ifndef LEPTON_RUNTIME_CORE_BLOCK_POOL_H
+#define LEPTON_RUNTIME_CORE_BLOCK_POOL_H
 
 #include "atomic.h"
 #include <stddef.h>
@@ -18,15 +18,17 @@ constexpr uint64_t alignUp(uint64_t bytes, uint64_t alignment) { return (bytes +
 void *mapPages(uint64_t bytes);
 void unmapPages(void *pages, uint64_t bytes);
 
-/// Blocks of memory of any size for one context: a two-level segregated fit. Requests are rounded up to one of eight size classes
-/// per power of two, so that sizes which vary from run to run meet each other's blocks; neighbouring free blocks merge, so that
-/// the memory held stays near to the largest need of any run. Tasks of a parallel region call it at the same time.
+/// Blocks of memory of any size for one context: a two-level segregated fit. Requests are rounded up to one of eight
+/// size classes per power of two, so that sizes which vary from run to run meet each other's blocks; neighbouring free
+/// blocks merge, so that the memory held stays near to the largest need of any run. Tasks of a parallel region call it
+/// at the same time.
 class BlockPool {
 public:
   /// Aligned to 64 bytes; null on exhaustion.
   void *allocate(uint64_t bytes);
   void release(void *memory);
-  /// Ends a run: every block is free again, and memory that grew in several steps becomes one range from the next run on.
+  /// Ends a run: every block is free again, and memory that grew in several steps becomes one range from the next run
+  /// on.
   void reset();
   /// Gives everything back to the system.
   void destroy();
@@ -61,4 +63,4 @@ private:
 
 } // namespace lepton::rt
 
-#endif // LEPTON_RUNTIME_CORE_MEMORY_H
+#endif // LEPTON_RUNTIME_CORE_BLOCK_POOL_H
