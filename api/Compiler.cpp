@@ -92,8 +92,14 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
     wanted.compileTo = "graph";
   if (!wanted.compileTo.empty() && wanted.compileTo != "object" && wanted.compileTo != "artifact")
     form = "mlir";
-  if (!llvm::is_contained({"obj", "archive", "shared", "asm", "llvm", "mlir", "header"}, form)) {
-    error = "cannot tell what to write to '" + output + "'; end its name in .so, .a, .o, .s, .ll, .h or .mlir, or say --emit";
+  const bool isText = llvm::is_contained({"asm", "llvm", "mlir", "header"}, form), isBinary = llvm::is_contained({"obj", "archive", "shared"}, form);
+  if (!isText && !isBinary) {
+    error = options.emit.empty() ? "cannot tell what to write to '" + output + "'; end its name in .so, .a, .o, .s, .ll, .h or .mlir, or say --emit"
+                                 : "unknown kind of output '" + form + "'; there are shared, archive, obj, asm, llvm, mlir and header";
+    return Failure::usage;
+  }
+  if (isBinary && output == "-") {
+    error = "machine code is not written to standard output; name a file with -o";
     return Failure::usage;
   }
   llvm::StringRef folder = llvm::sys::path::parent_path(output);

@@ -9,6 +9,7 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 
@@ -55,6 +56,11 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
     }
     files[input.substr(0, equals)] = input.substr(equals + 1);
   }
+  for (const auto &entry : files)
+    if (std::none_of(model.inputs, model.inputs + model.input_count, [&](const lepton_value_info &info) { return entry.first == info.name; })) {
+      error = "the model has no input '" + entry.first + "'";
+      return false;
+    }
   std::mt19937_64 random(options.seed);
   for (uint32_t i = 0; i < model.input_count; ++i) {
     const lepton_value_info &info = model.inputs[i];
@@ -64,17 +70,12 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
         error = file->second + ": " + error;
         return false;
       }
-      files.erase(file);
     } else if (options.randomInputs) {
       tensors.push_back(makeUp(info, random));
     } else {
       error = "no value for input '" + std::string(info.name) + "'; give --input " + info.name + "=FILE.npy or --random-inputs=SEED";
       return false;
     }
-  }
-  if (!files.empty()) {
-    error = "the model has no input '" + files.begin()->first + "'";
-    return false;
   }
   return true;
 }

@@ -1,0 +1,62 @@
+"""What the end-to-end tests share: where things are, small models, the command line, comparison."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LEPTON = ROOT / "build/bin/lepton"
+CLANG = "/usr/lib/llvm-22/bin/clang"
+FULL = "LEPTON_TEST_FULL" in os.environ  # leave nothing out
+SECONDS = 120  # within which any command ends
+
+
+def lepton(*arguments, cwd=None):
+    """Runs the command line; its status, standard output and standard error are in the result."""
+    command = [str(part) for part in (LEPTON, *arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=SECONDS)
+
+
+def difference(expected, result):
+    """The largest difference, as a part of the expected output's scale; infinite where shape or type differ."""
+    if expected.shape != result.shape or expected.dtype != result.dtype:
+        return float("inf")
+    if expected.size == 0:
+        return 0.0
+    wide, other = expected.astype(np.float64), result.astype(np.float64)
+    same = (wide == other) | (np.isnan(wide) & np.isnan(other))
+    gap = np.where(same, 0.0, np.abs(wide - other))
+    finite = np.abs(wide[np.isfinite(wide)])
+    scale = max(float(finite.max()) if finite.size else 0.0, 1e-30)
+    return float("inf") if np.isnan(gap).any() else float(gap.max()) / scale
+
+
+def save(path, nodes, inputs, outputs, initializers=(), name="small", opset=21, domain=""):
+    """Writes a model. Inputs and outputs: name -> (element type, dims)."""
+    values = [[helper.make_tensor_value_info(n, dtype, dims) for n, (dtype, dims) in side.items()] for side in (inputs, outputs)]
+    tensors = [numpy_helper.from_array(value, n) for n, value in dict(initializers).items()]
+    opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
+    graph = helper.make_graph(nodes, name, *values, tensors)
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
+    return path
+
+
+def save_small(path):
+    """y[N, 3] = relu(x[N, 4] w + 1): enough for every kind of artifact."""
+    weights = np.arange(12, dtype=np.float32).reshape(4, 3) / 10 - 0.5
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["product"], name="product"),
+        helper.make_node("Add", ["product", "one"], ["sum"], name="sum"),
+        helper.make_node("Relu", ["sum"], ["y"], name="relu"),
+    ]
+    shapes = ({"x": (TensorProto.FLOAT, ["N", 4])}, {"y": (TensorProto.FLOAT, ["N", 3])})
+    return save(path, nodes, *shapes, {"w": weights, "one": np.ones(3, np.float32)})
+
+
+def small_result(x):
+    """What the model of save_small computes."""
+    return np.maximum(x @ (np.arange(12, dtype=np.float32).reshape(4, 3) / 10 - 0.5) + 1, 0)

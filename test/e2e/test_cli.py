@@ -1,0 +1,270 @@
+"""The command line: what each fault says and exits with, and what each kind of output is."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from common import CLANG, ROOT, lepton, save, save_small, small_result
+
+OK, INPUT, USAGE = 0, 1, 2
+PHASES = ["import", "graph", "kernel", "tile", "buffer", "vector", "llvm"]
+ROWS = np.array([[1, 2, 3, 4], [-1, 0, 1, 2]], np.float32)  # those of run_small.c
+CLIENT = ROOT / "test/e2e/run_small.c"
+
+
+@pytest.fixture
+def model(tmp_path):
+    return save_small(tmp_path / "small.onnx")
+
+
+def require_fault(result, status, *parts):
+    """One line on standard error that starts with `error:` and holds the parts; the status."""
+    assert result.returncode == status, result.stderr
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
+    for part in parts:
+        assert str(part) in lines[0]
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# ---- models at fault -----------------------------------------------------------------------------------------------
+
+
+def test_no_such_model(tmp_path):
+    require_fault(lepton("compile", "absent.onnx", "-o", tmp_path / "a.so"), INPUT, "absent.onnx", "No such file")
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", ["empty", "text", "machine code", "truncated", "array"])
+def test_file_that_is_no_model(tmp_path, model, content):
+    bad = tmp_path / "bad.onnx"
+    if content == "empty":
+        bad.write_bytes(b"")
+    elif content == "text":
+        bad.write_text("Not a network.\n" * 40)
+    elif content == "machine code":
+        shutil.copy("/bin/true", bad)
+    elif content == "truncated":
+        bad.write_bytes(model.read_bytes()[:-20])
+    else:
+        with bad.open("wb") as file:
+            np.save(file, ROWS)
+    before = files(tmp_path)
+    require_fault(lepton("compile", bad, "-o", tmp_path / "a.so"), INPUT, bad)
+    require_fault(lepton("run", bad, "--random-inputs=0"), INPUT, bad)
+    require_fault(lepton("inspect", bad), INPUT, bad)
+    assert files(tmp_path) == before
+
+
+def test_folder_as_model(tmp_path):
+    require_fault(lepton("compile", tmp_path, "-o", tmp_path / "a.so"), INPUT, tmp_path, "directory")
+
+
+def test_all_unknown_ops_are_named_at_once(tmp_path):
+    nodes = [
+        helper.make_node("Frobnicate", ["x"], ["a"], name="strange", domain="my.ops"),
+        helper.make_node("Relu", ["a"], ["b"], name="known"),
+        helper.make_node("Twist", ["b"], ["y"], name="stranger", domain="my.ops"),
+    ]
+    value = (TensorProto.FLOAT, [2])
+    bad = save(tmp_path / "unknown.onnx", nodes, {"x": value}, {"y": value}, domain="my.ops")
+    result = lepton("compile", bad, "-o", tmp_path / "a.so")
+    require_fault(result, INPUT, bad, "Frobnicate", "strange", "Twist", "stranger")
+    assert files(tmp_path) == ["unknown.onnx"]
+
+
+def test_faulty_node_is_named(tmp_path):
+    nodes = [helper.make_node("MatMul", ["x", "x"], ["y"], name="product")]
+    bad = save(tmp_path / "shapes.onnx", nodes, {"x": (TensorProto.FLOAT, [2, 3])}, {"y": (TensorProto.FLOAT, [2, 3])})
+    require_fault(lepton("compile", bad, "-o", tmp_path / "a.so"), INPUT, bad, "node 'product' (MatMul)")
+
+
+# ---- inputs at fault -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value, parts",
+    [
+        (np.ones((2, 5), np.float32), ["'x'", "[2,5]", "[N,4]"]),
+        (np.ones(4, np.float32), ["'x'", "[4]", "[N,4]"]),
+        (np.ones((2, 4), np.float64), ["'x'", "float64", "float32"]),
+        (np.ones((2, 4), np.complex64), ["x.npy", "c8"]),
+        (np.asfortranarray(np.ones((2, 4), np.float32)), ["x.npy", "Fortran"]),
+    ],
+    ids=["size", "rank", "type", "unknown type", "order"],
+)
+def test_wrong_input(tmp_path, model, value, parts):
+    np.save(tmp_path / "x.npy", value)
+    out = tmp_path / "out"
+    require_fault(lepton("run", model, "--input", f"x={tmp_path / 'x.npy'}", "--output-dir", out), INPUT, model, *parts)
+    assert not out.exists()
+
+
+def test_input_that_is_no_array(tmp_path, model):
+    require_fault(lepton("run", model, "--input", f"x={model}"), INPUT, model, "no .npy file")
+    require_fault(lepton("run", model, "--input", "x=absent.npy"), INPUT, "absent.npy", "No such file")
+    np.save(tmp_path / "x.npy", ROWS)
+    (tmp_path / "x.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-1])
+    require_fault(lepton("run", model, "--input", f"x={tmp_path / 'x.npy'}"), INPUT, "x.npy", "truncated")
+
+
+def test_missing_or_unknown_input(model):
+    require_fault(lepton("run", model), INPUT, model, "no value for input 'x'", "--random-inputs")
+    require_fault(lepton("run", model, "--input", "z=z.npy"), INPUT, model, "no input 'z'")
+
+
+# ---- wrong usage -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "flags, parts",
+    [
+        (["--compile-to=zip"], ["'zip'", *PHASES]),
+        (["--cpu=i8"], ["'i8'", "x86-64-v3"]),
+        (["--target=z80"], ["'z80'", "aarch64"]),
+        (["--emit=zip"], ["'zip'", "shared"]),
+        (["-O7"], ["-O3"]),
+        (["--dim", "N=many"], ["N=many"]),
+    ],
+    ids=lambda value: str(value[0]),
+)
+def test_unknown_value_of_a_flag(tmp_path, model, flags, parts):
+    require_fault(lepton("compile", model, "-o", tmp_path / "a.so", *flags), USAGE, *parts)
+    assert files(tmp_path) == ["small.onnx"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["frob"], ["compile"], ["compile", "m", "--frob"], ["compile", "m", "--threads=-1"], ["run", "a", "b"]], ids=str)
+def test_unknown_flag_or_verb(arguments):
+    result = lepton(*arguments)
+    assert result.returncode == USAGE and result.stdout == "" and 1 <= len(result.stderr.splitlines()) <= 2, result.stderr
+
+
+def test_output_of_unknown_kind(tmp_path, model):
+    require_fault(lepton("compile", model, "-o", tmp_path / "a.xyz"), USAGE, "a.xyz", ".so")
+    require_fault(lepton("compile", model), USAGE, "-")
+    require_fault(lepton("compile", model, "--emit=shared", cwd=tmp_path), USAGE, "standard output", "-o")
+    assert files(tmp_path) == ["small.onnx"]
+
+
+@pytest.mark.parametrize("ending", ["so", "a", "o", "s", "ll", "mlir", "h"])
+def test_output_that_cannot_be_written(tmp_path, model, ending):
+    missing = tmp_path / "absent" / f"a.{ending}"
+    require_fault(lepton("compile", model, "-o", missing), INPUT, missing, "no folder")
+    folder = tmp_path / f"folder.{ending}"
+    folder.mkdir()
+    require_fault(lepton("compile", model, "-o", folder), INPUT, folder, "cannot be written")
+    assert files(tmp_path) == [folder.name, "small.onnx"] and files(folder) == []
+
+
+# ---- outputs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", [*PHASES, "object", "artifact"])
+def test_compile_to_each_phase(tmp_path, model, phase):
+    result = lepton("compile", model, f"--compile-to={phase}", "-o", tmp_path / "phase.mlir")
+    assert result.returncode == OK and result.stderr == ""
+    assert "module attributes" in (tmp_path / "phase.mlir").read_text()
+
+
+def test_phase_on_standard_output_compiles_again(tmp_path, model):
+    result = lepton("compile", model, "--compile-to=import")
+    assert result.returncode == OK and "lepton.matmul" in result.stdout
+    (tmp_path / "import.mlir").write_text(result.stdout)
+    require_small(tmp_path / "import.mlir", tmp_path)
+
+
+def test_dump_phases(tmp_path, model):
+    assert lepton("compile", model, "-o", tmp_path / "a.so", f"--dump-phases={tmp_path / 'dump'}").returncode == OK
+    assert files(tmp_path / "dump") == [f"{i}-{phase}.mlir" for i, phase in enumerate(PHASES)]
+
+
+def require_small(runnable, folder, *flags):
+    np.save(folder / "rows.npy", ROWS)
+    result = lepton("run", runnable, "--input", f"x={folder / 'rows.npy'}", "--output-dir", folder / "out", *flags)
+    assert result.returncode == OK and result.stdout.startswith("y: float32[2, 3]\n"), result.stderr
+    np.testing.assert_allclose(np.load(folder / "out/y.npy"), small_result(ROWS), rtol=1e-6)
+
+
+def test_run_model_and_artifact(tmp_path, model):
+    require_small(model, tmp_path, "-O0")
+    require_small(model, tmp_path, "--repeat=3")
+    assert lepton("compile", model, "-o", tmp_path / "small.so").returncode == OK
+    model.unlink()
+    require_small(tmp_path / "small.so", tmp_path, "--threads=2")
+
+
+def test_shared_library_that_is_no_artifact(tmp_path):
+    library = tmp_path / "other.so"
+    subprocess.run([CLANG, "-shared", "-xc", "/dev/null", "-o", library], check=True)
+    require_fault(lepton("run", library, "--random-inputs=0"), INPUT, library, "no artifact")
+
+
+def test_texts(tmp_path, model):
+    for ending, part in (("s", "lepton_entry"), ("ll", "target triple"), ("mlir", "lepton."), ("h", "lepton_artifact_api")):
+        assert lepton("compile", model, "-o", tmp_path / f"a.{ending}").returncode == OK
+        assert part in (tmp_path / f"a.{ending}").read_text()
+    assert files(tmp_path) == ["a.h", "a.ll", "a.mlir", "a.s", "small.onnx"]
+
+
+def test_shared_library_needs_the_c_library_alone(tmp_path, model):
+    library = tmp_path / "small.so"
+    assert lepton("compile", model, "-o", library).returncode == OK
+    listing = subprocess.run(["ldd", library], check=True, capture_output=True, text=True).stdout
+    needed = {line.split()[0].split("/")[-1] for line in listing.splitlines()}
+    assert needed <= {"linux-vdso.so.1", "libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}
+    assert files(tmp_path) == ["small.h", "small.onnx", "small.so"]
+
+
+def run_client(folder, libraries, *flags, prefix=()):
+    """Builds run_small.c with an artifact and the header beside it; its output as an array."""
+    program = folder / "client"
+    warnings = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    command = [CLANG, *warnings, *flags, f"-I{folder}", CLIENT, *libraries, "-lm", f"-Wl,-rpath,{folder}", "-o", program]
+    built = subprocess.run(command, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    ran = subprocess.run([*prefix, program], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    return np.array(ran.stdout.split(), np.float32).reshape(2, 3)
+
+
+@pytest.mark.parametrize("ending", ["so", "a"])
+def test_c_program(tmp_path, model, ending):
+    artifact = tmp_path / f"small.{ending}"
+    assert lepton("compile", model, "-o", artifact).returncode == OK
+    np.testing.assert_allclose(run_client(tmp_path, [artifact]), small_result(ROWS), rtol=1e-5)
+
+
+def test_object_links_with_the_runtime(tmp_path, model):
+    """An object holds the model alone; the runtime is an archive of the build."""
+    assert lepton("compile", model, "-o", tmp_path / "small.o").returncode == OK
+    assert lepton("compile", model, "-o", tmp_path / "small.h").returncode == OK
+    libraries = [tmp_path / "small.o", ROOT / "build/lib/x86_64/liblepton_rt.a"]
+    np.testing.assert_allclose(run_client(tmp_path, libraries), small_result(ROWS), rtol=1e-5)
+
+
+@pytest.mark.parametrize("ending", ["so", "a"])
+def test_aarch64(tmp_path, model, ending):
+    root = "/usr/aarch64-linux-gnu"
+    if not shutil.which("qemu-aarch64") or not (ROOT / "build/lib/aarch64/liblepton_rt.a").exists():
+        pytest.skip("no qemu-aarch64, or no runtime for AArch64")
+    artifact = tmp_path / f"small.{ending}"
+    result = lepton("compile", model, "--target=aarch64-linux-gnu", "-o", artifact)
+    assert result.returncode == OK, result.stderr
+    flags = ["--target=aarch64-linux-gnu", "-fuse-ld=lld"]
+    outputs = run_client(tmp_path, [artifact], *flags, prefix=["qemu-aarch64", "-L", root])
+    np.testing.assert_allclose(outputs, small_result(ROWS), rtol=1e-5)
+    require_fault(lepton("run", tmp_path / "small.so", "--random-inputs=0"), INPUT) if ending == "so" else None
+
+
+def test_inspect(model):
+    result = lepton("inspect", model)
+    assert result.returncode == OK and '"name":"x"' in result.stdout and result.stderr == ""
+    assert onnx.load(model).graph.name in result.stdout
