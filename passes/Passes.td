@@ -34,21 +34,11 @@ def FoldConstants : Pass<"lepton-fold-constants", "::mlir::func::FuncOp"> {
 // kernel: the graph is cut into kernels
 //===--------------------------------------------------------------------------------------------------------------------===//
 
-def LowerViews : Pass<"lepton-lower-views", "::mlir::func::FuncOp"> {
-  let summary = "Turns reshapes into views with computed sizes";
-  let description = [{
-    Every op that only changes a shape becomes `tensor.collapse_shape` and `tensor.expand_shape`, its sizes computed from dimensions. Shape arithmetic that
-    nothing else reads is dead afterwards.
-
-    Example: `lepton.flatten %x {axis = 1}` -> `tensor.collapse_shape %x [[0], [1, 2]]`.
-  }];
-  let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
-}
-
 def FormKernels : Pass<"lepton-form-kernels", "::mlir::ModuleOp"> {
   let summary = "Groups ops into kernels and outlines them";
   let description = [{
-    Chains of elementwise and data-moving ops become one kernel; elementwise ops after a contraction, a reduction or a pool are applied where its result is
+    Ops that only change a shape become `tensor.collapse_shape` and `tensor.expand_shape`, their sizes computed from dimensions; shape arithmetic that nothing else
+    reads goes. Chains of elementwise and data-moving ops become one kernel; elementwise ops after a contraction, a reduction or a pool are applied where its result is
     written. Each group is outlined into a private function marked `lepton.kernel`; equal groups share one.
 
     Example: `lepton.add`, `lepton.relu` -> `lepton.call @add_relu_f32_2x3(%a, %b)`.

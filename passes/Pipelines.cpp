@@ -21,8 +21,6 @@ void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &option
 }
 
 void lepton::buildKernelPipeline(OpPassManager &pm, const PipelineOptions &options) {
-  // Views first: the shape arithmetic that only they read must not become kernels.
-  pm.addNestedPass<func::FuncOp>(createLowerViews());
   pm.addPass(createFormKernels({.fuse = options.optLevel > 0}));
   pm.addNestedPass<func::FuncOp>(createLowerControlFlow());
 }

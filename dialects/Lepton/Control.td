@@ -56,7 +56,7 @@ def Lepton_LoopOp : Op<Lepton_Dialect, "loop", [RecursiveMemoryEffects, SingleBl
   let description = [{
     ONNX Loop. The body's arguments are the iteration number (`tensor<i64>`), the condition (`tensor<i1>`) and the carried values; it yields the condition,
     the carried values, and one slice for each collected result. The results are the final carried values, then the collected ones, their slices
-    stacked along a new first dimension. `collected` counts the latter.
+    stacked along a new first dimension. `collected` counts the latter; `sizes` are the dynamic sizes of their slices, once they have been computed.
 
     Example:
     ```mlir
@@ -67,10 +67,10 @@ def Lepton_LoopOp : Op<Lepton_Dialect, "loop", [RecursiveMemoryEffects, SingleBl
     } {collected = 0 : i64}
     ```
   }];
-  let arguments = (ins Optional<Lepton_Tensor>:$tripCount, Optional<Lepton_Tensor>:$condition, Variadic<Lepton_Tensor>:$inits, I64Attr:$collected);
+  let arguments = (ins Optional<Lepton_Tensor>:$tripCount, Optional<Lepton_Tensor>:$condition, Variadic<Lepton_Tensor>:$inits, Variadic<Index>:$sizes, I64Attr:$collected);
   let results = (outs Variadic<Lepton_Tensor>:$results);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "(`(` $tripCount^ `:` type($tripCount) `)`)? (`while` $condition^ `:` type($condition))? (`init` `(` $inits^ `:` type($inits) `)`)? `->` type($results) $body attr-dict";
+  let assemblyFormat = "(`(` $tripCount^ `:` type($tripCount) `)`)? (`while` $condition^ `:` type($condition))? (`init` `(` $inits^ `:` type($inits) `)`)? (`sizes` `(` $sizes^ `)`)? `->` type($results) $body attr-dict";
 }
 
 def Lepton_CallOp : Op<Lepton_Dialect, "call", [Pure, AttrSizedOperandSegments]> {

@@ -65,7 +65,58 @@ static ArrayAttr dimNames(Value value) {
   return function ? function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "lepton.dims") : ArrayAttr();
 }
 
+SmallVector<AffineExpr> ShapeAnalysis::leafShape(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<AffineExpr> sizes;
+  for (int64_t i = 0; i < type.getRank(); ++i)
+    sizes.push_back(type.isDynamicDim(i) ? dimLeaf(value, i) : constant(type.getDimSize(i)));
+  return sizes;
+}
+
+/// Sizes of the value that a loop carries in place `i`: those of its initial value, where one iteration is seen to keep them.
+SmallVector<AffineExpr> ShapeAnalysis::computeCarried(LoopOp loop, unsigned i) {
+  Value argument = loop.getBody().getArgument(2 + i);
+  Value yielded = loop.getBody().front().getTerminator()->getOperand(1 + i);
+  SmallVector<AffineExpr> assumed = shape(loop.getInits()[i]);
+  setShape(argument, assumed);
+  if (shape(yielded) == assumed)
+    return assumed;
+  // Refuted: what was inferred inside the loop rests on it.
+  loop.getBody().walk([&](Operation *op) {
+    for (Value result : op->getResults())
+      shapes.erase(result.getAsOpaquePointer());
+  });
+  elementCache.clear();
+  return leafShape(argument);
+}
+
+/// The loop whose body has `value` as a carried argument, and its place.
+static std::pair<LoopOp, unsigned> carriedArgument(Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  auto loop = argument ? dyn_cast_if_present<LoopOp>(argument.getOwner()->getParentOp()) : LoopOp();
+  return loop && argument.getArgNumber() >= 2 ? std::pair(loop, argument.getArgNumber() - 2) : std::pair(LoopOp(), 0u);
+}
+
 SmallVector<AffineExpr> ShapeAnalysis::computeShape(Value value) {
+  if (!cast<RankedTensorType>(value.getType()).hasStaticShape()) {
+    if (auto [loop, i] = carriedArgument(value); loop)
+      return computeCarried(loop, i);
+    if (auto loop = value.getDefiningOp<LoopOp>()) {
+      unsigned i = cast<OpResult>(value).getResultNumber(), carried = loop.getInits().size();
+      SmallVector<AffineExpr> sizes = leafShape(value);
+      if (i < carried) {
+        SmallVector<AffineExpr> kept = shape(loop.getBody().getArgument(2 + i));
+        return kept == shape(loop.getInits()[i]) ? kept : sizes;
+      }
+      Operation *yield = loop.getBody().front().getTerminator();
+      if (loop.getTripCount() && yield->getOperand(0) == loop.getBody().getArgument(1) && ShapedType::isDynamic(cast<RankedTensorType>(value.getType()).getDimSize(0)))
+        sizes[0] = element(loop.getTripCount(), 0);
+      for (auto [d, size] : llvm::enumerate(shape(yield->getOperand(1 + i))))
+        if (isDefinedOutside(size, loop))
+          sizes[1 + d] = size;
+      return sizes;
+    }
+  }
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<AffineExpr> sizes(type.getRank());
   SmallVector<ResultShape> inferred;
@@ -95,6 +146,21 @@ RankedTensorType ShapeAnalysis::type(const ResultShape &result) const {
     dims.push_back(size < 0 ? ShapedType::kDynamic : size);
   }
   return RankedTensorType::get(dims, result.elementType);
+}
+
+bool ShapeAnalysis::isDefinedOutside(AffineExpr expr, Operation *op) {
+  bool outside = true;
+  expr.walk([&](AffineExpr part) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(part);
+    if (!symbol)
+      return;
+    Leaf leaf = leaves[symbol.getPosition()];
+    if (leaf.value)
+      outside &= !op->isAncestor(leaf.value.getParentBlock()->getParentOp());
+    for (AffineExpr operand : leaf.operands)
+      outside &= isDefinedOutside(operand, op);
+  });
+  return outside;
 }
 
 //===--------------------------------------------------------------------------------------------------------------===//
@@ -306,6 +372,7 @@ AffineExpr ShapeAnalysis::elementOfDefinition(Value value, int64_t flatIndex) {
         auto start = constantValue(starts[0]), step = constantValue(steps[0]);
         return start && step ? element(op.getInput(), *start + flatIndex * *step) : AffineExpr();
       })
+      .Case<RangeOp>([&](RangeOp op) { return element(op.getStart(), 0) + element(op.getDelta(), 0) * flatIndex; })
       .Case<ReduceOp>([&](ReduceOp op) -> AffineExpr {
         auto inputs = elements(op.getInput(), 64);
         if (!inputs || cast<RankedTensorType>(op.getType()).getNumElements() != 1)

@@ -57,6 +57,9 @@ public:
   /// The tensor type of an inferred shape.
   mlir::RankedTensorType type(const ResultShape &result) const;
 
+  /// Whether a size is known before `op`, an op with regions, runs: nothing inside it is read.
+  bool isDefinedOutside(mlir::AffineExpr expr, mlir::Operation *op);
+
   /// Emits the computation of an expression, of type index.
   mlir::Value materialize(mlir::OpBuilder &builder, mlir::Location loc, mlir::AffineExpr expr);
 
@@ -82,6 +85,8 @@ private:
   mlir::AffineExpr elementOfDefinition(mlir::Value value, int64_t flatIndex);
   mlir::AffineExpr elementOfArithmetic(mlir::Operation *op, int64_t flatIndex);
   llvm::SmallVector<mlir::AffineExpr> computeShape(mlir::Value value);
+  llvm::SmallVector<mlir::AffineExpr> computeCarried(class LoopOp loop, unsigned i);
+  llvm::SmallVector<mlir::AffineExpr> leafShape(mlir::Value value);
   mlir::Value materializeLeaf(mlir::OpBuilder &builder, mlir::Location loc, const Leaf &leaf);
 
   mlir::MLIRContext *context;

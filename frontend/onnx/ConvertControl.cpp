@@ -128,7 +128,7 @@ LogicalResult importLoop(Node &n) {
     llvm::append_range(operands, inits);
     state.addOperands(operands);
     state.addAttribute("collected", b.getI64IntegerAttr(collected));
-    state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({n.input(0) ? 1 : 0, n.input(1) ? 1 : 0, int32_t(inits.size())}));
+    state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({n.input(0) ? 1 : 0, n.input(1) ? 1 : 0, int32_t(inits.size()), 0}));
     Operation *op = n.g.b.create(state);
     for (auto [i, value] : llvm::enumerate(op->getResults()))
       n.set(i, value);
@@ -136,7 +136,146 @@ LogicalResult importLoop(Node &n) {
   }
 }
 
-const Entry entries[] = {{"If", 1, importIf}, {"Loop", 1, importLoop}};
+/// Scan as a loop over the elements of its scan inputs, whose results are stacked: [T, ...] at first, then moved to the axis asked for.
+struct Scan {
+  Node &n;
+  GraphBuilder &g;
+  int64_t states, sequences, outputs;
+  bool batched; // operator set 8: the first dimension of everything is a batch; only one of size 1 is taken apart
+
+  explicit Scan(Node &n) : n(n), g(n.g), batched(n.version < 9) {}
+
+  SmallVector<int64_t> perSequence(StringRef name, int64_t count) { return n.integers(name, SmallVector<int64_t>(count, 0)); }
+  Value backwards(Value value, int64_t axis) {
+    return g.slice(n.loc, value, axis, -1, std::numeric_limits<int64_t>::min(), -1);
+  }
+  /// Moves dimension 0 to `axis`.
+  Value moveTo(Value value, int64_t axis) {
+    SmallVector<int64_t> perm;
+    for (int64_t d = 1; d < rankOf(value); ++d)
+      perm.push_back(d);
+    perm.insert(perm.begin() + axis, 0);
+    return g.transpose(n.loc, value, perm);
+  }
+  LogicalResult run();
+  LogicalResult finish(Operation *loop);
+};
+
+LogicalResult Scan::finish(Operation *loop) {
+  SmallVector<int64_t> directions = perSequence("scan_output_directions", outputs), axes = perSequence("scan_output_axes", outputs);
+  if (int64_t(directions.size()) != outputs || int64_t(axes.size()) != outputs)
+    return n.error("needs one direction and one axis for each scan output");
+  for (auto [i, result] : llvm::enumerate(loop->getResults())) {
+    Value value = result;
+    if (int64_t k = int64_t(i) - states; k >= 0) {
+      if (directions[k])
+        value = backwards(value, 0);
+      auto axis = n.axis(axes[k], rankOf(value));
+      if (failed(axis))
+        return failure();
+      if (*axis)
+        value = moveTo(value, *axis);
+    }
+    if (batched)
+      value = n.make<UnsqueezeOp>(value, g.attr("axes", ArrayRef<int64_t>{0}));
+    if (!value)
+      return failure();
+    n.set(i, value);
+  }
+  return success();
+}
+
+LogicalResult Scan::run() {
+  const auto *graph = n.attribute("body");
+  int first = batched ? 1 : 0; // operator set 8 has the lengths of the sequences first
+  sequences = n.integer("num_scan_inputs", 0);
+  states = n.inputCount() - first - sequences;
+  if (!graph || sequences < 1 || states < 0)
+    return n.error("lacks its body or its scan inputs");
+  outputs = graph->g().output_size() - states;
+  if (outputs < 0)
+    return n.error("has a body with too few outputs");
+  if (batched && n.input(0))
+    return n.error("has sequences of different lengths, which is not supported; use operator set 9 or newer");
+  SmallVector<int64_t> directions = perSequence(batched ? "directions" : "scan_input_directions", sequences), axes = perSequence("scan_input_axes", sequences);
+  if (int64_t(directions.size()) != sequences || int64_t(axes.size()) != sequences)
+    return n.error("needs one direction and one axis for each scan input");
+  SmallVector<Value> operands;
+  for (int i = first; i < n.inputCount(); ++i) {
+    Value value = n.input(i);
+    if (batched) {
+      if (!value || rankOf(value) < 1 || cast<RankedTensorType>(value.getType()).getDimSize(0) != 1)
+        return n.error("has a batch of a size other than 1, which is not supported; use operator set 9 or newer");
+      value = n.make<SqueezeOp>(value, g.attr("axes", ArrayRef<int64_t>{0}));
+    }
+    operands.push_back(value);
+  }
+  SmallVector<Value> inits(operands.begin(), operands.begin() + states);
+  SmallVector<Type> carried;
+  for (Value init : inits)
+    carried.push_back(init.getType());
+  for (auto [k, value] : llvm::enumerate(MutableArrayRef(operands).drop_front(states))) {
+    auto axis = n.axis(axes[k], rankOf(value));
+    if (failed(axis))
+      return failure();
+    axes[k] = *axis;
+    if (directions[k])
+      value = backwards(value, axes[k]);
+    if (!value)
+      return failure();
+  }
+  ArrayRef<Value> scanned = ArrayRef(operands).drop_front(states);
+  Value count = n.make<SqueezeOp>(n.make<ShapeOp>(scanned[0], {g.attr("start", axes[0]), g.attr("end", axes[0] + 1)}), g.attr("axes", ArrayRef<int64_t>{0}));
+  int64_t steps = cast<RankedTensorType>(scanned[0].getType()).getDimSize(axes[0]);
+  Builder &b = g.b;
+  auto scalar = [&](Type element) { return RankedTensorType::get({}, element); };
+  for (int attempt = 0;; ++attempt) {
+    OperationState state(n.loc, LoopOp::getOperationName());
+    Region *body = state.addRegion();
+    SmallVector<Type> arguments = {scalar(b.getI64Type()), scalar(b.getI1Type())};
+    llvm::append_range(arguments, carried);
+    SmallVector<Value> yielded;
+    {
+      OpBuilder::InsertionGuard guard(g.b);
+      Block *block = g.b.createBlock(body, body->end(), arguments, SmallVector<Location>(arguments.size(), n.loc));
+      SmallVector<Value> inputs(block->getArguments().drop_front(2));
+      for (auto [value, axis] : llvm::zip_equal(scanned, axes))
+        inputs.push_back(n.make<GatherOp>({value, block->getArgument(0)}, g.attr("axis", axis)));
+      auto results = n.importer.importSubgraph(graph->g(), inputs);
+      if (failed(results))
+        return failure();
+      yielded.push_back(block->getArgument(1));
+      llvm::append_range(yielded, *results);
+      YieldOp::create(g.b, n.loc, yielded);
+    }
+    bool holds = true;
+    for (int64_t i = 0; i < states; ++i) {
+      RankedTensorType type = join(carried[i], yielded[1 + i].getType());
+      if (!type)
+        return n.error("carries a value whose rank or element type changes from one iteration to the next");
+      holds &= type == carried[i];
+      carried[i] = type;
+    }
+    if (!holds && attempt < 4)
+      continue;
+    state.addTypes(carried);
+    for (Value slice : ArrayRef(yielded).drop_front(1 + states)) {
+      auto type = cast<RankedTensorType>(slice.getType());
+      SmallVector<int64_t> sizes = {steps};
+      llvm::append_range(sizes, type.getShape());
+      state.addTypes(RankedTensorType::get(sizes, type.getElementType()));
+    }
+    state.addOperands(count);
+    state.addOperands(inits);
+    state.addAttribute("collected", b.getI64IntegerAttr(outputs));
+    state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({1, 0, int32_t(states)}));
+    return finish(g.b.create(state));
+  }
+}
+
+LogicalResult importScan(Node &n) { return Scan(n).run(); }
+
+const Entry entries[] = {{"If", 1, importIf}, {"Loop", 1, importLoop}, {"Scan", 8, importScan}};
 
 } // namespace
 

@@ -251,7 +251,7 @@ LogicalResult Recurrence::runDirection(int64_t direction, bool reverse, int stat
   state.addOperands(count);
   state.addOperands(inits);
   state.addAttribute("collected", b.getI64IntegerAttr(1));
-  state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({1, 0, states}));
+  state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({1, 0, states, 0}));
   Operation *loop = g.b.create(state);
   Value y = loop->getResult(states);
   g.shapes.setShape(y, {g.shapes.dim(x, 0), g.shapes.dim(x, 1), g.shapes.constant(hidden)});

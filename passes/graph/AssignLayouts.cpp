@@ -236,6 +236,21 @@ struct Layouts {
     return rebuilt(op, source, attributes);
   }
 
+  /// The axes keep their order, which that of the scales and sizes is.
+  Value resize(ResizeOp op) {
+    Value source = movedSource(op.getInput());
+    if (!source)
+      return {};
+    SmallVector<int64_t> axes;
+    for (int64_t axis : op.getAxes())
+      axes.push_back(lastAxis(axis, rankOf(source)));
+    NamedAttrList attributes(op->getAttrs());
+    attributes.set("axes", g.b.getDenseI64ArrayAttr(axes));
+    SmallVector<Value> operands(op->getOperands());
+    operands[0] = source;
+    return rebuilt(op, operands, attributes);
+  }
+
   Value concat(ConcatOp op) {
     int64_t rank = rankOf(op.getResult());
     SmallVector<Value> operands;
@@ -284,6 +299,7 @@ struct Layouts {
         .Case<ConvOp>([&](ConvOp op) { return conv(op); })
         .Case<ReduceOp>([&](ReduceOp op) { return reduce(op); })
         .Case<PoolOp>([&](PoolOp op) { return pool(op); })
+        .Case<ResizeOp>([&](ResizeOp op) { return resize(op); })
         .Case<ConcatOp>([&](ConcatOp op) { return concat(op); })
         .Case<TransposeOp>([&](TransposeOp op) { return transpose(op); })
         .Default([&](Operation *op) { return isa<ElementwiseOpInterface>(op) ? elementwise(op) : Value(); });

@@ -8,6 +8,7 @@
 //===--------------------------------------------------------------------------------------------------------------------===//
 
 #include "passes/kernel/KernelGroups.h"
+#include "passes/kernel/LowerViews.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -46,8 +47,9 @@ struct FormKernels : lepton::impl::FormKernelsBase<FormKernels> {
     ShapeAnalysis analysis(&getContext());
     shapes = &analysis;
     analysis.resolve = [&](Value value) {
-      Value next = replaced.lookup(value);
-      return next ? next : value;
+      while (Value next = replaced.lookup(value))
+        value = next;
+      return value;
     };
     SmallVector<Block *> blocks;
     entry.walk([&](Operation *op) {
@@ -58,13 +60,17 @@ struct FormKernels : lepton::impl::FormKernelsBase<FormKernels> {
         for (Block &block : region)
           blocks.push_back(&block);
     });
+    // Before anything changes every shape is known. Then views go first: the shape arithmetic that only they read must not become kernels.
+    sizeLoops(entry);
+    lowerViews(entry, analysis, replaced);
+    IRRewriter rewriter(&getContext());
+    (void)runRegionDCE(rewriter, entry->getRegions());
     symbols.emplace(getOperation());
     for (Block *block : blocks)
       for (KernelGroup &group : groupOps(*block, analysis, fuse))
         outline(entry, group);
     for (Operation *op : llvm::reverse(dead))
       op->erase();
-    IRRewriter rewriter(&getContext());
     (void)runRegionDCE(rewriter, entry->getRegions());
     bodies.clear();
     replaced.clear();
@@ -78,6 +84,23 @@ private:
   llvm::StringMap<func::FuncOp> bodies; // text of a kernel -> the kernel
   llvm::DenseMap<Value, Value> replaced;
   SmallVector<Operation *> dead;
+
+  /// What loops collect has memory before they run, so the sizes of its slices are computed there.
+  void sizeLoops(func::FuncOp entry) {
+    entry.walk([&](LoopOp loop) {
+      OpBuilder b(loop);
+      SmallVector<Value> sizes;
+      for (Value slice : loop.getBody().front().getTerminator()->getOperands().drop_front(1 + loop.getInits().size()))
+        for (auto [size, extent] : llvm::zip_equal(cast<RankedTensorType>(slice.getType()).getShape(), llvm::to_vector(shapes->shape(slice)))) {
+          if (!ShapedType::isDynamic(size))
+            continue;
+          if (!shapes->isDefinedOutside(extent, loop))
+            return; // reported where the loop is lowered
+          sizes.push_back(shapes->materialize(b, loop.getLoc(), extent));
+        }
+      loop.getSizesMutable().assign(sizes);
+    });
+  }
 
   void outline(func::FuncOp entry, KernelGroup &group) {
     llvm::SetVector<Value> inputs, constants;

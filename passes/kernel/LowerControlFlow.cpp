@@ -83,9 +83,11 @@ struct LoopLowering {
   }
 
   LogicalResult run() {
+    size_t unknown = 0;
     for (Value slice : yield.getValues().drop_front(1 + carried))
-      if (!cast<RankedTensorType>(slice.getType()).hasStaticShape())
-        return op.emitOpError() << "collects slices of a size known only inside the loop: " << slice.getType() << "; give the model static sizes (--dim)";
+      unknown += cast<RankedTensorType>(slice.getType()).getNumDynamicDims();
+    if (unknown != op.getSizes().size())
+      return op.emitOpError() << "collects slices whose sizes are known only inside the loop; give the model static sizes (--dim)";
     if (collected && !op.getTripCount())
       return op.emitOpError() << "collects values without a trip count, so their number has no bound; give the loop a trip count";
     b.setInsertionPoint(op);
@@ -101,8 +103,16 @@ struct LoopLowering {
     SmallVector<Value> states;
     for (auto [value, type] : llvm::zip(op.getInits(), types))
       states.push_back(castTo(b, loc, value, type));
-    for (int64_t i = carried; i < carried + collected; ++i)
-      states.push_back(tensor::EmptyOp::create(b, loc, types[i], limit));
+    ValueRange sizes = op.getSizes();
+    for (int64_t i = carried; i < carried + collected; ++i) {
+      SmallVector<Value> dynamic = {limit};
+      for (int64_t size : cast<RankedTensorType>(types[i]).getShape().drop_front())
+        if (ShapedType::isDynamic(size)) {
+          dynamic.push_back(sizes.front());
+          sizes = sizes.drop_front();
+        }
+      states.push_back(tensor::EmptyOp::create(b, loc, types[i], dynamic));
+    }
     bool plain = conditionIsConstantlyTrue();
     SmallVector<Value> results = plain ? lowerToFor(zero, limit, one, states, types) : lowerToWhile(zero, limit, one, flag, states, types);
     Value trips = plain ? limit : results.front();
@@ -152,16 +162,16 @@ struct LoopLowering {
     auto type = cast<RankedTensorType>(slice.getType());
     SmallVector<OpFoldResult> offsets(type.getRank() + 1, b.getIndexAttr(0)), sizes = {b.getIndexAttr(1)}, strides(type.getRank() + 1, b.getIndexAttr(1));
     offsets[0] = position;
-    for (int64_t size : type.getShape())
-      sizes.push_back(b.getIndexAttr(size));
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      sizes.push_back(tensor::getMixedSize(b, loc, slice, d));
     return tensor::InsertSliceOp::create(b, loc, slice, into, offsets, sizes, strides);
   }
 
   Value cut(Value whole, Value count) {
     auto type = cast<RankedTensorType>(whole.getType());
     SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes = {count}, strides(type.getRank(), b.getIndexAttr(1));
-    for (int64_t size : type.getShape().drop_front())
-      sizes.push_back(b.getIndexAttr(size));
+    for (int64_t d = 1; d < type.getRank(); ++d)
+      sizes.push_back(tensor::getMixedSize(b, loc, whole, d));
     return tensor::ExtractSliceOp::create(b, loc, type, whole, offsets, sizes, strides);
   }
 
