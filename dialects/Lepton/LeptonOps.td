@@ -5,7 +5,9 @@
 
 include "dialects/Lepton/Elementwise.td"
 include "dialects/Lepton/Movement.td"
+include "dialects/Lepton/Indexing.td"
 include "dialects/Lepton/Reduction.td"
+include "dialects/Lepton/Resize.td"
 include "dialects/Lepton/Contraction.td"
 include "dialects/Lepton/Control.td"
 

@@ -82,10 +82,12 @@ struct Entry {
 /// All converters, one function per family.
 llvm::ArrayRef<Entry> mathConverters();
 llvm::ArrayRef<Entry> movementConverters();
+llvm::ArrayRef<Entry> indexingConverters();
 llvm::ArrayRef<Entry> reductionConverters();
 llvm::ArrayRef<Entry> convolutionConverters();
 llvm::ArrayRef<Entry> controlConverters();
 llvm::ArrayRef<Entry> recurrentConverters();
+llvm::ArrayRef<Entry> resizeConverters();
 
 /// The converter for an op at a version; null where there is none.
 Converter findConverter(llvm::StringRef domain, llvm::StringRef op, int64_t version);

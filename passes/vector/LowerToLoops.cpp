@@ -210,9 +210,13 @@ struct LowerToLoops : lepton::impl::LowerToLoopsBase<LowerToLoops> {
     return op->getParentOfType<func::FuncOp>()->hasAttr("lepton.kernel") && !op->getParentOfType<LoopLikeOpInterface>();
   }
 
-  /// A copy between strided views becomes loops; a contiguous one stays, to become a memcpy.
+  /// A copy becomes loops, which LLVM turns into a memcpy where the memory is dense; only one whose types say so for good stays, to become it at once.
+  /// (Upstream would call a function of MLIR's own runtime for any other.)
   static void lowerCopy(IRRewriter &rewriter, memref::CopyOp copy) {
-    auto isContiguous = [](Value value) { return cast<MemRefType>(value.getType()).getLayout().isIdentity(); };
+    auto isContiguous = [](Value value) {
+      auto type = cast<MemRefType>(value.getType());
+      return type.getLayout().isIdentity() && type.hasStaticShape();
+    };
     rewriter.setInsertionPoint(copy);
     if (copy.getSource() == copy.getTarget()) {
       rewriter.eraseOp(copy);
