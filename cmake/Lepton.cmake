@@ -1,9 +1,7 @@
 # Helpers of the layers' CMakeLists.txt.
 #
-#   lepton_tablegen(TARGET SOURCE file.td OUTPUTS out1.inc -gen-x [-flag...] out2.inc -gen-y ... [DEPENDS file.td...])
 #   lepton_add_library(NAME SOURCES... [LINK lib...] [DEPENDS tablegen-target...] [EXCEPTIONS])
 #   lepton_add_tool(NAME SOURCES... [LINK lib...])
-#   lepton_add_unit_test(NAME SOURCES... [LINK lib...])
 
 # Headers that nearly every translation unit of the compiler includes, compiled once. Libraries with exceptions have
 # other flags and do without.
@@ -17,25 +15,6 @@ set_target_properties(lepton_pch PROPERTIES PCH_INSTANTIATE_TEMPLATES ON)
 function(_lepton_common_options target)
   target_compile_options(${target} PRIVATE -fno-exceptions)
   target_precompile_headers(${target} REUSE_FROM lepton_pch)
-endfunction()
-
-function(lepton_tablegen target)
-  cmake_parse_arguments(ARG "" "SOURCE" "OUTPUTS;DEPENDS" ${ARGN})
-  set(LLVM_TARGET_DEFINITIONS ${ARG_SOURCE})
-  set(output "")
-  set(flags "")
-  foreach(item IN LISTS ARG_OUTPUTS ITEMS "")
-    if(item MATCHES "^-")
-      list(APPEND flags ${item})
-      continue()
-    endif()
-    if(output)
-      mlir_tablegen(${output} ${flags} DEPENDS ${ARG_DEPENDS})
-    endif()
-    set(output "${item}")
-    set(flags "")
-  endforeach()
-  add_public_tablegen_target(${target})
 endfunction()
 
 function(lepton_add_library name)
@@ -57,10 +36,4 @@ function(lepton_add_tool name)
   add_executable(${name} ${ARG_SOURCES} ${ARG_UNPARSED_ARGUMENTS})
   _lepton_common_options(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
-endfunction()
-
-# A test program that ctest runs: exit status 0 means passed.
-function(lepton_add_unit_test name)
-  lepton_add_tool(${name} ${ARGN})
-  add_test(NAME ${name} COMMAND ${name})
 endfunction()
