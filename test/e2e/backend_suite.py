@@ -149,12 +149,15 @@ class Worker:
         return f"time-out: more than {SECONDS} s"
 
 
-def run(cases, names, jobs, progress=lambda done: None):
-    """Runs tests at all levels; name -> {level: reason of failure, "" after a pass}."""
+def run(cases, names, jobs, progress=lambda done: None, budget=float("inf")):
+    """Runs tests at all levels; name -> {level: reason of failure, "" after a pass}. Begins none after `budget` seconds."""
+    until = time.monotonic() + budget
     tasks = collections.deque((name, level) for name in names for level in LEVELS)
     results = {name: {} for name in names}
     idle, busy = [Worker(cases) for _ in range(jobs)], []
     while tasks or busy:
+        if time.monotonic() > until:
+            tasks.clear()
         while tasks and idle:
             worker = idle.pop()
             worker.begin(tasks.popleft())
@@ -188,6 +191,7 @@ def main():
     parser.add_argument("--update", action="store_true", help="add the tests that pass to backend_passes.txt")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--sample", type=int, default=1, metavar="N", help="every Nth test alone")
+    parser.add_argument("--budget", type=float, default=float("inf"), metavar="SECONDS", help="begin no test after this time")
     parser.add_argument("-v", action="store_true", help="print every failure")
     parser.add_argument("names", nargs="*", metavar="NAME")
     arguments = parser.parse_args()
@@ -197,8 +201,9 @@ def main():
         parser.error(f"the suite has no test {', '.join(unknown)}")
     names = (arguments.names or sorted(cases))[:: arguments.sample]
     total = len(names) * len(LEVELS)
-    results = run(cases, names, arguments.jobs, lambda done: print(f"\r{done}/{total}", end="", file=sys.stderr))
-    print(file=sys.stderr)
+    show = (lambda done: print(f"\r{done}/{total}", end="", file=sys.stderr)) if sys.stderr.isatty() else (lambda done: None)
+    results = run(cases, names, arguments.jobs, show, arguments.budget)
+    results = {name: levels for name, levels in results.items() if len(levels) == len(LEVELS)}
     passed = [name for name, levels in results.items() if not any(levels.values())]
     if arguments.v:
         print("\n".join(failures(results)))
@@ -206,7 +211,7 @@ def main():
         kinds = collections.Counter(levels[level].split(":")[0] or "pass" for levels in results.values())
         print(f"-O{level}: {dict(kinds.most_common())}")
     missing = [name for name in listed() if name in results and name not in passed]
-    print(f"{len(passed)} of {len(names)} pass at both levels; {len(set(passed) - set(listed()))} of them are not listed")
+    print(f"{len(passed)} of {len(names)} pass at both levels, {len(names) - len(results)} were not run; {len(set(passed) - set(listed()))} of them are not listed")
     print("\n".join(f"listed, but fails: {name}" for name in missing), end="\n" if missing else "")
     if arguments.update:
         update(passed)

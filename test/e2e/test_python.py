@@ -1,0 +1,103 @@
+"""The Python package: sessions from paths, bytes and artifacts, what they say of themselves, and how they refuse."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import lepton
+import lepton.backend
+import onnx
+from common import save_small, small_result
+
+ROWS = np.arange(20, dtype=np.float32).reshape(5, 4) - 9
+
+
+@pytest.fixture
+def model(tmp_path):
+    return save_small(tmp_path / "small.onnx")
+
+
+def require_small(session):
+    (result,) = session.run(None, {"x": ROWS})
+    np.testing.assert_allclose(result, small_result(ROWS), rtol=1e-6)
+
+
+def test_sessions_from_path_bytes_and_artifact(model, tmp_path):
+    require_small(lepton.InferenceSession(model))
+    require_small(lepton.InferenceSession(str(model), threads=2, opt_level=0))
+    require_small(lepton.InferenceSession(model.read_bytes()))
+    lepton.compile(model, tmp_path / "small.so", cpu="x86-64-v2")
+    require_small(lepton.InferenceSession(tmp_path / "small.so"))
+
+
+def test_sessions_of_several_models_stay_apart(tmp_path, model):
+    first = lepton.InferenceSession(model)
+    product = onnx.helper.make_node("Mul", ["a", "a"], ["b"])
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2]) for name in "ab"]
+    graph = onnx.helper.make_graph([product], "square", values[:1], values[1:])
+    second = lepton.InferenceSession(onnx.helper.make_model(graph).SerializeToString())
+    np.testing.assert_array_equal(second.run(None, {"a": np.array([2, 3], np.float32)})[0], [4, 9])
+    require_small(first)
+
+
+def test_inputs_and_outputs(model):
+    session = lepton.InferenceSession(model)
+    assert [(value.name, value.shape, value.type) for value in session.get_inputs()] == [("x", ["N", 4], "tensor(float)")]
+    assert [(value.name, value.shape, value.type) for value in session.get_outputs()] == [("y", ["N", 3], "tensor(float)")]
+    assert session.run(["y"], {"x": ROWS})[0].shape == (5, 3)
+    assert session.run(None, {"x": ROWS[:0]})[0].shape == (0, 3)
+
+
+def test_any_memory_layout(model):
+    session = lepton.InferenceSession(model)
+    for value in (np.asfortranarray(ROWS), ROWS[::-1], ROWS[::2], np.repeat(ROWS, 2, axis=1)[:, ::2]):
+        np.testing.assert_allclose(session.run(None, {"x": value})[0], small_result(value), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "feed, part",
+    [
+        ({}, "'x'"),
+        ({"x": ROWS, "z": ROWS}, "z"),
+        ({"x": ROWS[:, :3]}, r"\[5,3\]"),
+        ({"x": ROWS.astype(np.float64)}, "float64"),
+        ({"x": ROWS.astype(str)}, "type"),
+    ],
+    ids=["missing", "unknown", "shape", "type", "text"],
+)
+def test_wrong_inputs(model, feed, part):
+    session = lepton.InferenceSession(model)
+    with pytest.raises(ValueError, match=part):
+        session.run(None, feed)
+    require_small(session)
+
+
+def test_wrong_models(tmp_path):
+    with pytest.raises(ValueError, match="absent.onnx.*No such file"):
+        lepton.InferenceSession(tmp_path / "absent.onnx")
+    with pytest.raises(ValueError, match="no ONNX model"):
+        lepton.InferenceSession(b"nothing of the kind")
+    with pytest.raises(ValueError, match="no folder"):
+        lepton.compile(save_small(tmp_path / "small.onnx"), tmp_path / "absent/small.so")
+
+
+def test_wrong_output_name(model):
+    with pytest.raises(ValueError, match="no output.*'q'"):
+        lepton.InferenceSession(model).run(["q"], {"x": ROWS})
+
+
+def test_threads_share_a_session(model):
+    session = lepton.InferenceSession(model, threads=2)
+    inputs = [ROWS + i for i in range(64)]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda x: session.run(None, {"x": x})[0], inputs))
+    for x, result in zip(inputs, results):
+        np.testing.assert_allclose(result, small_result(x), rtol=1e-6, atol=1e-6)
+
+
+def test_backend_interface(model):
+    assert lepton.backend.supports_device("CPU") and not lepton.backend.supports_device("CUDA")
+    np.testing.assert_allclose(lepton.backend.run_model(onnx.load(model), [ROWS])[0], small_result(ROWS), rtol=1e-6)
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    np.testing.assert_array_equal(lepton.backend.run_node(node, [ROWS])[0], np.maximum(ROWS, 0))
