@@ -1,0 +1,28 @@
+// RUN: lepton-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: @round_trip
+func.func @round_trip(%x: tensor<2x?xf32>) -> tensor<2x1xf32> {
+  // CHECK: lepton.softmax %{{.*}} {axis = 1 : i64}
+  %0 = lepton.softmax %x {axis = 1 : i64} : (tensor<2x?xf32>) -> tensor<2x?xf32>
+  // CHECK: lepton.normalize
+  %1 = lepton.normalize %0 {axes = array<i64: 1>, epsilon = 1.0e-5 : f64} : (tensor<2x?xf32>) -> tensor<2x?xf32>
+  // CHECK: lepton.reduce sum %{{.*}} {axes = array<i64: 1>, keepdims}
+  %2 = lepton.reduce sum %1 {axes = array<i64: 1>, keepdims} : (tensor<2x?xf32>) -> tensor<2x1xf32>
+  return %2 : tensor<2x1xf32>
+}
+
+// -----
+
+func.func @axis_out_of_range(%x: tensor<2x3xf32>) -> tensor<2xf32> {
+  // expected-error @+1 {{has the axis 2 out of range for rank 2}}
+  %0 = lepton.reduce max %x {axes = array<i64: 2>} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+
+// -----
+
+func.func @softmax_of_integers(%x: tensor<2x3xi32>) -> tensor<2x3xi32> {
+  // expected-error @+1 {{needs floating-point numbers, got 'tensor<2x3xi32>'}}
+  %0 = lepton.softmax %x {axis = 1 : i64} : (tensor<2x3xi32>) -> tensor<2x3xi32>
+  return %0 : tensor<2x3xi32>
+}

@@ -1,0 +1,50 @@
+// RUN: lepton-opt %s --lepton-lower-to-loops | FileCheck %s
+
+#id = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+
+// A kernel's outermost parallel nest stays parallel.
+// CHECK-LABEL: @parallel
+// CHECK:         scf.parallel
+// CHECK-NOT:     scf.for
+// CHECK-NOT:     linalg
+func.func @parallel(%ctx: !llvm.ptr, %x: memref<4x8xf32>, %y: memref<4x8xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<4x8xf32>) outs(%y : memref<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %a : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// A reduction along contiguous memory carries its sum in a register.
+// CHECK-LABEL: @register
+// CHECK:         scf.parallel
+// CHECK:           %[[INIT:.*]] = memref.load %{{.*}} : memref<4xf32>
+// CHECK:           %[[SUM:.*]] = scf.for {{.*}} iter_args(%{{.*}} = %[[INIT]])
+// CHECK-NOT:         memref.store
+// CHECK:           memref.store %[[SUM]]
+func.func @register(%ctx: !llvm.ptr, %x: memref<4x8xf32>, %y: memref<4xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<4x8xf32>) outs(%y : memref<4xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+#t = affine_map<(i, j) -> (j, i)>
+
+// One along the rows of memory has the contiguous dimension innermost.
+// CHECK-LABEL: @columns
+// CHECK:         scf.for %[[J:.*]] =
+// CHECK:           scf.for %[[I:.*]] =
+// CHECK:             memref.load %arg1[%[[J]], %[[I]]]
+func.func @columns(%ctx: !llvm.ptr, %x: memref<8x4xf32>, %y: memref<4xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#t, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<8x4xf32>) outs(%y : memref<4xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
