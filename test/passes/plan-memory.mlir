@@ -16,7 +16,7 @@ module {
   // CHECK:         call @k(%arg0, %[[A]], %[[B]])
   // CHECK:         %[[C:.*]] = lrt.arena %arg0[[[FIRST]]] : memref<16xf32>
   // CHECK:         call @k(%arg0, %[[B]], %[[C]])
-  // CHECK:         %[[Y:.*]] = lrt.output %arg0[0]() : memref<16xf32>
+  // CHECK:         %[[Y:.*]] = lrt.output %arg0[0] () : memref<16xf32>
   // CHECK:         call @k(%arg0, %[[C]], %[[Y]])
   // CHECK:         return %{{.*}} : i32
   func.func @main(%ctx: !llvm.ptr, %x: memref<16xf32>, %w: memref<16xf32> {lepton.constant = 0 : i64}) -> memref<16xf32> {
