@@ -1,6 +1,6 @@
 //===- ConvertConvolution.cpp - convolutions and pools --------------------------------------------------------------------------===//
 
-#include "frontend/onnx/Node.h"
+#include "frontend/onnx/Quantize.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -103,6 +103,20 @@ LogicalResult convInteger(Node &n) {
   return n.result(convolve(n, centred(n, 0, 2, false), centred(n, 1, 3, true), *w));
 }
 
+/// Inputs: x, its scale and zero point, w, its scale and zero point, the result's scale and zero point, bias (i32).
+LogicalResult qLinearConv(Node &n) {
+  auto w = window(n, filterKernel(n, 3));
+  if (failed(w))
+    return failure();
+  if (!isa<IntegerType>(n.elementType(7)) || n.elementType(7).getIntOrFloatBitWidth() != 8)
+    return n.error("quantizes to a type that is not supported; int8 and uint8 are");
+  Type f32 = n.g.b.getF32Type();
+  Value sum = addBias(n, convolve(n, centred(n, 0, 2, false), centred(n, 3, 5, true), *w), n.input(8));
+  Value scale = n.make<MulOp>({n.g.cast(n.loc, n.input(1), f32), alongAxis(n, n.g.cast(n.loc, n.input(4), f32), 1, n.rank(0))});
+  Value scaled = n.make<MulOp>({n.g.cast(n.loc, sum, f32), n.make<DivOp>({scale, n.g.cast(n.loc, n.input(6), f32)})});
+  return n.result(quantized(n, scaled, {}, n.input(7), n.elementType(7)));
+}
+
 LogicalResult matMulInteger(Node &n) {
   Type i32 = n.g.b.getI32Type();
   Value a = n.g.cast(n.loc, n.input(0), i32), b = n.g.cast(n.loc, n.input(1), i32);
@@ -198,7 +212,7 @@ LogicalResult globalLpPool(Node &n) {
 }
 
 const Entry entries[] = {
-    {"Conv", 1, conv}, {"ConvInteger", 10, convInteger}, {"MatMulInteger", 10, matMulInteger}, {"ConvTranspose", 1, convTranspose},
+    {"Conv", 1, conv}, {"ConvInteger", 10, convInteger}, {"MatMulInteger", 10, matMulInteger}, {"QLinearConv", 10, qLinearConv}, {"ConvTranspose", 1, convTranspose},
     {"MaxPool", 1, poolOver<ReduceKind::max>}, {"AveragePool", 1, poolOver<ReduceKind::mean>}, {"LpPool", 2, lpPool},
     {"GlobalAveragePool", 1, globalPool<ReduceKind::mean>}, {"GlobalMaxPool", 1, globalPool<ReduceKind::max>}, {"GlobalLpPool", 2, globalLpPool},
 };

@@ -115,7 +115,7 @@ Converter importer::findConverter(StringRef domain, StringRef op, int64_t versio
   // Domain and op -> entries by version. Built once; the tables are constant.
   static const auto *table = [] {
     auto *map = new llvm::StringMap<std::vector<const Entry *>>();
-    for (ArrayRef<Entry> family : {mathConverters(), movementConverters(), indexingConverters(), reductionConverters(), convolutionConverters(), controlConverters(), recurrentConverters(), resizeConverters()})
+    for (ArrayRef<Entry> family : {mathConverters(), movementConverters(), indexingConverters(), reductionConverters(), convolutionConverters(), controlConverters(), recurrentConverters(), resizeConverters(), quantizeConverters(), einsumConverters()})
       for (const Entry &entry : family)
         (*map)[(Twine(entry.domain) + ":" + entry.op).str()].push_back(&entry);
     return map;

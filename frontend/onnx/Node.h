@@ -88,6 +88,8 @@ llvm::ArrayRef<Entry> convolutionConverters();
 llvm::ArrayRef<Entry> controlConverters();
 llvm::ArrayRef<Entry> recurrentConverters();
 llvm::ArrayRef<Entry> resizeConverters();
+llvm::ArrayRef<Entry> quantizeConverters();
+llvm::ArrayRef<Entry> einsumConverters();
 
 /// The converter for an op at a version; null where there is none.
 Converter findConverter(llvm::StringRef domain, llvm::StringRef op, int64_t version);

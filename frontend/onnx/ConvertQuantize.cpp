@@ -1,0 +1,130 @@
+//===- ConvertQuantize.cpp - operators on quantized tensors ------------------------------------------------------------------===//
+
+#include "frontend/onnx/Quantize.h"
+
+using namespace mlir;
+using namespace lepton;
+using namespace lepton::importer;
+
+Value importer::quantized(Node &n, Value x, Value scale, Value zero, Type to) {
+  Type f32 = n.g.b.getF32Type();
+  unsigned width = to.getIntOrFloatBitWidth();
+  double low = to.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1), high = std::ldexp(1.0, to.isUnsignedInteger() ? width : width - 1) - 1;
+  Value y = n.make<RoundOp>(scale ? n.make<DivOp>({x, scale}) : x);
+  if (zero)
+    y = n.make<AddOp>({y, n.g.cast(n.loc, zero, f32)});
+  y = n.make<lepton::MinOp>({n.make<lepton::MaxOp>({y, n.g.scalar(n.loc, f32, low)}), n.g.scalar(n.loc, f32, high)});
+  return n.g.cast(n.loc, y, to);
+}
+
+Value importer::alongAxis(Node &n, Value value, int64_t axis, int64_t rank) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getRank() != 1)
+    return value;
+  if (type.getDimSize(0) == 1)
+    return n.g.reshape(n.loc, value, {});
+  SmallVector<int64_t> axes;
+  for (int64_t d = 0; d < rank - 1; ++d)
+    axes.push_back(d < axis ? d : d + 1);
+  return axes.empty() ? value : n.make<UnsqueezeOp>(value, n.g.attr("axes", ArrayRef<int64_t>(axes)));
+}
+
+namespace {
+
+/// A type that quantized() saturates to exactly in f32.
+bool isNarrow(Type type) { return isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 8 && type.getIntOrFloatBitWidth() <= 16; }
+
+/// A scale or zero point as an operand for the n's first input: a scalar, one per position along an axis, or one per block along it.
+FailureOr<Value> aligned(Node &n, Value value) {
+  int64_t rank = n.rank(0), block = n.integer("block_size", 0);
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getRank() == 0 || (type.getRank() == 1 && type.getDimSize(0) == 1))
+    return alongAxis(n, value, 0, rank);
+  auto axis = n.axis(n.integer("axis", 1), rank);
+  if (failed(axis))
+    return failure();
+  if (type.getRank() == 1 && !block)
+    return alongAxis(n, value, *axis, rank);
+  if (block < 1 || type.getRank() != rank)
+    return n.error("has a scale or zero point of rank " + Twine(type.getRank()) + " that does not fit its input of rank " + Twine(rank));
+  // [.., S, ..] -> [.., S, block, ..] -> [.., S * block, ..]
+  SmallVector<int64_t> repeat(rank + 1, 1), factor(rank, 1);
+  repeat[*axis + 1] = factor[*axis] = block;
+  Value spread = n.make<UnsqueezeOp>(value, n.g.attr("axes", ArrayRef<int64_t>(*axis + 1)));
+  Value repeated = n.make<ExpandOp>({spread, n.g.integers(n.loc, repeat)});
+  Value sizes = n.make<MulOp>({n.g.shapeOf(n.loc, value), n.g.integers(n.loc, factor)});
+  Value result = n.make<ReshapeOp>({repeated, sizes}, n.g.flag("allowzero"));
+  int64_t size = cast<RankedTensorType>(n.input(0).getType()).getDimSize(*axis);
+  if (result && size != ShapedType::kDynamic && size != cast<RankedTensorType>(result.getType()).getDimSize(*axis))
+    result = n.g.slice(n.loc, result, *axis, 0, size); // the last block is smaller
+  if (!result)
+    return failure();
+  return result;
+}
+
+LogicalResult quantizeLinear(Node &n) {
+  Type f32 = n.g.b.getF32Type(), to = n.g.b.getIntegerType(8, false);
+  if (n.input(2))
+    to = n.elementType(2);
+  else if (n.integer("output_dtype", 0))
+    to = elementType(n.g.b.getContext(), n.integer("output_dtype", 0));
+  if (!to || !isNarrow(to))
+    return n.error("quantizes to a type that is not supported; int8, uint8, int16 and uint16 are");
+  auto scale = aligned(n, n.input(1));
+  FailureOr<Value> zero = n.input(2) ? aligned(n, n.input(2)) : FailureOr<Value>(Value());
+  if (failed(scale) || failed(zero))
+    return failure();
+  return n.result(quantized(n, n.g.cast(n.loc, n.input(0), f32), n.g.cast(n.loc, *scale, f32), *zero, to));
+}
+
+LogicalResult dequantizeLinear(Node &n) {
+  Type f32 = n.g.b.getF32Type(), i32 = n.g.b.getI32Type(), to = n.elementType(1);
+  if (n.integer("output_dtype", 0))
+    to = elementType(n.g.b.getContext(), n.integer("output_dtype", 0));
+  if (!to || !isa<IntegerType>(n.elementType(0)))
+    return n.error("dequantizes between types that are not supported");
+  auto scale = aligned(n, n.input(1));
+  FailureOr<Value> zero = n.input(2) ? aligned(n, n.input(2)) : FailureOr<Value>(Value());
+  if (failed(scale) || failed(zero))
+    return failure();
+  Value x = n.g.cast(n.loc, n.input(0), i32);
+  if (*zero)
+    x = n.make<SubOp>({x, n.g.cast(n.loc, *zero, i32)});
+  Value y = n.make<MulOp>({n.g.cast(n.loc, x, f32), n.g.cast(n.loc, *scale, f32)});
+  return n.result(n.g.cast(n.loc, y, to));
+}
+
+LogicalResult dynamicQuantizeLinear(Node &n) {
+  Value x = n.input(0), none = n.scalarLike(x, 0), top = n.scalarLike(x, 255);
+  Type u8 = n.g.b.getIntegerType(8, false);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
+  auto extreme = [&](ReduceKind kind) { return axes.empty() ? x : n.make<ReduceOp>(x, {n.g.kind(kind), n.g.attr("axes", ArrayRef<int64_t>(axes))}); };
+  Value low = n.make<lepton::MinOp>({extreme(ReduceKind::min), none}), high = n.make<lepton::MaxOp>({extreme(ReduceKind::max), none});
+  Value range = n.make<SubOp>({high, low});
+  Value scale = n.make<WhereOp>({n.make<EqualOp>({range, none}), n.scalarLike(x, 1), n.make<DivOp>({range, top})});
+  Value zero = quantized(n, n.make<NegOp>(low), scale, {}, u8);
+  n.set(1, scale);
+  n.set(2, zero);
+  return n.result(quantized(n, x, scale, zero, u8));
+}
+
+LogicalResult qLinearMatMul(Node &n) {
+  Type f32 = n.g.b.getF32Type(), i32 = n.g.b.getI32Type();
+  if (!isNarrow(n.elementType(7)))
+    return n.error("quantizes to a type that is not supported; int8, uint8, int16 and uint16 are");
+  // What the left operand and the result have per row stands in a column; the right operand's is per column as it is.
+  auto perRow = [&](int i) { return alongAxis(n, n.input(i), 0, 2); };
+  auto perColumn = [&](int i) { return alongAxis(n, n.input(i), 0, 1); };
+  auto centred = [&](int i, Value zero) { return n.make<SubOp>({n.g.cast(n.loc, n.input(i), i32), n.g.cast(n.loc, zero, i32)}); };
+  auto number = [&](Value scale) { return n.g.cast(n.loc, scale, f32); };
+  Value sum = n.make<MatMulOp>({centred(0, perRow(2)), centred(3, perColumn(5))});
+  Value factor = n.make<DivOp>({n.make<MulOp>({number(perRow(1)), number(perColumn(4))}), number(perRow(6))});
+  return n.result(quantized(n, n.make<MulOp>({n.g.cast(n.loc, sum, f32), factor}), {}, perRow(7), n.elementType(7)));
+}
+
+const Entry entries[] = {{"QuantizeLinear", 10, quantizeLinear}, {"DequantizeLinear", 10, dequantizeLinear}, {"DynamicQuantizeLinear", 11, dynamicQuantizeLinear},
+                         {"QLinearMatMul", 10, qLinearMatMul}};
+
+} // namespace
+
+ArrayRef<Entry> importer::quantizeConverters() { return entries; }
