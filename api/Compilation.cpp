@@ -60,13 +60,13 @@ bool Compilation::runPhases() {
   if (!chooseTarget())
     return false;
   describe();
-  dump("import");
+  if (!dump("import"))
+    return false;
   if (options.compileTo == "import")
     return true;
   for (const Phase &phase : phases) {
-    if (!runPhase(phase.name, phase.build))
+    if (!runPhase(phase.name, phase.build) || !dump(phase.name))
       return false;
-    dump(phase.name);
     if (options.compileTo == phase.name)
       return true;
   }
@@ -237,14 +237,24 @@ void Compilation::describe() {
                                               main.getResultAttrOfType<ArrayAttr>(i, "lepton.dims")));
 }
 
-void Compilation::dump(const std::string &phase) {
+bool Compilation::dump(const std::string &phase) {
   if (options.dumpPhases.empty())
-    return;
-  llvm::sys::fs::create_directories(options.dumpPhases);
-  std::error_code error;
-  llvm::raw_fd_ostream os(options.dumpPhases + "/" + std::to_string(phasesDumped++) + "-" + phase + ".mlir", error);
-  if (!error)
-    module()->print(os, OpPrintingFlags().elideLargeElementsAttrs(64).elideLargeResourceString(64).useLocalScope());
+    return true;
+  std::string path = options.dumpPhases + "/" + std::to_string(phasesDumped++) + "-" + phase + ".mlir";
+  std::error_code problem = llvm::sys::fs::create_directories(options.dumpPhases);
+  if (!problem) {
+    llvm::raw_fd_ostream os(path, problem);
+    if (!problem) {
+      module()->print(os, OpPrintingFlags().elideLargeElementsAttrs(64).elideLargeResourceString(64).useLocalScope());
+      os.flush();
+      problem = os.error();
+      os.clear_error();
+    }
+  }
+  if (!problem)
+    return true;
+  source.clear();
+  return fail(Failure::input, path + ": cannot be written: " + problem.message());
 }
 
 //===----------------------------------------------------------------------------------------------------------------------------------===//

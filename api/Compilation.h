@@ -44,7 +44,7 @@ private:
   bool chooseTarget();
   void describe();
   bool runPhase(const char *name, void (*build)(mlir::OpPassManager &, const struct PipelineOptions &));
-  void dump(const std::string &phase);
+  bool dump(const std::string &phase);
 
   CompileOptions options;
   std::shared_ptr<mlir::MLIRContext> context;

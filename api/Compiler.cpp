@@ -40,7 +40,12 @@ static std::string formOf(const std::string &output, const std::string &emit) {
 static bool writeText(const std::string &path, const std::string &text, std::string &error) {
   if (path == "-") {
     llvm::outs() << text;
-    return true;
+    llvm::outs().flush();
+    if (!llvm::outs().has_error())
+      return true;
+    error = "standard output cannot be written: " + llvm::outs().error().message();
+    llvm::outs().clear_error();
+    return false;
   }
   std::string temporary = path + ".part" + std::to_string(llvm::sys::Process::getProcessId());
   std::error_code problem;

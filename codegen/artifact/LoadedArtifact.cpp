@@ -2,12 +2,44 @@
 
 #include "codegen/artifact/LoadedArtifact.h"
 
+#include "llvm/Object/ELF.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
 #include <dlfcn.h>
 
 using namespace lepton;
 
+/// Says what is wrong with a library that the loader would misread: it maps segments without asking whether the file holds them.
+static std::string faultOf(const std::string &path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return "cannot be read: " + buffer.getError().message();
+  auto file = llvm::object::ELF64LEFile::create((*buffer)->getBuffer());
+  if (!file) {
+    llvm::consumeError(file.takeError());
+    return "is no shared library";
+  }
+  const bool isArm = llvm::Triple(llvm::sys::getProcessTriple()).isAArch64();
+  if (file->getHeader().e_machine != (isArm ? llvm::ELF::EM_AARCH64 : llvm::ELF::EM_X86_64))
+    return "is compiled for another architecture than this machine's";
+  auto segments = file->program_headers();
+  if (!segments) {
+    llvm::consumeError(segments.takeError());
+    return "is truncated or damaged";
+  }
+  for (const auto &segment : *segments)
+    if (segment.p_offset > file->getBufSize() || segment.p_filesz > file->getBufSize() - segment.p_offset)
+      return "is truncated or damaged";
+  return {};
+}
+
 std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, std::string &error) {
   std::string full = path.find('/') == std::string::npos ? "./" + path : path; // never the system's search path
+  error = faultOf(full);
+  if (!error.empty())
+    return nullptr;
   std::shared_ptr<LoadedArtifact> loaded(new LoadedArtifact());
   loaded->library = dlopen(full.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!loaded->library) {

@@ -63,6 +63,16 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   return true;
 }
 
+/// What was printed must have arrived: LLVM's streams would abort at the end of the process.
+static int finish(int status) {
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return status;
+  std::string error = "standard output cannot be written: " + llvm::outs().error().message();
+  llvm::outs().clear_error();
+  return cli::report(Failure::input, error);
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   // A wrong flag is a wrong use: LLVM would exit with 1, which says that the model is at fault.
@@ -82,9 +92,9 @@ int main(int argc, char **argv) {
   if (compileCommand)
     return cli::report(compileFile(modelPath, outputPath, options, error), error);
   if (runCommand)
-    return cli::run({modelPath, outputDir, "npy", inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat}, options);
+    return finish(cli::run({modelPath, outputDir, "npy", inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat}, options));
   if (inspectCommand)
-    return cli::inspect(modelPath, asJson, options);
+    return finish(cli::inspect(modelPath, asJson, options));
   llvm::errs() << "error: say what to do: lepton compile, lepton run or lepton inspect (--help)\n";
   return int(Failure::usage);
 }
