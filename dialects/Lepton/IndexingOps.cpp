@@ -1,0 +1,522 @@
+//===- IndexingOps.cpp - ops that read or write at computed positions, and scans ---------------------------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace lepton;
+using F = SizeFunction;
+using arith::CmpIPredicate;
+
+/// The type in which values of a tensor element type are computed.
+static Type computeType(OpBuilder &b, Type elementType) {
+  auto floatType = dyn_cast<FloatType>(elementType);
+  return floatType && floatType.getWidth() < 32 ? Type(b.getF32Type()) : KernelEmitter::scalarType(elementType);
+}
+
+static Value widen(KernelEmitter &e, Value scalar, Type elementType) {
+  return isa<FloatType>(elementType) ? emitCast(e, scalar, elementType, computeType(e.b, elementType)) : scalar;
+}
+
+static Value narrow(KernelEmitter &e, Value scalar, Type elementType) {
+  return isa<FloatType>(elementType) ? emitCast(e, scalar, computeType(e.b, elementType), elementType) : scalar;
+}
+
+static bool isUnsignedOrBool(Type type) { return type.isUnsignedInteger() || type.isInteger(1); }
+
+/// Checks an axis, and that a value which indexes holds integers.
+static LogicalResult checkIndexing(Operation *op, int64_t axis, int64_t rank, Value indices) {
+  if (axis < 0 || axis >= rank)
+    return op->emitOpError() << "has the axis " << axis << " out of range for rank " << rank;
+  if (indices && !isa<IntegerType>(elementTypeOf(indices)))
+    return op->emitOpError() << "needs integer indices, got " << indices.getType();
+  return success();
+}
+
+/// Whether two sizes are known to differ.
+static bool differ(AffineExpr a, AffineExpr b) {
+  auto x = ShapeAnalysis::constantValue(a), y = ShapeAnalysis::constantValue(b);
+  return x && y && *x != *y;
+}
+
+/// A loop nest, one iteration after the other, that carries a tensor.
+static Value sequentialNest(KernelEmitter &e, ArrayRef<AffineExpr> sizes, Value init, llvm::function_ref<Value(ValueRange, Value)> body) {
+  SmallVector<Value> ivs;
+  std::function<Value(Value)> nest = [&](Value carried) -> Value {
+    if (ivs.size() == sizes.size())
+      return body(ivs, carried);
+    Value bound = e.size(sizes[ivs.size()]);
+    auto loop = scf::ForOp::create(e.b, e.loc, e.index(0), bound, e.index(1), carried, [](OpBuilder &, Location, Value, ValueRange) {});
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPointToEnd(loop.getBody());
+    ivs.push_back(loop.getInductionVar());
+    Value next = nest(loop.getRegionIterArg(0));
+    ivs.pop_back();
+    scf::YieldOp::create(e.b, e.loc, next);
+    return loop.getResult(0);
+  };
+  return nest(init);
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Range
+//===------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult RangeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  for (Value operand : getOperands()) {
+    auto type = cast<RankedTensorType>(operand.getType());
+    if (!type.hasStaticShape() || type.getNumElements() != 1)
+      return emitOpError() << "needs operands of one element, got " << type;
+  }
+  if (elementTypeOf(getStart()) != elementTypeOf(getDelta()))
+    return emitOpError() << "start and delta differ in element type: " << getStart().getType() << " and " << getDelta().getType();
+  if (!isa<IntegerType>(elementTypeOf(getCount())))
+    return emitOpError() << "needs an integer count, got " << getCount().getType();
+  results.push_back({elementTypeOf(getStart()), {shapes.apply(F::Max, {shapes.element(getCount(), 0), shapes.constant(0)})}});
+  return success();
+}
+
+Value RangeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  Type elementType = elementTypeOf(getResult()), type = computeType(e.b, elementType);
+  Value position = emitCast(e, e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), indices[0]), e.b.getI64Type(), type);
+  Value start = widen(e, e.loadScalar(getStart()), elementType), delta = widen(e, e.loadScalar(getDelta()), elementType);
+  if (!isa<FloatType>(type))
+    return e.add(start, e.mul(position, delta));
+  Value offset = arith::MulFOp::create(e.b, e.loc, position, delta);
+  return narrow(e, arith::AddFOp::create(e.b, e.loc, start, offset), elementType);
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Reading at computed positions
+//===------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult GatherElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  if (failed(checkIndexing(*this, getAxis(), rankOf(getInput()), getIndices())))
+    return failure();
+  if (rankOf(getIndices()) != rankOf(getInput()))
+    return emitOpError() << "needs indices of the input's rank " << rankOf(getInput()) << ", got " << getIndices().getType();
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices());
+  for (auto [d, size] : llvm::enumerate(indices)) {
+    auto have = ShapeAnalysis::constantValue(input[d]), want = ShapeAnalysis::constantValue(size);
+    if (d != getAxis() && have && want && *want > *have)
+      return emitOpError() << "has " << *want << " indices along dimension " << d << ", where the input has only " << *have << " elements";
+  }
+  results.push_back({elementTypeOf(getInput()), indices});
+  return success();
+}
+
+Value GatherElementsOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  SmallVector<Value> source(indices);
+  source[getAxis()] = e.checkedIndex(e.load(getIndices(), indices), e.dim(getInput(), getAxis()), "an index is out of range");
+  return e.load(getInput(), source);
+}
+
+LogicalResult GatherNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices());
+  int64_t batch = getBatchDims();
+  if (failed(checkIndexing(*this, 0, 1, getIndices())))
+    return failure();
+  if (batch < 0 || batch >= int64_t(indices.size()) || batch > int64_t(input.size()))
+    return emitOpError() << "has " << batch << " batch dimensions, too many for the ranks " << input.size() << " and " << indices.size();
+  auto count = ShapeAnalysis::constantValue(indices.back());
+  if (!count)
+    return emitOpError() << "needs indices whose last dimension is static, so that the result's rank is known, got " << getIndices().getType();
+  if (batch + *count > int64_t(input.size()))
+    return emitOpError() << "has tuples of " << *count << " indices, too many for the input's rank " << input.size();
+  for (int64_t d = 0; d < batch; ++d)
+    if (differ(input[d], indices[d]))
+      return emitOpError() << "operands differ in batch dimension " << d << ": " << getInput().getType() << " and " << getIndices().getType();
+  SmallVector<AffineExpr> dims(indices.begin(), indices.end() - 1);
+  dims.append(input.begin() + batch + *count, input.end());
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+Value GatherNDOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  int64_t tuples = rankOf(getIndices()) - 1, count = cast<RankedTensorType>(getIndices().getType()).getShape().back();
+  SmallVector<Value> source(indices.begin(), indices.begin() + getBatchDims()), position(indices.begin(), indices.begin() + tuples);
+  for (int64_t i = 0; i < count; ++i) {
+    position.resize(tuples);
+    position.push_back(e.index(i));
+    source.push_back(e.checkedIndex(e.load(getIndices(), position), e.dim(getInput(), getBatchDims() + i), "an index is out of range"));
+  }
+  source.append(indices.begin() + tuples, indices.end());
+  return e.load(getInput(), source);
+}
+
+LogicalResult ReverseSequenceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  int64_t rank = rankOf(getInput());
+  if (failed(checkIndexing(*this, getBatchAxis(), rank, getLengths())) || failed(checkIndexing(*this, getTimeAxis(), rank, {})))
+    return failure();
+  if (getBatchAxis() == getTimeAxis())
+    return emitOpError() << "has the same axis for batch and time";
+  if (rankOf(getLengths()) != 1 || differ(shapes.dim(getLengths(), 0), shapes.dim(getInput(), getBatchAxis())))
+    return emitOpError() << "needs one length for each sequence of the batch, got " << getLengths().getType() << " for " << getInput().getType();
+  results.push_back({elementTypeOf(getInput()), shapes.shape(getInput())});
+  return success();
+}
+
+Value ReverseSequenceOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  Value time = indices[getTimeAxis()];
+  Value length = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getIndexType(), e.load(getLengths(), indices[getBatchAxis()]));
+  length = e.b.createOrFold<arith::MinSIOp>(e.loc, length, e.dim(getInput(), getTimeAxis()));
+  Value mirrored = e.sub(e.sub(length, e.index(1)), time);
+  SmallVector<Value> source(indices);
+  source[getTimeAxis()] = e.select(e.compare(CmpIPredicate::slt, time, length), mirrored, time);
+  return e.load(getInput(), source);
+}
+
+LogicalResult TensorScatterOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> cache = shapes.shape(getCache()), update = shapes.shape(getUpdate());
+  if (failed(checkIndexing(*this, getAxis(), cache.size(), getPositions())))
+    return failure();
+  if (getAxis() == 0)
+    return emitOpError() << "cannot write along dimension 0, which is the batch";
+  if (cache.size() != update.size() || elementTypeOf(getCache()) != elementTypeOf(getUpdate()))
+    return emitOpError() << "cache and update differ in rank or element type: " << getCache().getType() << " and " << getUpdate().getType();
+  for (auto [d, size] : llvm::enumerate(update))
+    if (d != getAxis() && differ(size, cache[d]))
+      return emitOpError() << "cache and update differ in dimension " << d << ", which is not the axis: " << getCache().getType() << " and " << getUpdate().getType();
+  if (rankOf(getPositions()) != 1 || differ(shapes.dim(getPositions(), 0), cache[0]))
+    return emitOpError() << "needs one position for each entry of the batch, got " << getPositions().getType() << " for " << getCache().getType();
+  results.push_back({elementTypeOf(getCache()), cache});
+  return success();
+}
+
+Value TensorScatterOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  int64_t axis = getAxis();
+  Value first = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getIndexType(), e.load(getPositions(), indices[0]));
+  Value step = e.sub(indices[axis], first), zero = e.index(0), size = e.dim(getCache(), axis), count = e.dim(getUpdate(), axis);
+  if (getCircular()) {
+    step = e.b.createOrFold<arith::RemSIOp>(e.loc, step, size);
+    step = e.select(e.compare(CmpIPredicate::slt, step, zero), e.add(step, size), step);
+  } else {
+    Value room = e.sub(size, count); // all of the update must fit
+    Value fits = e.b.createOrFold<arith::AndIOp>(e.loc, e.compare(CmpIPredicate::sge, first, zero), e.compare(CmpIPredicate::sle, first, room));
+    cf::AssertOp::create(e.b, e.loc, fits, "an update reaches past the end of its cache");
+  }
+  Value inside = e.isInside(step, count);
+  // Only one side may be read: an update without elements has none.
+  auto choice = scf::IfOp::create(e.b, e.loc, KernelEmitter::scalarType(elementTypeOf(getCache())), inside, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(e.b);
+  e.b.setInsertionPointToEnd(choice.thenBlock());
+  SmallVector<Value> source(indices);
+  source[axis] = step;
+  scf::YieldOp::create(e.b, e.loc, e.load(getUpdate(), source));
+  e.b.setInsertionPointToEnd(choice.elseBlock());
+  scf::YieldOp::create(e.b, e.loc, e.load(getCache(), indices));
+  return choice.getResult(0);
+}
+
+/// Number of blocks along dimension `i` of the image.
+static AffineExpr blockCount(Col2ImOp op, ShapeAnalysis &shapes, int64_t i) {
+  int64_t spatial = op.getStrides().size(), stride = op.getStrides()[i], dilation = op.getDilations()[i];
+  AffineExpr image = shapes.element(op.getImage(), i), block = shapes.element(op.getBlock(), i);
+  AffineExpr span = image + (op.getPads()[i] + op.getPads()[spatial + i] - 1) - (block - 1) * dilation;
+  return shapes.apply(F::Max, {span.floorDiv(stride) + 1, shapes.constant(0)});
+}
+
+LogicalResult Col2ImOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> x = shapes.shape(getInput());
+  if (x.size() != 3)
+    return emitOpError() << "needs an input of three dimensions, got " << getInput().getType();
+  int64_t spatial = getStrides().size();
+  for (Value sizes : {getImage(), getBlock()}) {
+    auto type = cast<RankedTensorType>(sizes.getType());
+    if (type.getRank() != 1 || type.getDimSize(0) != spatial || !isa<IntegerType>(type.getElementType()))
+      return emitOpError() << "needs an integer for each of the " << spatial << " dimensions of the image and the block, got " << type;
+  }
+  if (int64_t(getDilations().size()) != spatial || int64_t(getPads().size()) != 2 * spatial)
+    return emitOpError() << "needs a dilation and two pads for each of the " << spatial << " dimensions of the image";
+  AffineExpr blocks = shapes.constant(1), elements = shapes.constant(1);
+  SmallVector<AffineExpr> dims = {x[0], {}};
+  for (int64_t i = 0; i < spatial; ++i) {
+    if (getStrides()[i] < 1 || getDilations()[i] < 1)
+      return emitOpError() << "has a stride or dilation below 1";
+    blocks = blocks * blockCount(*this, shapes, i);
+    elements = elements * shapes.element(getBlock(), i);
+    dims.push_back(shapes.element(getImage(), i));
+  }
+  if (differ(x[2], blocks))
+    return emitOpError() << "has " << *ShapeAnalysis::constantValue(x[2]) << " columns, but the image has " << *ShapeAnalysis::constantValue(blocks) << " blocks";
+  auto rows = ShapeAnalysis::constantValue(x[1]), each = ShapeAnalysis::constantValue(elements);
+  if (rows && each && (*each < 1 || *rows % *each))
+    return emitOpError() << "has columns of " << *rows << " elements, no multiple of the block's " << *each;
+  dims[1] = shapes.exactDiv(x[1], elements);
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+SmallVector<Value> Col2ImOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  Type elementType = elementTypeOf(getInput()), type = computeType(e.b, elementType);
+  int64_t spatial = getStrides().size();
+  SmallVector<AffineExpr> block, dims = e.shapes.shape(getResult()), x = e.shapes.shape(getInput());
+  AffineExpr blocks = e.shapes.constant(1), elements = e.shapes.constant(1);
+  for (int64_t i = 0; i < spatial; ++i) {
+    block.push_back(e.shapes.element(getBlock(), i));
+    blocks = blocks * blockCount(*this, e.shapes, i);
+    elements = elements * block.back();
+  }
+  auto same = [&](AffineExpr l, AffineExpr r) { return e.compare(CmpIPredicate::eq, e.size(l), e.size(r)); };
+  Value fits = e.b.createOrFold<arith::AndIOp>(e.loc, same(x[2], blocks), same(x[1], dims[1] * elements));
+  cf::AssertOp::create(e.b, e.loc, fits, "the columns do not fit the image and the block");
+  Value sums = e.reduce(e.fill(e.temporary(dims, type), e.scalar(type, 0)), block, [&](ValueRange out, ValueRange tap, Value sum) {
+    Value inside = arith::ConstantIntOp::create(e.b, e.loc, 1, 1), row = out[1], column = e.index(0);
+    for (int64_t i = 0; i < spatial; ++i) {
+      row = e.add(e.mul(row, e.size(block[i])), tap[i]);
+      Value stride = e.index(getStrides()[i]), count = e.size(blockCount(*this, e.shapes, i));
+      Value p = e.sub(e.add(out[2 + i], e.index(getPads()[i])), e.mul(tap[i], e.index(getDilations()[i])));
+      Value whole = e.compare(CmpIPredicate::eq, e.b.createOrFold<arith::RemSIOp>(e.loc, p, stride), e.index(0));
+      Value position = e.b.createOrFold<arith::DivSIOp>(e.loc, p, stride);
+      Value here = e.b.createOrFold<arith::AndIOp>(e.loc, whole, e.isInside(position, count));
+      // -1 / 2 is 0: a position before the first block is none.
+      here = e.b.createOrFold<arith::AndIOp>(e.loc, here, e.compare(CmpIPredicate::sge, p, e.index(0)));
+      inside = e.b.createOrFold<arith::AndIOp>(e.loc, inside, here);
+      column = e.add(e.mul(column, count), e.select(here, position, e.index(0)));
+    }
+    Value term = widen(e, e.load(getInput(), {out[0], row, column}), elementType);
+    return e.accumulate(sum, e.select(inside, term, e.scalar(type, 0)));
+  });
+  return {e.map(inits[0], elementType, [&](ValueRange indices) { return narrow(e, tensor::ExtractOp::create(e.b, e.loc, sums, indices), elementType); })};
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Scatter: a copy, then one update after the other, as the order counts where indices repeat
+//===------------------------------------------------------------------------------------------------------------------===//
+
+static Value meet(KernelEmitter &e, ScatterKind kind, Value old, Value update, Type elementType) {
+  if (kind == ScatterKind::none)
+    return update;
+  Value l = widen(e, old, elementType), r = widen(e, update, elementType), result;
+  bool isFloat = isa<FloatType>(l.getType()), isUnsigned = isUnsignedOrBool(elementType);
+  if (kind == ScatterKind::add)
+    result = elementType.isInteger(1) ? e.b.createOrFold<arith::OrIOp>(e.loc, l, r) : e.accumulate(l, r);
+  else if (kind == ScatterKind::mul)
+    result = e.product(l, r);
+  else if (kind == ScatterKind::max)
+    result = isFloat ? e.b.createOrFold<arith::MaximumFOp>(e.loc, l, r) : isUnsigned ? e.b.createOrFold<arith::MaxUIOp>(e.loc, l, r) : e.b.createOrFold<arith::MaxSIOp>(e.loc, l, r);
+  else
+    result = isFloat ? e.b.createOrFold<arith::MinimumFOp>(e.loc, l, r) : isUnsigned ? e.b.createOrFold<arith::MinUIOp>(e.loc, l, r) : e.b.createOrFold<arith::MinSIOp>(e.loc, l, r);
+  return narrow(e, result, elementType);
+}
+
+/// Copies `input` to `init` and applies the updates; `place` gives the position in it of an update.
+static Value scatter(KernelEmitter &e, ScatterKind kind, Value init, Value input, Value updates, llvm::function_ref<SmallVector<Value>(ValueRange)> place) {
+  Type elementType = elementTypeOf(input);
+  Value copy = e.map(init, elementType, [&](ValueRange indices) { return e.load(input, indices); });
+  SmallVector<AffineExpr> sizes = e.shapes.shape(updates);
+  return sequentialNest(e, sizes, copy, [&](ValueRange indices, Value carried) -> Value {
+    SmallVector<Value> position = place(indices);
+    Value update = e.load(updates, indices);
+    if (kind != ScatterKind::none) {
+      Value old = e.fromStorage(tensor::ExtractOp::create(e.b, e.loc, carried, position), elementType);
+      update = meet(e, kind, old, update, elementType);
+    }
+    return tensor::InsertOp::create(e.b, e.loc, e.toStorage(update, elementType), carried, position);
+  });
+}
+
+LogicalResult ScatterElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices()), updates = shapes.shape(getUpdates());
+  if (failed(checkIndexing(*this, getAxis(), input.size(), getIndices())))
+    return failure();
+  if (indices.size() != input.size() || updates.size() != input.size())
+    return emitOpError() << "needs indices and updates of the input's rank " << input.size() << ", got " << getIndices().getType() << " and " << getUpdates().getType();
+  if (elementTypeOf(getUpdates()) != elementTypeOf(getInput()))
+    return emitOpError() << "input and updates differ in element type: " << getInput().getType() << " and " << getUpdates().getType();
+  for (auto [d, size] : llvm::enumerate(indices)) {
+    if (differ(size, updates[d]))
+      return emitOpError() << "indices and updates differ in dimension " << d << ": " << getIndices().getType() << " and " << getUpdates().getType();
+    auto have = ShapeAnalysis::constantValue(input[d]), want = ShapeAnalysis::constantValue(size);
+    if (d != getAxis() && have && want && *want > *have)
+      return emitOpError() << "has " << *want << " indices along dimension " << d << ", where the input has only " << *have << " elements";
+  }
+  results.push_back({elementTypeOf(getInput()), input});
+  return success();
+}
+
+SmallVector<Value> ScatterElementsOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  return {scatter(e, getKind(), inits[0], getInput(), getUpdates(), [&](ValueRange indices) {
+    SmallVector<Value> position(indices);
+    position[getAxis()] = e.checkedIndex(e.load(getIndices(), indices), e.dim(getInput(), getAxis()), "an index is out of range");
+    return position;
+  })};
+}
+
+LogicalResult ScatterNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices()), updates = shapes.shape(getUpdates());
+  if (failed(checkIndexing(*this, 0, 1, getIndices())))
+    return failure();
+  auto count = indices.empty() ? std::nullopt : ShapeAnalysis::constantValue(indices.back());
+  if (!count || *count > int64_t(input.size()))
+    return emitOpError() << "needs indices whose last dimension is static and at most the input's rank " << input.size() << ", got " << getIndices().getType();
+  if (elementTypeOf(getUpdates()) != elementTypeOf(getInput()))
+    return emitOpError() << "input and updates differ in element type: " << getInput().getType() << " and " << getUpdates().getType();
+  SmallVector<AffineExpr> expected(indices.begin(), indices.end() - 1);
+  expected.append(input.begin() + *count, input.end());
+  bool fits = expected.size() == updates.size();
+  for (size_t d = 0; fits && d < expected.size(); ++d)
+    fits = !differ(expected[d], updates[d]);
+  if (!fits)
+    return emitOpError() << "updates of type " << getUpdates().getType() << " do not fit indices of type " << getIndices().getType() << " into " << getInput().getType();
+  results.push_back({elementTypeOf(getInput()), input});
+  return success();
+}
+
+SmallVector<Value> ScatterNDOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  int64_t tuples = rankOf(getIndices()) - 1, count = cast<RankedTensorType>(getIndices().getType()).getShape().back();
+  return {scatter(e, getKind(), inits[0], getInput(), getUpdates(), [&](ValueRange indices) {
+    SmallVector<Value> position, tuple(indices.begin(), indices.begin() + tuples);
+    for (int64_t i = 0; i < count; ++i) {
+      tuple.resize(tuples);
+      tuple.push_back(e.index(i));
+      position.push_back(e.checkedIndex(e.load(getIndices(), tuple), e.dim(getInput(), i), "an index is out of range"));
+    }
+    position.append(indices.begin() + tuples, indices.end());
+    return position;
+  })};
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Cumulate, TopK: slices along an axis in parallel, each from one end to the other
+//===------------------------------------------------------------------------------------------------------------------===//
+
+static SmallVector<int64_t> allBut(int64_t rank, int64_t axis) {
+  SmallVector<int64_t> dims;
+  for (int64_t d = 0; d < rank; ++d)
+    if (d != axis)
+      dims.push_back(d);
+  return dims;
+}
+
+/// Where element `along` of the slice at `position` lies.
+static SmallVector<Value> inSlice(ValueRange position, int64_t axis, Value along) {
+  SmallVector<Value> indices(position);
+  indices.insert(indices.begin() + axis, along);
+  return indices;
+}
+
+LogicalResult CumulateOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  if (failed(checkIndexing(*this, getAxis(), rankOf(getInput()), {})))
+    return failure();
+  if (getKind() != ReduceKind::sum && getKind() != ReduceKind::prod)
+    return emitOpError() << "cumulates sums or products, not '" << stringifyReduceKind(getKind()) << "'";
+  results.push_back({elementTypeOf(getInput()), shapes.shape(getInput())});
+  return success();
+}
+
+SmallVector<Value> CumulateOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  int64_t axis = getAxis(), rank = rankOf(getInput());
+  Type elementType = elementTypeOf(getInput()), type = computeType(e.b, elementType);
+  AffineExpr size = e.shapes.dim(getInput(), axis);
+  return {e.forEachSlice(inits[0], allBut(rank, axis), [&](ValueRange position, Value slice) -> Value {
+    Value n = e.size(size), neutral = e.scalar(type, getKind() == ReduceKind::sum ? 0 : 1);
+    auto loop = scf::ForOp::create(e.b, e.loc, e.index(0), n, e.index(1), ValueRange{neutral, slice}, [](OpBuilder &, Location, Value, ValueRange) {});
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPointToEnd(loop.getBody());
+    Value at = loop.getInductionVar(), before = loop.getRegionIterArg(0);
+    if (getReverse())
+      at = e.sub(e.sub(n, e.index(1)), at);
+    Value x = widen(e, e.load(getInput(), inSlice(position, axis, at)), elementType);
+    Value after = getKind() == ReduceKind::sum ? e.accumulate(before, x) : e.product(before, x);
+    Value y = e.toStorage(narrow(e, getExclusive() ? before : after, elementType), elementType);
+    Value next = tensor::InsertOp::create(e.b, e.loc, y, loop.getRegionIterArg(1), at);
+    scf::YieldOp::create(e.b, e.loc, ValueRange{after, next});
+    return loop.getResult(1);
+  })};
+}
+
+LogicalResult TopKOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  if (failed(checkIndexing(*this, getAxis(), rankOf(getInput()), {})))
+    return failure();
+  auto type = cast<RankedTensorType>(getK().getType());
+  if (!type.hasStaticShape() || type.getNumElements() != 1 || !isa<IntegerType>(type.getElementType()))
+    return emitOpError() << "needs k as one integer, got " << type;
+  SmallVector<AffineExpr> dims = shapes.shape(getInput());
+  AffineExpr k = shapes.element(getK(), 0);
+  auto wanted = ShapeAnalysis::constantValue(k), size = ShapeAnalysis::constantValue(dims[getAxis()]);
+  if (wanted && (*wanted < 0 || (size && *wanted > *size)))
+    return emitOpError() << "cannot pick " << *wanted << " elements along dimension " << getAxis() << " of " << getInput().getType();
+  dims[getAxis()] = shapes.apply(F::Max, {k, shapes.constant(0)});
+  results.push_back({IntegerType::get(getContext(), 64), dims});
+  return success();
+}
+
+/// An i64 that orders as the scalar does: equal zeros, NaN above all.
+static Value orderedKey(KernelEmitter &e, Value scalar, Type elementType) {
+  OpBuilder &b = e.b;
+  Type i64 = b.getI64Type();
+  if (isa<FloatType>(elementType)) {
+    Type type = computeType(b, elementType);
+    Value x = widen(e, scalar, elementType);
+    unsigned width = type.getIntOrFloatBitWidth();
+    Type bitsType = b.getIntegerType(width);
+    Value isZero = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ, x, e.scalar(type, 0));
+    Value isNaN = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::UNO, x, x);
+    Value bits = arith::BitcastOp::create(b, e.loc, bitsType, e.select(isZero, e.scalar(type, 0), x));
+    // Of negative numbers, the larger magnitude is the smaller number.
+    Value magnitude = arith::ConstantOp::create(b, e.loc, b.getIntegerAttr(bitsType, llvm::APInt::getSignedMaxValue(width)));
+    Value sign = arith::ShRSIOp::create(b, e.loc, bits, e.scalar(bitsType, width - 1));
+    Value key = arith::XOrIOp::create(b, e.loc, bits, arith::AndIOp::create(b, e.loc, sign, magnitude));
+    key = e.select(isNaN, magnitude, key);
+    return width == 64 ? key : b.createOrFold<arith::ExtSIOp>(e.loc, i64, key);
+  }
+  bool isUnsigned = isUnsignedOrBool(elementType);
+  if (scalar.getType().getIntOrFloatBitWidth() < 64)
+    return isUnsigned ? b.createOrFold<arith::ExtUIOp>(e.loc, i64, scalar) : b.createOrFold<arith::ExtSIOp>(e.loc, i64, scalar);
+  return isUnsigned ? b.createOrFold<arith::XOrIOp>(e.loc, scalar, arith::ConstantIntOp::create(b, e.loc, std::numeric_limits<int64_t>::min(), 64)) : scalar;
+}
+
+/// The best elements so far are kept sorted; one that is better than the last of them is inserted.
+SmallVector<Value> TopKOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  int64_t axis = getAxis(), rank = rankOf(getInput());
+  Type elementType = elementTypeOf(getInput()), i64 = e.b.getI64Type();
+  AffineExpr size = e.shapes.dim(getInput(), axis), wanted = e.shapes.dim(getResult(), axis);
+  Value enough = e.compare(CmpIPredicate::sle, e.size(wanted), e.size(size));
+  cf::AssertOp::create(e.b, e.loc, enough, "k is larger than the dimension");
+  auto none = [](OpBuilder &, Location, Value, ValueRange) {};
+  return {e.forEachSlice(inits[0], allBut(rank, axis), [&](ValueRange position, Value slice) -> Value {
+    OpBuilder &b = e.b;
+    Location loc = e.loc;
+    Value k = e.size(wanted), zero = e.index(0), one = e.index(1), last = e.sub(k, one);
+    Value n = e.select(e.compare(CmpIPredicate::sgt, k, zero), e.size(size), zero);
+    Value keys = e.fill(e.temporary(wanted, i64), e.scalar(i64, 0)), places = e.fill(slice, e.scalar(i64, 0));
+    auto loop = scf::ForOp::create(b, loc, zero, n, one, ValueRange{keys, places}, none);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(loop.getBody());
+    Value at = loop.getInductionVar(), key = orderedKey(e, e.load(getInput(), inSlice(position, axis, at)), elementType);
+    if (!getLargest())
+      key = arith::XOrIOp::create(b, loc, key, e.scalar(i64, -1));
+    Value place = e.b.createOrFold<arith::IndexCastOp>(loc, i64, at);
+    auto read = [&](Value tensor, Value index) -> Value { return tensor::ExtractOp::create(b, loc, tensor, index); };
+    Value isBetter = e.compare(CmpIPredicate::slt, read(loop.getRegionIterArg(0), last), key);
+    Value filling = e.compare(CmpIPredicate::slt, at, k);
+    auto insert = scf::IfOp::create(b, loc, TypeRange(loop.getRegionIterArgs()), b.createOrFold<arith::OrIOp>(loc, filling, isBetter), /*withElseRegion=*/true);
+    b.setInsertionPointToEnd(insert.elseBlock());
+    scf::YieldOp::create(b, loc, loop.getRegionIterArgs());
+    // From the last place on, worse elements move down by one, and the new one takes the place before them. Places from `at` on are empty.
+    b.setInsertionPointToEnd(insert.thenBlock());
+    auto shift = scf::ForOp::create(b, loc, zero, k, one, loop.getRegionIterArgs(), none);
+    scf::YieldOp::create(b, loc, shift.getResults());
+    b.setInsertionPointToEnd(shift.getBody());
+    Value oldKeys = shift.getRegionIterArg(0), oldPlaces = shift.getRegionIterArg(1);
+    Value p = e.sub(last, shift.getInductionVar()), isFirst = e.compare(CmpIPredicate::eq, p, zero), above = e.select(isFirst, zero, e.sub(p, one));
+    Value keyAbove = read(oldKeys, above), keyHere = read(oldKeys, p);
+    auto both = [&](Value l, Value r) { return b.createOrFold<arith::AndIOp>(loc, l, r); };
+    auto either = [&](Value l, Value r) { return b.createOrFold<arith::OrIOp>(loc, l, r); };
+    Value isEmpty = e.compare(CmpIPredicate::sge, p, at), aboveIsEmpty = e.compare(CmpIPredicate::sgt, p, at);
+    Value notFirst = e.compare(CmpIPredicate::ne, p, zero);
+    Value moves = both(notFirst, either(aboveIsEmpty, e.compare(CmpIPredicate::slt, keyAbove, key)));
+    Value takes = either(isEmpty, e.compare(CmpIPredicate::slt, keyHere, key));
+    Value newKey = e.select(moves, keyAbove, e.select(takes, key, keyHere));
+    Value newPlace = e.select(moves, read(oldPlaces, above), e.select(takes, place, read(oldPlaces, p)));
+    Value nextKeys = tensor::InsertOp::create(b, loc, newKey, oldKeys, p), nextPlaces = tensor::InsertOp::create(b, loc, newPlace, oldPlaces, p);
+    scf::YieldOp::create(b, loc, ValueRange{nextKeys, nextPlaces});
+    b.setInsertionPointToEnd(loop.getBody());
+    scf::YieldOp::create(b, loc, insert.getResults());
+    return loop.getResult(1);
+  })};
+}
