@@ -34,8 +34,14 @@ LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
   SmallVector<AffineExpr> input = shapes.shape(getInput()), dims;
   AffineExpr known = shapes.constant(1);
   int64_t inferred = -1;
+  SmallVector<std::pair<int64_t, AffineExpr>> data; // sizes that only the run knows: 0 and -1 keep their meanings
   for (int64_t i = 0; i < shapeType.getDimSize(0); ++i) {
     AffineExpr size = shapes.element(getShape(), i);
+    if (shapes.isData(size)) {
+      data.push_back({i, size});
+      if (!getAllowzero() && i < int64_t(input.size()))
+        size = shapes.apply(F::Select, {shapes.apply(F::Eq, {size, shapes.constant(0)}), input[i], size});
+    }
     auto value = ShapeAnalysis::constantValue(size);
     if (value == 0 && !getAllowzero()) {
       if (i >= int64_t(input.size()))
@@ -62,6 +68,15 @@ LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
   } else if (totalValue && knownValue && *totalValue != *knownValue) {
     return emitOpError() << "turns " << *totalValue << " elements into " << *knownValue;
   }
+  if (inferred < 0)
+    for (auto [i, raw] : data) {
+      SmallVector<AffineExpr> others;
+      for (auto [j, size] : llvm::enumerate(dims))
+        if (int64_t(j) != i)
+          others.push_back(size);
+      AffineExpr rest = shapes.apply(F::DivS, {total, shapes.product(others)});
+      dims[i] = shapes.apply(F::Select, {shapes.apply(F::Eq, {raw, shapes.constant(-1)}), rest, dims[i]});
+    }
   results.push_back({elementTypeOf(getInput()), dims});
   return success();
 }

@@ -42,6 +42,11 @@ public:
 
   /// Element `flatIndex` (row-major) of a tensor of integers or bools, as an expression.
   mlir::AffineExpr element(mlir::Value value, int64_t flatIndex);
+  /// Whether a size is a number that the model's data give, which may also be a 0 or -1 with a meaning of its own.
+  bool isData(mlir::AffineExpr expr) const {
+    auto symbol = mlir::dyn_cast<mlir::AffineSymbolExpr>(expr);
+    return symbol && leaves[symbol.getPosition()].isElement;
+  }
   /// All elements, where there are few (at most `limit`) and their number is static.
   std::optional<llvm::SmallVector<mlir::AffineExpr>> elements(mlir::Value value, int64_t limit = 256);
   /// All elements where every one is a constant.

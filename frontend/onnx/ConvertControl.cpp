@@ -268,7 +268,7 @@ LogicalResult Scan::run() {
     state.addOperands(count);
     state.addOperands(inits);
     state.addAttribute("collected", b.getI64IntegerAttr(outputs));
-    state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({1, 0, int32_t(states)}));
+    state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({1, 0, int32_t(states), 0}));
     return finish(g.b.create(state));
   }
 }

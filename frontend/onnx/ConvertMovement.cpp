@@ -287,7 +287,8 @@ LogicalResult spaceToDepth(Node &n) {
     return n.error("needs four static dimensions, of which the last two divide by the block size");
   int64_t batch = type.getDimSize(0), c = type.getDimSize(1), h = type.getDimSize(2) / block, w = type.getDimSize(3) / block;
   Value wide = n.g.reshape(n.loc, n.input(0), {batch, c, h, block, w, block});
-  Value moved = n.g.transpose(n.loc, wide, {0, 3, 5, 1, 2, 4});
+  bool crd = n.text("mode", "DCR") == "CRD";
+  Value moved = n.g.transpose(n.loc, wide, crd ? ArrayRef<int64_t>{0, 1, 3, 5, 2, 4} : ArrayRef<int64_t>{0, 3, 5, 1, 2, 4});
   return n.result(n.g.reshape(n.loc, moved, {batch, c * block * block, h, w}));
 }
 
