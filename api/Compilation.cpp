@@ -96,7 +96,8 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   // What a model may do wrong was reported with its node; a pass that fails without a word is our fault.
   failure = errors.empty() ? Failure::internal : Failure::input;
   if (errors.empty())
-    fail(Failure::internal, std::string("phase '") + name + "' failed; this is a fault of Lepton: please report it with the model");
+    fail(Failure::internal,
+         std::string("phase '") + name + "' failed; this is a fault of Lepton: please report it with the model");
   return false;
 }
 
@@ -230,10 +231,12 @@ void Compilation::describe() {
   modelInfo.required = chosen.required;
   modelInfo.threads = options.threads;
   for (unsigned i = 0; i < main.getNumArguments(); ++i)
-    modelInfo.inputs.push_back(describeValue(main.getArgumentTypes()[i], "input" + std::to_string(i), main.getArgAttrOfType<StringAttr>(i, "lepton.name"),
+    modelInfo.inputs.push_back(describeValue(main.getArgumentTypes()[i], "input" + std::to_string(i),
+                                             main.getArgAttrOfType<StringAttr>(i, "lepton.name"),
                                              main.getArgAttrOfType<ArrayAttr>(i, "lepton.dims")));
   for (unsigned i = 0; i < main.getNumResults(); ++i)
-    modelInfo.outputs.push_back(describeValue(main.getResultTypes()[i], "output" + std::to_string(i), main.getResultAttrOfType<StringAttr>(i, "lepton.name"),
+    modelInfo.outputs.push_back(describeValue(main.getResultTypes()[i], "output" + std::to_string(i),
+                                              main.getResultAttrOfType<StringAttr>(i, "lepton.name"),
                                               main.getResultAttrOfType<ArrayAttr>(i, "lepton.dims")));
 }
 
@@ -267,8 +270,10 @@ bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   module().walk([&](Operation *op) { kernels += op->hasAttr("lepton.kernel"); });
   modelInfo.kernels = kernels;
   ObjectBytes weights = writeWeightsObject(module(), chosen.arch);
-  modelInfo.hash = llvm::xxh3_64bits(llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(weights.data()), weights.size()));
-  objects = emitCode(module(), modelInfo, chosen, options.optLevel, CodeForm::object, std::max(1u, std::thread::hardware_concurrency()));
+  modelInfo.hash =
+      llvm::xxh3_64bits(llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(weights.data()), weights.size()));
+  objects = emitCode(module(), modelInfo, chosen, options.optLevel, CodeForm::object,
+                     std::max(1u, std::thread::hardware_concurrency()));
   if (objects.empty())
     return fail(Failure::internal, "no code was generated");
   objects.push_back(std::move(weights));
@@ -276,7 +281,8 @@ bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
 }
 
 bool Compilation::emitText(bool assembly, std::string &text) {
-  auto code = emitCode(module(), modelInfo, chosen, options.optLevel, assembly ? CodeForm::assembly : CodeForm::llvmIr, 1);
+  auto code =
+      emitCode(module(), modelInfo, chosen, options.optLevel, assembly ? CodeForm::assembly : CodeForm::llvmIr, 1);
   if (code.empty())
     return fail(Failure::internal, "no code was generated");
   text.assign(code.front().begin(), code.front().end());

@@ -33,7 +33,14 @@ static std::string formOf(const std::string &output, const std::string &emit) {
   if (!emit.empty())
     return emit;
   llvm::StringRef ending = llvm::sys::path::extension(output);
-  return ending == ".o" ? "obj" : ending == ".a" ? "archive" : ending == ".so" ? "shared" : ending == ".s" ? "asm" : ending == ".ll" ? "llvm" : ending == ".mlir" ? "mlir" : ending == ".h" ? "header" : "";
+  return ending == ".o"      ? "obj"
+         : ending == ".a"    ? "archive"
+         : ending == ".so"   ? "shared"
+         : ending == ".s"    ? "asm"
+         : ending == ".ll"   ? "llvm"
+         : ending == ".mlir" ? "mlir"
+         : ending == ".h"    ? "header"
+                             : "";
 }
 
 /// Writes text to a file that appears whole or not at all; "-" is standard output.
@@ -67,7 +74,8 @@ static bool writeText(const std::string &path, const std::string &text, std::str
   return false;
 }
 
-static bool writeLinked(Compilation &compilation, const std::string &form, const std::string &output, std::string &error) {
+static bool writeLinked(Compilation &compilation, const std::string &form, const std::string &output,
+                        std::string &error) {
   std::vector<ObjectBytes> objects;
   if (!compilation.emitObjects(objects)) {
     error = compilation.takeError();
@@ -83,24 +91,30 @@ static bool writeLinked(Compilation &compilation, const std::string &form, const
   if (linked && !problem)
     problem = llvm::sys::fs::rename(temporary, output);
   if (linked && !problem)
-    return form == "obj" || writeText(std::string(llvm::StringRef(output).take_front(output.size() - llvm::sys::path::extension(output).size())) + ".h",
+    return form == "obj" || writeText(std::string(llvm::StringRef(output).take_front(
+                                          output.size() - llvm::sys::path::extension(output).size())) +
+                                          ".h",
                                       writeHeader(compilation.info()), error);
   (void)llvm::sys::fs::remove(temporary);
   error = output + ": cannot be written: " + (problem ? problem.message() : error);
   return false;
 }
 
-Failure lepton::compileFile(const std::string &model, const std::string &output, const CompileOptions &options, std::string &error) {
+Failure lepton::compileFile(const std::string &model, const std::string &output, const CompileOptions &options,
+                            std::string &error) {
   CompileOptions wanted = options;
   std::string form = formOf(output, options.emit);
   if (form == "mlir" && wanted.compileTo.empty())
     wanted.compileTo = "graph";
   if (!wanted.compileTo.empty() && wanted.compileTo != "object" && wanted.compileTo != "artifact")
     form = "mlir";
-  const bool isText = llvm::is_contained({"asm", "llvm", "mlir", "header"}, form), isBinary = llvm::is_contained({"obj", "archive", "shared"}, form);
+  const bool isText = llvm::is_contained({"asm", "llvm", "mlir", "header"}, form),
+             isBinary = llvm::is_contained({"obj", "archive", "shared"}, form);
   if (!isText && !isBinary) {
-    error = options.emit.empty() ? "cannot tell what to write to '" + output + "'; end its name in .so, .a, .o, .s, .ll, .h or .mlir, or say --emit"
-                                 : "unknown kind of output '" + form + "'; there are shared, archive, obj, asm, llvm, mlir and header";
+    error = options.emit.empty()
+                ? "cannot tell what to write to '" + output +
+                      "'; end its name in .so, .a, .o, .s, .ll, .h or .mlir, or say --emit"
+                : "unknown kind of output '" + form + "'; there are shared, archive, obj, asm, llvm, mlir and header";
     return Failure::usage;
   }
   if (isBinary && output == "-") {
@@ -142,7 +156,8 @@ struct Executable::State {
   std::shared_ptr<LoadedArtifact> artifact;
   lepton_session *session = nullptr;
 
-  static std::shared_ptr<Executable> start(std::shared_ptr<LoadedArtifact> artifact, uint32_t threads, std::string &error) {
+  static std::shared_ptr<Executable> start(std::shared_ptr<LoadedArtifact> artifact, uint32_t threads,
+                                           std::string &error) {
     lepton_options options = {sizeof(lepton_options), threads};
     lepton_error problem = {};
     auto state = std::make_unique<State>();
@@ -157,7 +172,8 @@ struct Executable::State {
     return executable;
   }
 
-  static std::shared_ptr<Executable> finish(Compilation &compilation, bool read, uint32_t threads, std::string &error, Failure *failure) {
+  static std::shared_ptr<Executable> finish(Compilation &compilation, bool read, uint32_t threads, std::string &error,
+                                            Failure *failure) {
     MemoryFile library;
     std::shared_ptr<Executable> executable;
     if (read && compilation.runPhases() && compilation.link(library)) {
@@ -169,7 +185,9 @@ struct Executable::State {
       error = compilation.takeError();
     }
     if (failure)
-      *failure = executable ? Failure::none : compilation.failure == Failure::none ? Failure::internal : compilation.failure;
+      *failure = executable                             ? Failure::none
+                 : compilation.failure == Failure::none ? Failure::internal
+                                                        : compilation.failure;
     return executable;
   }
 };
@@ -179,15 +197,18 @@ Executable::~Executable() {
     state->artifact->api().session_destroy(state->session);
 }
 
-std::shared_ptr<Executable> Executable::compile(const std::string &model, const CompileOptions &options, std::string &error, Failure *failure) {
+std::shared_ptr<Executable> Executable::compile(const std::string &model, const CompileOptions &options,
+                                                std::string &error, Failure *failure) {
   Compilation compilation(options);
   bool read = compilation.readFile(model);
   return State::finish(compilation, read, options.threads, error, failure);
 }
 
-std::shared_ptr<Executable> Executable::compileBytes(const void *data, size_t size, const CompileOptions &options, std::string &error, Failure *failure) {
+std::shared_ptr<Executable> Executable::compileBytes(const void *data, size_t size, const CompileOptions &options,
+                                                     std::string &error, Failure *failure) {
   Compilation compilation(options);
-  bool read = compilation.readBytes({static_cast<const char *>(data), size}, options.name.empty() ? "model" : options.name);
+  bool read =
+      compilation.readBytes({static_cast<const char *>(data), size}, options.name.empty() ? "model" : options.name);
   return State::finish(compilation, read, options.threads, error, failure);
 }
 
@@ -196,7 +217,8 @@ std::shared_ptr<Executable> Executable::load(const std::string &artifact, uint32
   return loaded ? State::start(std::move(loaded), threads, error) : nullptr;
 }
 
-std::shared_ptr<Executable> Executable::open(const std::string &path, const CompileOptions &options, std::string &error, Failure *failure) {
+std::shared_ptr<Executable> Executable::open(const std::string &path, const CompileOptions &options, std::string &error,
+                                             Failure *failure) {
   char magic[4] = {};
   auto file = llvm::sys::fs::openNativeFileForRead(path);
   if (file) {

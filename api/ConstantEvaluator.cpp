@@ -1,10 +1,10 @@
 //===- ConstantEvaluator.cpp - computes constants by compiling them --------------------------------------------------------------------===//
 
 #include "api/ConstantEvaluator.h"
+#include "codegen/artifact/Linker.h"
 #include "codegen/artifact/LoadedArtifact.h"
 #include "codegen/artifact/ObjectEmitter.h"
 #include "codegen/artifact/WeightsObject.h"
-#include "codegen/artifact/Linker.h"
 #include "codegen/cpu/LowerToLlvm.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "passes/Pipelines.h"
@@ -40,7 +40,10 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
     // Only sizes matter here: a type of the same width stands for all.
     static const uint32_t byWidth[] = {LEPTON_UINT8, LEPTON_UINT16, LEPTON_UINT32, LEPTON_UINT64};
     auto tensor = cast<RankedTensorType>(type);
-    info.outputs.push_back({"constant" + std::to_string(i), byWidth[llvm::Log2_64_Ceil(elementBytes(tensor.getElementType()))], tensor.getShape().vec(), {}});
+    info.outputs.push_back({"constant" + std::to_string(i),
+                            byWidth[llvm::Log2_64_Ceil(elementBytes(tensor.getElementType()))],
+                            tensor.getShape().vec(),
+                            {}});
     info.outputs.back().dimNames.resize(tensor.getRank());
   }
   info.arenaBytes = module->getAttrOfType<IntegerAttr>("lepton.arena_bytes").getInt();
@@ -64,7 +67,8 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   SmallVector<ElementsAttr> values;
   if (status == LEPTON_OK)
     for (auto [type, output] : llvm::zip_equal(types, outputs)) {
-      values.push_back(makeConstant(cast<RankedTensorType>(type), ArrayRef<char>(static_cast<const char *>(output.data), output.bytes), "folded"));
+      values.push_back(makeConstant(cast<RankedTensorType>(type),
+                                    ArrayRef<char>(static_cast<const char *>(output.data), output.bytes), "folded"));
       api.tensor_release(&output);
     }
   api.session_destroy(session);

@@ -26,35 +26,39 @@ namespace lepton {
 enum class Failure { none = 0, input = 1, usage = 2, internal = 3 };
 
 struct CompileOptions {
-  std::string target;            ///< triple; empty or "native": this machine
-  std::string cpu;               ///< processor; empty or "native": this machine's
-  uint32_t threads = 1;          ///< threads that take part in a run, unless the session says otherwise
-  int optLevel = 3;              ///< 0: every op a kernel of plain loops; 3: everything
+  std::string target;   ///< triple; empty or "native": this machine
+  std::string cpu;      ///< processor; empty or "native": this machine's
+  uint32_t threads = 1; ///< threads that take part in a run, unless the session says otherwise
+  int optLevel = 3;     ///< 0: every op a kernel of plain loops; 3: everything
   std::vector<std::pair<std::string, int64_t>> dims; ///< sizes for named dimensions
-  std::string emit;              ///< shared, archive, obj, asm, llvm, mlir, header; empty: from the output's ending
-  std::string compileTo;         ///< stop after this phase and write its IR; see phaseNames()
-  std::string dumpPhases;        ///< folder for the IR after each phase
-  std::string name;              ///< of the model, where bytes are compiled; empty: the graph's own
-  bool timing = false;           ///< report the time of each phase and pass on standard error
+  std::string emit;       ///< shared, archive, obj, asm, llvm, mlir, header; empty: from the output's ending
+  std::string compileTo;  ///< stop after this phase and write its IR; see phaseNames()
+  std::string dumpPhases; ///< folder for the IR after each phase
+  std::string name;       ///< of the model, where bytes are compiled; empty: the graph's own
+  bool timing = false;    ///< report the time of each phase and pass on standard error
 };
 
 /// The phases in their order.
 std::vector<std::string> phaseNames();
 
 /// Compiles a model (ONNX, or the dialect as text or bytecode) to a file; a header is written beside a library or an archive. The file appears whole or not at all.
-Failure compileFile(const std::string &model, const std::string &output, const CompileOptions &options, std::string &error);
+Failure compileFile(const std::string &model, const std::string &output, const CompileOptions &options,
+                    std::string &error);
 
 /// A model loaded into this process. Runs may overlap; they share its weights.
 class Executable {
 public:
   /// Compiles a model file and loads the result without touching the disk.
-  static std::shared_ptr<Executable> compile(const std::string &model, const CompileOptions &options, std::string &error, Failure *failure = nullptr);
+  static std::shared_ptr<Executable> compile(const std::string &model, const CompileOptions &options,
+                                             std::string &error, Failure *failure = nullptr);
   /// The same for a model in memory.
-  static std::shared_ptr<Executable> compileBytes(const void *data, size_t size, const CompileOptions &options, std::string &error, Failure *failure = nullptr);
+  static std::shared_ptr<Executable> compileBytes(const void *data, size_t size, const CompileOptions &options,
+                                                  std::string &error, Failure *failure = nullptr);
   /// Loads an artifact; `threads` 0: as many as it was compiled for.
   static std::shared_ptr<Executable> load(const std::string &artifact, uint32_t threads, std::string &error);
   /// Compiles a model, or loads it where the file is an artifact.
-  static std::shared_ptr<Executable> open(const std::string &path, const CompileOptions &options, std::string &error, Failure *failure = nullptr);
+  static std::shared_ptr<Executable> open(const std::string &path, const CompileOptions &options, std::string &error,
+                                          Failure *failure = nullptr);
 
   Executable(const Executable &) = delete;
   ~Executable();

@@ -12,11 +12,11 @@ namespace lepton {
 
 /// What the pipelines need to know of the target and the user's wishes.
 struct PipelineOptions {
-  int optLevel = 3;          // 0: one kernel per op, plain loops
-  int64_t vectorBits = 256;  // of the widest vector register to use
+  int optLevel = 3;         // 0: one kernel per op, plain loops
+  int64_t vectorBits = 256; // of the widest vector register to use
   int64_t vectorRegisters = 16;
   bool fma = true;
-  bool maskedMemory = true;  // masked loads and stores are cheap
+  bool maskedMemory = true;   // masked loads and stores are cheap
   ConstantEvaluator evaluate; // null: constants are computed at run time
 };
 

@@ -30,7 +30,8 @@ using Bytes = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
   throw nb::python_error();
 }
 
-CompileOptions options(const std::string &cpu, const std::string &target, uint32_t threads, int optLevel, const std::vector<std::pair<std::string, int64_t>> &dims) {
+CompileOptions options(const std::string &cpu, const std::string &target, uint32_t threads, int optLevel,
+                       const std::vector<std::pair<std::string, int64_t>> &dims) {
   CompileOptions result;
   result.cpu = cpu;
   result.target = target;
@@ -40,7 +41,8 @@ CompileOptions options(const std::string &cpu, const std::string &target, uint32
   return result;
 }
 
-std::shared_ptr<Executable> open(const std::string &path, const std::string &cpu, uint32_t threads, int optLevel, const std::vector<std::pair<std::string, int64_t>> &dims) {
+std::shared_ptr<Executable> open(const std::string &path, const std::string &cpu, uint32_t threads, int optLevel,
+                                 const std::vector<std::pair<std::string, int64_t>> &dims) {
   std::string error;
   Failure failure = Failure::none;
   std::shared_ptr<Executable> executable;
@@ -53,20 +55,23 @@ std::shared_ptr<Executable> open(const std::string &path, const std::string &cpu
   return executable;
 }
 
-std::shared_ptr<Executable> openBytes(nb::bytes model, const std::string &cpu, uint32_t threads, int optLevel, const std::vector<std::pair<std::string, int64_t>> &dims) {
+std::shared_ptr<Executable> openBytes(nb::bytes model, const std::string &cpu, uint32_t threads, int optLevel,
+                                      const std::vector<std::pair<std::string, int64_t>> &dims) {
   std::string error;
   Failure failure = Failure::none;
   std::shared_ptr<Executable> executable;
   {
     nb::gil_scoped_release release;
-    executable = Executable::compileBytes(model.c_str(), model.size(), options(cpu, "", threads, optLevel, dims), error, &failure);
+    executable = Executable::compileBytes(model.c_str(), model.size(), options(cpu, "", threads, optLevel, dims), error,
+                                          &failure);
   }
   if (!executable)
     raise(failure, error);
   return executable;
 }
 
-void compile(const std::string &model, const std::string &output, const std::string &cpu, const std::string &target, const std::string &emit, uint32_t threads, int optLevel,
+void compile(const std::string &model, const std::string &output, const std::string &cpu, const std::string &target,
+             const std::string &emit, uint32_t threads, int optLevel,
              const std::vector<std::pair<std::string, int64_t>> &dims) {
   std::string error;
   Failure failure;
@@ -102,7 +107,8 @@ nb::list describe(const lepton_value_info *values, uint32_t count) {
 /// The outputs as (bytes, shape, dtype); their memory goes back to the runtime with the last array that refers to it.
 nb::list run(std::shared_ptr<Executable> executable, const std::vector<Input> &inputs) {
   if (inputs.size() != executable->model().input_count)
-    raise(Failure::input, "the model takes " + std::to_string(executable->model().input_count) + " inputs, got " + std::to_string(inputs.size()));
+    raise(Failure::input, "the model takes " + std::to_string(executable->model().input_count) + " inputs, got " +
+                              std::to_string(inputs.size()));
   std::vector<lepton_tensor> tensors, outputs(executable->model().output_count, lepton_tensor{});
   for (const auto &[address, shape, dtype, bytes] : inputs)
     tensors.push_back({reinterpret_cast<void *>(address), shape.data(), dtype, uint32_t(shape.size()), bytes});

@@ -29,17 +29,22 @@ static std::string comment(const std::string &text) {
 }
 
 static const char *dtypeName(uint32_t dtype) {
-  static const char *names[] = {"undefined", "float", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16", "double", "uint32", "uint64",
-                                "complex64", "complex128", "bfloat16"};
+  static const char *names[] = {"undefined", "float",  "uint8",     "int8",       "uint16",  "int16",
+                                "int32",     "int64",  "string",    "bool",       "float16", "double",
+                                "uint32",    "uint64", "complex64", "complex128", "bfloat16"};
   return dtype < std::size(names) ? names[dtype] : "other";
 }
 
-static void writeValues(llvm::raw_ostream &os, const std::string &macro, const char *what, const std::vector<ValueInfo> &values) {
+static void writeValues(llvm::raw_ostream &os, const std::string &macro, const char *what,
+                        const std::vector<ValueInfo> &values) {
   os << "#define " << macro << "_" << what << "_COUNT " << values.size() << "\n";
   for (auto [i, value] : llvm::enumerate(values)) {
     os << "/* " << what << " " << i << ": " << comment(value.name) << " " << dtypeName(value.dtype) << "[";
     for (auto [d, size] : llvm::enumerate(value.shape))
-      os << (d ? ", " : "") << (size >= 0 ? std::to_string(size) : value.dimNames[d].empty() ? "any" : comment(value.dimNames[d]));
+      os << (d ? ", " : "")
+         << (size >= 0                   ? std::to_string(size)
+             : value.dimNames[d].empty() ? "any"
+                                         : comment(value.dimNames[d]));
     os << "] */\n#define " << macro << "_" << what << "_" << i << "_RANK " << value.shape.size() << "\n";
   }
 }
@@ -55,7 +60,8 @@ std::string lepton::writeHeader(const ModelInfo &info) {
      << " *   api->session_destroy(session);\n */\n";
   writeValues(os, macro, "INPUT", info.inputs);
   writeValues(os, macro, "OUTPUT", info.outputs);
-  os << "#define " << macro << "_WEIGHTS_BYTES " << info.weightsBytes << "\n#define " << macro << "_WORKSPACE_BYTES " << info.arenaBytes << "\n#define " << macro << "_HASH 0x"
-     << llvm::utohexstr(info.hash) << "u\n\n" << abiText;
+  os << "#define " << macro << "_WEIGHTS_BYTES " << info.weightsBytes << "\n#define " << macro << "_WORKSPACE_BYTES "
+     << info.arenaBytes << "\n#define " << macro << "_HASH 0x" << llvm::utohexstr(info.hash) << "u\n\n"
+     << abiText;
   return text;
 }

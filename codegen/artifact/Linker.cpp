@@ -49,7 +49,8 @@ static std::string runtimeArchive(const Target &target, std::string &error) {
     if (llvm::sys::fs::exists(path))
       return std::string(path);
   }
-  error = "the runtime liblepton_rt.a for " + target.arch + " is not beside the compiler (looked near " + std::string(folder) + ")";
+  error = "the runtime liblepton_rt.a for " + target.arch + " is not beside the compiler (looked near " +
+          std::string(folder) + ")";
   return {};
 }
 
@@ -57,7 +58,8 @@ static std::string runtimeArchive(const Target &target, std::string &error) {
 static std::vector<std::string> systemLibraries(const Target &target) {
   std::vector<std::string> found;
   for (const char *name : {"libm.so.6", "libc.so.6"})
-    for (std::string folder : {"/lib/" + target.arch + "-linux-gnu/", "/usr/" + target.arch + "-linux-gnu/lib/", std::string(target.arch == "x86_64" ? "/lib64/" : "/lib/")})
+    for (std::string folder : {"/lib/" + target.arch + "-linux-gnu/", "/usr/" + target.arch + "-linux-gnu/lib/",
+                               std::string(target.arch == "x86_64" ? "/lib64/" : "/lib/")})
       if (llvm::sys::fs::exists(folder + name)) {
         found.push_back(folder + name);
         break;
@@ -84,15 +86,30 @@ static std::vector<MemoryFile> asFiles(const std::vector<ObjectBytes> &objects) 
   return files;
 }
 
-bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path, std::string &error) {
+bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
+                               std::string &error) {
   std::string runtime = runtimeArchive(target, error);
   if (runtime.empty())
     return false;
   llvm::StringRef script = "{ global: lepton_artifact_api; lepton_session_*; lepton_tensor_release; local: *; };";
   MemoryFile exports(llvm::ArrayRef(script.data(), script.size()));
   std::vector<MemoryFile> files = asFiles(objects);
-  std::vector<std::string> arguments = {"-shared",   "-o", path, "--no-mmap-output-file", "--gc-sections", "-z", "relro", "-z", "now", "-z", "noexecstack",
-                                        "--as-needed", "--build-id", "--version-script=" + exports.path(), "-u", "lepton_artifact_api"};
+  std::vector<std::string> arguments = {"-shared",
+                                        "-o",
+                                        path,
+                                        "--no-mmap-output-file",
+                                        "--gc-sections",
+                                        "-z",
+                                        "relro",
+                                        "-z",
+                                        "now",
+                                        "-z",
+                                        "noexecstack",
+                                        "--as-needed",
+                                        "--build-id",
+                                        "--version-script=" + exports.path(),
+                                        "-u",
+                                        "lepton_artifact_api"};
   for (const MemoryFile &file : files)
     arguments.push_back(file.path());
   arguments.push_back(runtime);
@@ -102,7 +119,8 @@ bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Ta
 }
 
 /// lld writes regular files by way of a temporary file beside them, which /proc/self/fd cannot hold; into a pipe it writes at once.
-bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library, std::string &error) {
+bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library,
+                               std::string &error) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
     error = std::string("no pipe: ") + strerror(errno);
@@ -120,7 +138,8 @@ bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Ta
   return linked;
 }
 
-bool lepton::linkRelocatable(const std::vector<ObjectBytes> &objects, const Target &, const std::string &path, std::string &error) {
+bool lepton::linkRelocatable(const std::vector<ObjectBytes> &objects, const Target &, const std::string &path,
+                             std::string &error) {
   std::vector<MemoryFile> files = asFiles(objects);
   std::vector<std::string> arguments = {"-r", "-o", path, "--no-mmap-output-file"};
   for (const MemoryFile &file : files)
@@ -128,7 +147,8 @@ bool lepton::linkRelocatable(const std::vector<ObjectBytes> &objects, const Targ
   return runLinker(arguments, error);
 }
 
-bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path, std::string &error) {
+bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
+                          std::string &error) {
   std::string runtime = runtimeArchive(target, error);
   if (runtime.empty())
     return false;
@@ -159,7 +179,8 @@ bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target 
   }
   if (problem)
     return fail(std::move(problem));
-  if (llvm::Error problem = llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU, true, false))
+  if (llvm::Error problem = llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab,
+                                               llvm::object::Archive::K_GNU, true, false))
     return fail(std::move(problem));
   return true;
 }

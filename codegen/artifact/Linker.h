@@ -14,13 +14,17 @@ using ObjectBytes = llvm::SmallVector<char, 0>;
 class MemoryFile;
 
 /// Links objects and the runtime into a shared library at `path`. False with the linker's words in `error`.
-bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path, std::string &error);
+bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
+                       std::string &error);
 /// The same without touching the disk.
-bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library, std::string &error);
+bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library,
+                       std::string &error);
 /// Joins objects (without the runtime) into one relocatable object.
-bool linkRelocatable(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path, std::string &error);
+bool linkRelocatable(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
+                     std::string &error);
 /// Objects and the runtime's members as a static archive.
-bool writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path, std::string &error);
+bool writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
+                  std::string &error);
 
 /// A file in memory; its path is valid while the object lives.
 class MemoryFile {

@@ -53,7 +53,8 @@ std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, st
   }
   loaded->table = function();
   if (loaded->table->abi_version != LEPTON_ABI_VERSION) {
-    error = "has version " + std::to_string(loaded->table->abi_version) + " of the artifact interface, expected " + std::to_string(LEPTON_ABI_VERSION) + "; compile the model again";
+    error = "has version " + std::to_string(loaded->table->abi_version) + " of the artifact interface, expected " +
+            std::to_string(LEPTON_ABI_VERSION) + "; compile the model again";
     return nullptr;
   }
   return loaded;

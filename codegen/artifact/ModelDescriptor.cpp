@@ -21,7 +21,8 @@ struct Constants {
   llvm::Constant *null() { return llvm::ConstantPointerNull::get(pointer); }
 
   llvm::Constant *global(llvm::Constant *value) {
-    return new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true, llvm::GlobalValue::PrivateLinkage, value);
+    return new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true, llvm::GlobalValue::PrivateLinkage,
+                                    value);
   }
   llvm::Constant *string(llvm::StringRef text) { return global(llvm::ConstantDataArray::getString(context, text)); }
 
@@ -47,7 +48,8 @@ struct Constants {
       return null();
     std::vector<llvm::Constant *> structs;
     for (const ValueInfo &info : infos)
-      structs.push_back(llvm::ConstantStruct::getAnon({string(info.name), numbers(info.shape), names(info.dimNames), u32(info.dtype), u32(info.shape.size())}));
+      structs.push_back(llvm::ConstantStruct::getAnon(
+          {string(info.name), numbers(info.shape), names(info.dimNames), u32(info.dtype), u32(info.shape.size())}));
     return global(llvm::ConstantArray::get(llvm::ArrayType::get(structs.front()->getType(), structs.size()), structs));
   }
 };
@@ -56,11 +58,13 @@ struct Constants {
 
 void lepton::addModelDescriptor(llvm::Module &module, const ModelInfo &info) {
   Constants c{module};
-  llvm::Constant *model = llvm::ConstantStruct::getAnon({
-      c.u32(LEPTON_ABI_VERSION), c.u32(sizeof(lepton_model)), c.string(info.name), c.string(info.target), c.string(info.required), c.values(info.inputs),
-      c.values(info.outputs), c.u32(info.inputs.size()), c.u32(info.outputs.size()), c.u64(info.arenaBytes), c.u64(info.weightsBytes), c.u64(info.hash),
-      c.u32(info.threads), c.u32(info.kernels), module.getFunction("lepton_entry")});
-  auto *global = new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::ExternalLinkage, model, "lepton_artifact_model");
+  llvm::Constant *model = llvm::ConstantStruct::getAnon(
+      {c.u32(LEPTON_ABI_VERSION), c.u32(sizeof(lepton_model)), c.string(info.name), c.string(info.target),
+       c.string(info.required), c.values(info.inputs), c.values(info.outputs), c.u32(info.inputs.size()),
+       c.u32(info.outputs.size()), c.u64(info.arenaBytes), c.u64(info.weightsBytes), c.u64(info.hash),
+       c.u32(info.threads), c.u32(info.kernels), module.getFunction("lepton_entry")});
+  auto *global = new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::ExternalLinkage, model,
+                                          "lepton_artifact_model");
   global->setVisibility(llvm::GlobalValue::HiddenVisibility);
   module.getFunction("lepton_entry")->setVisibility(llvm::GlobalValue::HiddenVisibility);
 }

@@ -47,8 +47,11 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, in
   llvm::TargetOptions options;
   options.FunctionSections = options.DataSections = true;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
-  auto level = optLevel == 0 ? llvm::CodeGenOptLevel::None : optLevel == 1 ? llvm::CodeGenOptLevel::Less : llvm::CodeGenOptLevel::Aggressive;
-  return std::unique_ptr<llvm::TargetMachine>(known->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_, std::nullopt, level));
+  auto level = optLevel == 0   ? llvm::CodeGenOptLevel::None
+               : optLevel == 1 ? llvm::CodeGenOptLevel::Less
+                               : llvm::CodeGenOptLevel::Aggressive;
+  return std::unique_ptr<llvm::TargetMachine>(
+      known->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_, std::nullopt, level));
 }
 
 static void setAttributes(llvm::Module &module, const Target &target) {
@@ -76,7 +79,8 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine, int opt
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, sccs, modules);
-  llvm::OptimizationLevel levels[] = {llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1, llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
+  llvm::OptimizationLevel levels[] = {llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
+                                      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
   llvm::OptimizationLevel level = levels[std::clamp(optLevel, 0, 3)];
   auto pipeline = optLevel == 0 ? builder.buildO0DefaultPipeline(level) : builder.buildPerModuleDefaultPipeline(level);
   pipeline.run(module, modules);
@@ -90,7 +94,9 @@ static Bytes generate(llvm::Module &module, llvm::TargetMachine &machine, CodeFo
     return bytes;
   }
   llvm::legacy::PassManager passes;
-  machine.addPassesToEmitFile(passes, os, nullptr, form == CodeForm::object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile);
+  machine.addPassesToEmitFile(passes, os, nullptr,
+                              form == CodeForm::object ? llvm::CodeGenFileType::ObjectFile
+                                                       : llvm::CodeGenFileType::AssemblyFile);
   passes.run(module);
   return bytes;
 }
@@ -98,13 +104,15 @@ static Bytes generate(llvm::Module &module, llvm::TargetMachine &machine, CodeFo
 /// Compiles bitcode in a context of its own: what each thread does.
 static Bytes compilePart(llvm::ArrayRef<char> bitcode, const Target &target, int optLevel) {
   llvm::LLVMContext context;
-  auto module = llvm::cantFail(llvm::parseBitcodeFile(llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()), "part"), context));
+  auto module = llvm::cantFail(
+      llvm::parseBitcodeFile(llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()), "part"), context));
   auto machine = makeMachine(target, optLevel);
   optimize(*module, *machine, optLevel);
   return generate(*module, *machine, CodeForm::object);
 }
 
-std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, const Target &target, int optLevel, CodeForm form, unsigned parts) {
+std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, const Target &target, int optLevel,
+                                    CodeForm form, unsigned parts) {
   initializeTargets();
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
@@ -127,7 +135,8 @@ std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, cons
   }
   std::vector<Bytes> bitcode, objects(parts);
   llvm::SplitModule(*code, parts, [&](std::unique_ptr<llvm::Module> part) {
-    for (llvm::GlobalValue &value : part->global_values()) // what crosses parts is renamed and must stay inside the artifact
+    for (llvm::GlobalValue &value :
+         part->global_values()) // what crosses parts is renamed and must stay inside the artifact
       if (!value.hasLocalLinkage() && !value.isDeclaration())
         value.setVisibility(llvm::GlobalValue::HiddenVisibility);
     llvm::raw_svector_ostream os(bitcode.emplace_back());

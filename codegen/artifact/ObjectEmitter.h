@@ -15,7 +15,8 @@ enum class CodeForm { object, assembly, llvmIr };
 
 /// Compiles a module of the LLVM dialect, with the model's description. Large modules are cut into `parts` that compile side by side (objects only): one
 /// result per part. Emits an error and returns nothing where the target refuses.
-std::vector<llvm::SmallVector<char, 0>> emitCode(mlir::ModuleOp module, const ModelInfo &info, const Target &target, int optLevel, CodeForm form, unsigned parts);
+std::vector<llvm::SmallVector<char, 0>> emitCode(mlir::ModuleOp module, const ModelInfo &info, const Target &target,
+                                                 int optLevel, CodeForm form, unsigned parts);
 
 } // namespace lepton
 

@@ -29,7 +29,8 @@ llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, llvm::Str
   uint64_t bytes = total ? total.getInt() : 0;
   const char names[] = "\0.lepton.weights\0.note.GNU-stack\0.symtab\0.strtab\0.shstrtab\0";
   const char strings[] = "\0lepton_weights\0";
-  uint64_t dataAt = 64, symbolsAt = llvm::alignTo(dataAt + bytes, 64), stringsAt = symbolsAt + 2 * sizeof(ELF::Elf64_Sym), namesAt = stringsAt + sizeof strings,
+  uint64_t dataAt = 64, symbolsAt = llvm::alignTo(dataAt + bytes, 64),
+           stringsAt = symbolsAt + 2 * sizeof(ELF::Elf64_Sym), namesAt = stringsAt + sizeof strings,
            headersAt = llvm::alignTo(namesAt + sizeof names, 8);
   llvm::SmallVector<char, 0> file(headersAt + 6 * sizeof(ELF::Elf64_Shdr), 0);
   ELF::Elf64_Ehdr header = {};
@@ -46,7 +47,8 @@ llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, llvm::Str
   header.e_shnum = 6;
   header.e_shstrndx = 5;
   memcpy(file.data(), &header, sizeof header);
-  for (auto [constant, offset] : llvm::zip(constants ? constants.getValue() : ArrayRef<Attribute>(), offsets ? offsets.asArrayRef() : ArrayRef<int64_t>()))
+  for (auto [constant, offset] : llvm::zip(constants ? constants.getValue() : ArrayRef<Attribute>(),
+                                           offsets ? offsets.asArrayRef() : ArrayRef<int64_t>()))
     writeConstant(cast<ElementsAttr>(constant), file.data() + dataAt + offset);
   ELF::Elf64_Sym symbol = {};
   symbol.st_name = 1;
@@ -57,7 +59,8 @@ llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, llvm::Str
   memcpy(file.data() + symbolsAt + sizeof symbol, &symbol, sizeof symbol);
   memcpy(file.data() + stringsAt, strings, sizeof strings);
   memcpy(file.data() + namesAt, names, sizeof names);
-  auto section = [&](int index, uint32_t name, uint32_t type, uint64_t flags, uint64_t at, uint64_t size, uint32_t link, uint32_t info, uint64_t align, uint64_t entry) {
+  auto section = [&](int index, uint32_t name, uint32_t type, uint64_t flags, uint64_t at, uint64_t size, uint32_t link,
+                     uint32_t info, uint64_t align, uint64_t entry) {
     ELF::Elf64_Shdr s = {};
     s.sh_name = name;
     s.sh_type = type;

@@ -32,16 +32,18 @@ void lepton::declareRuntime(ModuleOp module) {
   declare("lepton_rt_parallel_for", none, {ptr, i64, i64, ptr, ptr});
   declare("lepton_rt_fail", none, {ptr, ptr});
   if (!module.lookupSymbol("lepton_weights"))
-    LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/true, LLVM::Linkage::External, "lepton_weights", Attribute(), 64);
+    LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/true,
+                           LLVM::Linkage::External, "lepton_weights", Attribute(), 64);
 }
 
 namespace {
 
-template <typename OpT>
-struct Pattern : ConvertOpToLLVMPattern<OpT> {
+template <typename OpT> struct Pattern : ConvertOpToLLVMPattern<OpT> {
   using ConvertOpToLLVMPattern<OpT>::ConvertOpToLLVMPattern;
 
-  static Value i64(OpBuilder &b, Location loc, int64_t value) { return LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(value)); }
+  static Value i64(OpBuilder &b, Location loc, int64_t value) {
+    return LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(value));
+  }
 
   static Value call(OpBuilder &b, Location loc, StringRef name, Type result, ValueRange arguments) {
     auto op = LLVM::CallOp::create(b, loc, result ? TypeRange(result) : TypeRange(), name, arguments);
@@ -94,14 +96,16 @@ struct LowerInput : Pattern<lrt::InputOp> {
   LogicalResult matchAndRewrite(lrt::InputOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
-    Value index = i64(b, loc, op.getIndex()), memory = call(b, loc, "lepton_rt_input", pointer(b), {adaptor.getContext(), index});
+    Value index = i64(b, loc, op.getIndex()),
+          memory = call(b, loc, "lepton_rt_input", pointer(b), {adaptor.getContext(), index});
     SmallVector<Value> dynamic;
     if (!type.hasStaticShape()) {
       Value shape = call(b, loc, "lepton_rt_input_shape", pointer(b), {adaptor.getContext(), index});
       for (int64_t d = 0; d < type.getRank(); ++d) {
         if (!type.isDynamicDim(d))
           continue;
-        Value address = LLVM::GEPOp::create(b, loc, pointer(b), b.getI64Type(), shape, ArrayRef<LLVM::GEPArg>{int32_t(d)});
+        Value address =
+            LLVM::GEPOp::create(b, loc, pointer(b), b.getI64Type(), shape, ArrayRef<LLVM::GEPArg>{int32_t(d)});
         dynamic.push_back(LLVM::LoadOp::create(b, loc, b.getI64Type(), address));
       }
     }
@@ -118,8 +122,11 @@ struct LowerOutput : Pattern<lrt::OutputOp> {
     SmallVector<Value> sizes = allSizes(b, loc, type, adaptor.getSizes());
     Value shape = stack(b, loc, LLVM::LLVMArrayType::get(b.getI64Type(), std::max<int64_t>(type.getRank(), 1)), op);
     for (auto [d, size] : llvm::enumerate(sizes))
-      LLVM::StoreOp::create(b, loc, size, LLVM::GEPOp::create(b, loc, pointer(b), b.getI64Type(), shape, ArrayRef<LLVM::GEPArg>{int32_t(d)}));
-    Value memory = call(b, loc, "lepton_rt_output", pointer(b), {adaptor.getContext(), i64(b, loc, op.getIndex()), shape});
+      LLVM::StoreOp::create(
+          b, loc, size,
+          LLVM::GEPOp::create(b, loc, pointer(b), b.getI64Type(), shape, ArrayRef<LLVM::GEPArg>{int32_t(d)}));
+    Value memory =
+        call(b, loc, "lepton_rt_output", pointer(b), {adaptor.getContext(), i64(b, loc, op.getIndex()), shape});
     b.replaceOp(op, descriptor(b, loc, type, memory, sizes));
     return success();
   }
@@ -191,10 +198,13 @@ struct LowerParallelFor : Pattern<lrt::ParallelForOp> {
     auto record = LLVM::LLVMStructType::getLiteral(b.getContext(), llvm::to_vector(ValueRange(values).getTypes()));
     Value memory = stack(b, loc, record, op);
     for (auto [i, value] : llvm::enumerate(values))
-      LLVM::StoreOp::create(b, loc, value, LLVM::GEPOp::create(b, loc, pointer(b), record, memory, ArrayRef<LLVM::GEPArg>{0, int32_t(i)}));
+      LLVM::StoreOp::create(
+          b, loc, value,
+          LLVM::GEPOp::create(b, loc, pointer(b), record, memory, ArrayRef<LLVM::GEPArg>{0, int32_t(i)}));
     LLVM::LLVMFuncOp thunk = makeThunk(b, op, record);
     Value function = LLVM::AddressOfOp::create(b, loc, pointer(b), thunk.getSymName());
-    call(b, loc, "lepton_rt_parallel_for", {}, {adaptor.getContext(), adaptor.getN(), i64(b, loc, op.getGrain()), function, memory});
+    call(b, loc, "lepton_rt_parallel_for", {},
+         {adaptor.getContext(), adaptor.getN(), i64(b, loc, op.getGrain()), function, memory});
     b.eraseOp(op);
     return success();
   }
@@ -211,7 +221,8 @@ struct LowerParallelFor : Pattern<lrt::ParallelForOp> {
     b.setInsertionPointToStart(block);
     SmallVector<Value> arguments = {block->getArgument(0), block->getArgument(2), block->getArgument(3)};
     for (auto [i, fieldType] : llvm::enumerate(record.getBody())) {
-      Value address = LLVM::GEPOp::create(b, loc, ptr, record, block->getArgument(1), ArrayRef<LLVM::GEPArg>{0, int32_t(i)});
+      Value address =
+          LLVM::GEPOp::create(b, loc, ptr, record, block->getArgument(1), ArrayRef<LLVM::GEPArg>{0, int32_t(i)});
       arguments.push_back(LLVM::LoadOp::create(b, loc, fieldType, address));
     }
     LLVM::CallOp::create(b, loc, TypeRange(), op.getBody(), arguments);
@@ -231,10 +242,12 @@ struct LowerCheck : Pattern<lrt::CheckOp> {
     if (!module.lookupSymbol(name)) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(module.getBody());
-      LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), text.size()), true, LLVM::Linkage::Internal, name, b.getStringAttr(text));
+      LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), text.size()), true,
+                             LLVM::Linkage::Internal, name, b.getStringAttr(text));
     }
     // if (!condition) lepton_rt_fail(context, message)
-    Block *before = b.getInsertionBlock(), *after = b.splitBlock(before, b.getInsertionPoint()), *failed = b.createBlock(after);
+    Block *before = b.getInsertionBlock(), *after = b.splitBlock(before, b.getInsertionPoint()),
+          *failed = b.createBlock(after);
     Value message = LLVM::AddressOfOp::create(b, loc, pointer(b), name);
     call(b, loc, "lepton_rt_fail", {}, {adaptor.getContext(), message});
     LLVM::BrOp::create(b, loc, ValueRange(), after);
@@ -248,5 +261,7 @@ struct LowerCheck : Pattern<lrt::CheckOp> {
 } // namespace
 
 void lepton::populateRuntimeToLlvmPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
-  patterns.add<LowerInput, LowerOutput, LowerAlloc, LowerDealloc, LowerArena, LowerConstant, LowerParallelFor, LowerCheck>(converter);
+  patterns
+      .add<LowerInput, LowerOutput, LowerAlloc, LowerDealloc, LowerArena, LowerConstant, LowerParallelFor, LowerCheck>(
+          converter);
 }

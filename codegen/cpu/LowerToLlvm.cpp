@@ -12,9 +12,9 @@
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
-#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
 #include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
 #include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
@@ -43,7 +43,9 @@ namespace {
 struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerToLlvm)
   StringRef getArgument() const override { return "lepton-lower-to-llvm"; }
-  StringRef getDescription() const override { return "Turns functions of control flow, memrefs, vectors and lrt into LLVM functions"; }
+  StringRef getDescription() const override {
+    return "Turns functions of control flow, memrefs, vectors and lrt into LLVM functions";
+  }
   void getDependentDialects(DialectRegistry &registry) const override { registry.insert<LLVM::LLVMDialect>(); }
 
   void runOnOperation() override {
@@ -98,7 +100,9 @@ struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
 struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ApproximateMath)
   StringRef getArgument() const override { return "lepton-approximate-math"; }
-  StringRef getDescription() const override { return "Replaces transcendental functions of f32 by polynomials that vectorize"; }
+  StringRef getDescription() const override {
+    return "Replaces transcendental functions of f32 by polynomials that vectorize";
+  }
 
   void runOnOperation() override {
     // Within 2 ulp in f32 or so; sin, cos and the like stay calls of libm, as their approximations lose the large arguments.

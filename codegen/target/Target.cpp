@@ -24,11 +24,13 @@ constexpr const char *avx512 = "sse4_2,avx,avx2,fma,f16c,bmi2,avx512f,avx512bw,a
 
 /// vectorBits: of the widest registers that run at full speed.
 constexpr Processor processors[] = {
-    {"x86-64-v2", "x86_64", 128, 16, false, "sse4_2"}, {"x86-64-v3", "x86_64", 256, 16, true, avx2},   {"x86-64-v4", "x86_64", 512, 32, true, avx512},
-    {"haswell", "x86_64", 256, 16, true, avx2},         {"znver2", "x86_64", 256, 16, true, avx2},      {"znver3", "x86_64", 256, 16, true, avx2},
-    {"znver4", "x86_64", 512, 32, true, avx512},        {"znver5", "x86_64", 512, 32, true, avx512},    {"skylake-avx512", "x86_64", 512, 32, true, avx512},
-    {"icelake-server", "x86_64", 512, 32, true, avx512}, {"sapphirerapids", "x86_64", 512, 32, true, avx512},
-    {"generic", "aarch64", 128, 32, true, ""},          {"cortex-a72", "aarch64", 128, 32, true, ""},   {"neoverse-n1", "aarch64", 128, 32, true, ""},
+    {"x86-64-v2", "x86_64", 128, 16, false, "sse4_2"},   {"x86-64-v3", "x86_64", 256, 16, true, avx2},
+    {"x86-64-v4", "x86_64", 512, 32, true, avx512},      {"haswell", "x86_64", 256, 16, true, avx2},
+    {"znver2", "x86_64", 256, 16, true, avx2},           {"znver3", "x86_64", 256, 16, true, avx2},
+    {"znver4", "x86_64", 512, 32, true, avx512},         {"znver5", "x86_64", 512, 32, true, avx512},
+    {"skylake-avx512", "x86_64", 512, 32, true, avx512}, {"icelake-server", "x86_64", 512, 32, true, avx512},
+    {"sapphirerapids", "x86_64", 512, 32, true, avx512}, {"generic", "aarch64", 128, 32, true, ""},
+    {"cortex-a72", "aarch64", 128, 32, true, ""},        {"neoverse-n1", "aarch64", 128, 32, true, ""},
 };
 
 } // namespace
@@ -57,7 +59,8 @@ static Target host() {
     list.push_back((feature.second ? "+" : "-") + feature.first().str());
   llvm::sort(list);
   target.features = llvm::join(list, ",");
-  bool wide = features.lookup("avx512f") && features.lookup("avx512bw") && features.lookup("avx512dq") && features.lookup("avx512vl");
+  bool wide = features.lookup("avx512f") && features.lookup("avx512bw") && features.lookup("avx512dq") &&
+              features.lookup("avx512vl");
   bool isArm = target.arch == "aarch64";
   bool middle = features.lookup("avx2") && features.lookup("fma");
   target.vectorBits = wide ? 512 : middle ? 256 : 128;
@@ -70,7 +73,9 @@ static Target host() {
 std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error) {
   std::string arch;
   if (!target.empty() && target != "native") {
-    arch = llvm::Triple(target).getArch() == llvm::Triple::aarch64 ? "aarch64" : llvm::Triple(target).getArch() == llvm::Triple::x86_64 ? "x86_64" : "";
+    arch = llvm::Triple(target).getArch() == llvm::Triple::aarch64  ? "aarch64"
+           : llvm::Triple(target).getArch() == llvm::Triple::x86_64 ? "x86_64"
+                                                                    : "";
     if (arch.empty()) {
       error = "unknown target '" + target.str() + "'; known are native, x86_64-linux-gnu and aarch64-linux-gnu";
       return std::nullopt;

@@ -18,7 +18,9 @@ static constexpr int64_t rowsPerTile = 64;
 /// Columns of a tile of an unpacked right operand.
 static constexpr int64_t columnsPerTile = 64;
 
-static Type contractionResultType(OpBuilder &b, Type elementType) { return isa<IntegerType>(elementType) && elementType.getIntOrFloatBitWidth() == 8 ? b.getI32Type() : elementType; }
+static Type contractionResultType(OpBuilder &b, Type elementType) {
+  return isa<IntegerType>(elementType) && elementType.getIntOrFloatBitWidth() == 8 ? b.getI32Type() : elementType;
+}
 
 /// The type that products of the operands are summed in.
 static Type sumType(OpBuilder &b, Type elementType) {
@@ -54,30 +56,37 @@ static std::pair<Value, OpFoldResult> tileRange(KernelEmitter &e, Value iv, Affi
 }
 
 /// acc += lhs * rhs as a linalg.generic; maps in the order lhs, rhs, acc.
-static Value contract(KernelEmitter &e, Value lhs, Value rhs, Value acc, ArrayRef<AffineMap> maps, int64_t parallel, Type lhsElement, Type rhsElement) {
+static Value contract(KernelEmitter &e, Value lhs, Value rhs, Value acc, ArrayRef<AffineMap> maps, int64_t parallel,
+                      Type lhsElement, Type rhsElement) {
   int64_t all = maps[0].getNumDims();
   SmallVector<utils::IteratorType> iterators(parallel, utils::IteratorType::parallel);
   iterators.append(all - parallel, utils::IteratorType::reduction);
-  auto op = linalg::GenericOp::create(e.b, e.loc, acc.getType(), ValueRange{lhs, rhs}, acc, maps, iterators, [&](OpBuilder &, Location, ValueRange args) {
-    Type type = args[2].getType();
-    auto widen = [&](Value x, Type element) { return x.getType() == type ? x : emitCast(e, e.fromStorage(x, element), element, type); };
-    OpBuilder::InsertionGuard guard(e.b);
-    e.b.setInsertionPointToEnd(args[0].getParentBlock());
-    Value sum = e.accumulate(args[2], e.product(widen(args[0], lhsElement), widen(args[1], rhsElement)));
-    linalg::YieldOp::create(e.b, e.loc, sum);
-  });
+  auto op = linalg::GenericOp::create(
+      e.b, e.loc, acc.getType(), ValueRange{lhs, rhs}, acc, maps, iterators,
+      [&](OpBuilder &, Location, ValueRange args) {
+        Type type = args[2].getType();
+        auto widen = [&](Value x, Type element) {
+          return x.getType() == type ? x : emitCast(e, e.fromStorage(x, element), element, type);
+        };
+        OpBuilder::InsertionGuard guard(e.b);
+        e.b.setInsertionPointToEnd(args[0].getParentBlock());
+        Value sum = e.accumulate(args[2], e.product(widen(args[0], lhsElement), widen(args[1], rhsElement)));
+        linalg::YieldOp::create(e.b, e.loc, sum);
+      });
   op->setAttr("lepton.contraction", e.b.getUnitAttr());
   return op.getResult(0);
 }
 
-static Value slice(KernelEmitter &e, Value tensor, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes, ArrayRef<bool> drop) {
+static Value slice(KernelEmitter &e, Value tensor, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
+                   ArrayRef<bool> drop) {
   SmallVector<OpFoldResult> strides(offsets.size(), e.b.getIndexAttr(1));
   auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<int64_t> shape;
   for (auto [size, dropped] : llvm::zip_equal(sizes, drop))
     if (!dropped)
       shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
-  return tensor::ExtractSliceOp::create(e.b, e.loc, RankedTensorType::get(shape, type.getElementType()), tensor, offsets, sizes, strides);
+  return tensor::ExtractSliceOp::create(e.b, e.loc, RankedTensorType::get(shape, type.getElementType()), tensor,
+                                        offsets, sizes, strides);
 }
 
 /// A zeroed accumulator of a static capacity, cut to the tile's size.
@@ -105,14 +114,17 @@ LogicalResult MatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
     return emitOpError() << "needs operands of at least one dimension";
   AffineExpr kl = l.back(), kr = r.size() == 1 ? r[0] : r[r.size() - 2];
   if (ShapeAnalysis::constantValue(kl) && ShapeAnalysis::constantValue(kr) && kl != kr)
-    return emitOpError() << "operands differ in the inner dimension: " << getLhs().getType() << " and " << getRhs().getType();
-  SmallVector<AffineExpr> lb(l.begin(), l.end() - std::min<size_t>(l.size(), 2)), rb(r.begin(), r.end() - std::min<size_t>(r.size(), 2)), dims;
+    return emitOpError() << "operands differ in the inner dimension: " << getLhs().getType() << " and "
+                         << getRhs().getType();
+  SmallVector<AffineExpr> lb(l.begin(), l.end() - std::min<size_t>(l.size(), 2)),
+      rb(r.begin(), r.end() - std::min<size_t>(r.size(), 2)), dims;
   int64_t rank = std::max(lb.size(), rb.size());
   for (int64_t i = 0; i < rank; ++i) {
     int64_t li = i - (rank - int64_t(lb.size())), ri = i - (rank - int64_t(rb.size()));
     AffineExpr one = shapes.constant(1), size = shapes.broadcast(li >= 0 ? lb[li] : one, ri >= 0 ? rb[ri] : one);
     if (!size)
-      return emitOpError() << "batch dimensions do not broadcast: " << getLhs().getType() << " and " << getRhs().getType();
+      return emitOpError() << "batch dimensions do not broadcast: " << getLhs().getType() << " and "
+                           << getRhs().getType();
     dims.push_back(size);
   }
   if (l.size() > 1)
@@ -125,8 +137,8 @@ LogicalResult MatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
 }
 
 /// The last two dimensions (for a vector: one, with the other of size 1) of an operand at a batch position.
-static Value batchMatrix(KernelEmitter &e, Value operand, ArrayRef<AffineExpr> batchSizes, ValueRange position, std::pair<Value, OpFoldResult> rows,
-                         std::pair<Value, OpFoldResult> columns, bool isVector) {
+static Value batchMatrix(KernelEmitter &e, Value operand, ArrayRef<AffineExpr> batchSizes, ValueRange position,
+                         std::pair<Value, OpFoldResult> rows, std::pair<Value, OpFoldResult> columns, bool isVector) {
   const SmallVector<AffineExpr> shape = e.shapes.shape(operand);
   int64_t batch = std::max<int64_t>(int64_t(shape.size()) - 2, 0);
   SmallVector<OpFoldResult> offsets, sizes;
@@ -161,7 +173,8 @@ SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   bool lhsVector = rankOf(getLhs()) == 1, rhsVector = rankOf(getRhs()) == 1;
   SmallVector<AffineExpr> sizes = e.shapes.shape(getResult());
   AffineExpr k = e.shapes.shape(getLhs()).back();
-  AffineExpr m = lhsVector ? e.shapes.constant(1) : *(e.shapes.shape(getLhs()).end() - 2), n = rhsVector ? e.shapes.constant(1) : e.shapes.shape(getRhs()).back();
+  AffineExpr m = lhsVector ? e.shapes.constant(1) : *(e.shapes.shape(getLhs()).end() - 2),
+             n = rhsVector ? e.shapes.constant(1) : e.shapes.shape(getRhs()).back();
   int64_t batch = sizes.size() - !lhsVector - !rhsVector;
   int64_t mt = pickTile(m, rowsPerTile), nt = pickTile(n, columnsPerTile);
   SmallVector<OpFoldResult> bounds;
@@ -171,7 +184,8 @@ SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   bounds.push_back(getAsOpFoldResult(e.size(ceilDiv(n, nt))));
   // Dimensions of the generic: [m] [n] k; those of a vector operand are missing.
   int64_t parallel = !lhsVector + !rhsVector;
-  AffineExpr dm = getAffineDimExpr(0, context), dn = getAffineDimExpr(lhsVector ? 0 : 1, context), dk = getAffineDimExpr(parallel, context);
+  AffineExpr dm = getAffineDimExpr(0, context), dn = getAffineDimExpr(lhsVector ? 0 : 1, context),
+             dk = getAffineDimExpr(parallel, context);
   SmallVector<AffineExpr> lhsDims, rhsDims, accDims;
   if (!lhsVector) {
     lhsDims.push_back(dm);
@@ -206,11 +220,14 @@ SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
       capacity.push_back(tile);
       drop.push_back(false);
     }
-    Value acc = contract(e, lhs, rhs, accumulatorTile(e, type, capacity, accSizes), maps, parallel, lhsElement, rhsElement);
+    Value acc =
+        contract(e, lhs, rhs, accumulatorTile(e, type, capacity, accSizes), maps, parallel, lhsElement, rhsElement);
     Value part = slice(e, destination, offsets, extents, SmallVector<bool>(offsets.size(), false));
     for (OpFoldResult offset : ArrayRef(offsets).drop_front(batch))
       start.push_back(cast<Value>(offset));
-    Value result = e.finish(part, getResult(), start, [&](ValueRange local) { return fromAccumulator(e, acc, local.drop_front(batch), getResult()); });
+    Value result = e.finish(part, getResult(), start, [&](ValueRange local) {
+      return fromAccumulator(e, acc, local.drop_front(batch), getResult());
+    });
     return {result, offsets, extents};
   })};
 }
@@ -221,9 +238,11 @@ SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
 
 LogicalResult PackedMatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   if (rankOf(getLhs()) != 2 || rankOf(getRhs()) != 3)
-    return emitOpError() << "needs a matrix and a blocked matrix of three dimensions, got " << getLhs().getType() << " and " << getRhs().getType();
+    return emitOpError() << "needs a matrix and a blocked matrix of three dimensions, got " << getLhs().getType()
+                         << " and " << getRhs().getType();
   OpBuilder b(getContext());
-  results.push_back({contractionResultType(b, elementTypeOf(getLhs())), {shapes.dim(getLhs(), 0), shapes.constant(getN())}});
+  results.push_back(
+      {contractionResultType(b, elementTypeOf(getLhs())), {shapes.dim(getLhs(), 0), shapes.constant(getN())}});
   return success();
 }
 
@@ -238,16 +257,20 @@ SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits
   AffineExpr dm = getAffineDimExpr(0, context), dn = getAffineDimExpr(1, context), dk = getAffineDimExpr(2, context);
   auto map = [&](ArrayRef<AffineExpr> dims) { return AffineMap::get(3, 0, dims, context); };
   SmallVector<AffineMap> maps = {map({dm, dk}), map({dk, dn}), map({dm, dn})};
-  OpFoldResult zero = e.b.getIndexAttr(0), one = e.b.getIndexAttr(1), depth = getAsOpFoldResult(e.size(k)), width = e.b.getIndexAttr(block);
-  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(ceilDiv(n, block))), getAsOpFoldResult(e.size(ceilDiv(m, mt)))};
+  OpFoldResult zero = e.b.getIndexAttr(0), one = e.b.getIndexAttr(1), depth = getAsOpFoldResult(e.size(k)),
+               width = e.b.getIndexAttr(block);
+  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(ceilDiv(n, block))),
+                                      getAsOpFoldResult(e.size(ceilDiv(m, mt)))};
   return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
     auto rows = tileRange(e, ivs[1], m, mt), columns = tileRange(e, ivs[0], n, block);
     Value lhs = slice(e, e.tensor(getLhs()), {rows.first, zero}, {rows.second, depth}, {false, false});
     Value rhs = slice(e, e.tensor(getRhs()), {ivs[0], zero, zero}, {one, depth, width}, {true, false, false});
-    Value acc = contract(e, lhs, rhs, accumulatorTile(e, type, {mt, block}, {rows.second, width}), maps, 2, lhsElement, rhsElement);
+    Value acc = contract(e, lhs, rhs, accumulatorTile(e, type, {mt, block}, {rows.second, width}), maps, 2, lhsElement,
+                         rhsElement);
     SmallVector<OpFoldResult> offsets = {rows.first, columns.first}, sizes = {rows.second, columns.second};
     Value part = slice(e, destination, offsets, sizes, {false, false});
-    Value result = e.finish(part, getResult(), {rows.first, columns.first}, [&](ValueRange local) { return fromAccumulator(e, acc, local, getResult()); });
+    Value result = e.finish(part, getResult(), {rows.first, columns.first},
+                            [&](ValueRange local) { return fromAccumulator(e, acc, local, getResult()); });
     return {result, offsets, sizes};
   })};
 }
@@ -268,7 +291,8 @@ Value PackBlocksOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) 
   Value position = e.add(e.mul(indices[axis], e.index(getBlock())), indices.back());
   Value size = e.dim(getInput(), axis), inside = e.compare(arith::CmpIPredicate::slt, position, size);
   source[axis] = e.select(inside, position, e.index(0));
-  return e.select(inside, e.load(getInput(), source), e.scalar(KernelEmitter::scalarType(elementTypeOf(getInput())), 0));
+  return e.select(inside, e.load(getInput(), source),
+                  e.scalar(KernelEmitter::scalarType(elementTypeOf(getInput())), 0));
 }
 
 //===----------------------------------------------------------------------------------------------------------------------===//
@@ -276,18 +300,24 @@ Value PackBlocksOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) 
 //===----------------------------------------------------------------------------------------------------------------------===//
 
 /// Positions where a window of `kernel` taps fits: (size - (kernel - 1) * dilation - 1) / stride + 1, at least 0.
-static AffineExpr windowCount(ShapeAnalysis &shapes, AffineExpr size, AffineExpr kernel, int64_t stride, int64_t dilation, bool ceilMode = false) {
+static AffineExpr windowCount(ShapeAnalysis &shapes, AffineExpr size, AffineExpr kernel, int64_t stride,
+                              int64_t dilation, bool ceilMode = false) {
   AffineExpr span = size - (kernel - 1) * dilation - 1;
   AffineExpr count = (ceilMode ? (span + (stride - 1)).floorDiv(stride) : span.floorDiv(stride)) + 1;
-  return ShapeAnalysis::constantValue(count) ? shapes.constant(std::max<int64_t>(*ShapeAnalysis::constantValue(count), 0)) : count;
+  return ShapeAnalysis::constantValue(count)
+             ? shapes.constant(std::max<int64_t>(*ShapeAnalysis::constantValue(count), 0))
+             : count;
 }
 
 /// Checks ranks and attribute lengths that convolutions and pools share.
-static LogicalResult checkWindow(Operation *op, int64_t spatial, ArrayRef<int64_t> strides, ArrayRef<int64_t> dilations, ArrayRef<int64_t> pads, bool hasPads) {
+static LogicalResult checkWindow(Operation *op, int64_t spatial, ArrayRef<int64_t> strides, ArrayRef<int64_t> dilations,
+                                 ArrayRef<int64_t> pads, bool hasPads) {
   if (spatial < 1)
     return op->emitOpError() << "needs an input with at least one spatial dimension";
-  if (int64_t(strides.size()) != spatial || int64_t(dilations.size()) != spatial || (hasPads && int64_t(pads.size()) != 2 * spatial))
-    return op->emitOpError() << "needs one stride and one dilation and two pads for each of the " << spatial << " spatial dimensions";
+  if (int64_t(strides.size()) != spatial || int64_t(dilations.size()) != spatial ||
+      (hasPads && int64_t(pads.size()) != 2 * spatial))
+    return op->emitOpError() << "needs one stride and one dilation and two pads for each of the " << spatial
+                             << " spatial dimensions";
   for (int64_t value : llvm::concat<const int64_t>(strides, dilations))
     if (value < 1)
       return op->emitOpError() << "has the stride or dilation " << value << "; it must be at least 1";
@@ -298,19 +328,23 @@ LogicalResult ConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultS
   SmallVector<AffineExpr> x = shapes.shape(getInput()), w = shapes.shape(getFilter());
   int64_t spatial = int64_t(x.size()) - 2, group = getGroup();
   if (x.size() != w.size())
-    return emitOpError() << "input and filter differ in rank: " << getInput().getType() << " and " << getFilter().getType();
+    return emitOpError() << "input and filter differ in rank: " << getInput().getType() << " and "
+                         << getFilter().getType();
   if (failed(checkWindow(*this, spatial, getStrides(), getDilations(), getPads(), true)))
     return failure();
   if (group < 1)
     return emitOpError() << "has group " << group << "; it must be at least 1";
-  auto channels = ShapeAnalysis::constantValue(x[1]), perGroup = ShapeAnalysis::constantValue(w[1]), outputs = ShapeAnalysis::constantValue(w[0]);
+  auto channels = ShapeAnalysis::constantValue(x[1]), perGroup = ShapeAnalysis::constantValue(w[1]),
+       outputs = ShapeAnalysis::constantValue(w[0]);
   if (channels && perGroup && *channels != *perGroup * group)
-    return emitOpError() << "has " << *channels << " input channels, but the filter takes " << *perGroup << " in each of " << group << " groups";
+    return emitOpError() << "has " << *channels << " input channels, but the filter takes " << *perGroup
+                         << " in each of " << group << " groups";
   if (outputs && *outputs % group)
     return emitOpError() << "has " << *outputs << " output channels, which do not divide into " << group << " groups";
   SmallVector<AffineExpr> dims = {x[0], w[0]};
   for (int64_t i = 0; i < spatial; ++i)
-    dims.push_back(windowCount(shapes, x[2 + i] + getPads()[i] + getPads()[spatial + i], w[2 + i], getStrides()[i], getDilations()[i]));
+    dims.push_back(windowCount(shapes, x[2 + i] + getPads()[i] + getPads()[spatial + i], w[2 + i], getStrides()[i],
+                               getDilations()[i]));
   OpBuilder b(getContext());
   results.push_back({contractionResultType(b, elementTypeOf(getInput())), dims});
   return success();
@@ -323,51 +357,59 @@ static Value productTerm(KernelEmitter &e, Value x, Type xElement, Value w, Type
 
 /// The plain form, used where no layout was assigned: one sum per result element.
 SmallVector<Value> ConvOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  SmallVector<AffineExpr> x = e.shapes.shape(getInput()), w = e.shapes.shape(getFilter()), y = e.shapes.shape(getResult());
+  SmallVector<AffineExpr> x = e.shapes.shape(getInput()), w = e.shapes.shape(getFilter()),
+                          y = e.shapes.shape(getResult());
   int64_t spatial = x.size() - 2;
   Type xElement = elementTypeOf(getInput()), wElement = elementTypeOf(getFilter()), type = sumType(e.b, xElement);
-  Value channelsPerGroup = e.size(w[1]), outputsPerGroup = e.b.createOrFold<arith::DivUIOp>(e.loc, e.size(w[0]), e.index(getGroup()));
+  Value channelsPerGroup = e.size(w[1]),
+        outputsPerGroup = e.b.createOrFold<arith::DivUIOp>(e.loc, e.size(w[0]), e.index(getGroup()));
   Value init = e.fill(e.temporary(y, type), e.scalar(type, 0));
-  Value sums = e.reduce(init, ArrayRef(w).drop_front(), [&](ValueRange out, ValueRange tap, Value accumulator) -> Value {
-    Value group = getGroup() == 1 ? e.index(0) : e.b.createOrFold<arith::DivUIOp>(e.loc, out[1], outputsPerGroup);
-    SmallVector<Value> source = {out[0], e.add(e.mul(group, channelsPerGroup), tap[0])}, filter = {out[1]};
-    filter.append(tap.begin(), tap.end());
-    Value inside;
-    for (int64_t i = 0; i < spatial; ++i) {
-      Value p = e.add(e.mul(out[2 + i], e.index(getStrides()[i])), e.mul(tap[1 + i], e.index(getDilations()[i])));
-      p = e.sub(p, e.index(getPads()[i]));
-      Value here = e.isInside(p, e.size(x[2 + i]));
-      inside = inside ? e.b.createOrFold<arith::AndIOp>(e.loc, inside, here) : here;
-      source.push_back(e.select(here, p, e.index(0)));
-    }
-    Value term = productTerm(e, e.load(getInput(), source), xElement, e.load(getFilter(), filter), wElement, type);
-    return e.accumulate(accumulator, e.select(inside, term, e.scalar(type, 0)));
-  });
-  return {e.finish(inits[0], getResult(), {}, [&](ValueRange indices) { return fromAccumulator(e, sums, indices, getResult()); })};
+  Value sums =
+      e.reduce(init, ArrayRef(w).drop_front(), [&](ValueRange out, ValueRange tap, Value accumulator) -> Value {
+        Value group = getGroup() == 1 ? e.index(0) : e.b.createOrFold<arith::DivUIOp>(e.loc, out[1], outputsPerGroup);
+        SmallVector<Value> source = {out[0], e.add(e.mul(group, channelsPerGroup), tap[0])}, filter = {out[1]};
+        filter.append(tap.begin(), tap.end());
+        Value inside;
+        for (int64_t i = 0; i < spatial; ++i) {
+          Value p = e.add(e.mul(out[2 + i], e.index(getStrides()[i])), e.mul(tap[1 + i], e.index(getDilations()[i])));
+          p = e.sub(p, e.index(getPads()[i]));
+          Value here = e.isInside(p, e.size(x[2 + i]));
+          inside = inside ? e.b.createOrFold<arith::AndIOp>(e.loc, inside, here) : here;
+          source.push_back(e.select(here, p, e.index(0)));
+        }
+        Value term = productTerm(e, e.load(getInput(), source), xElement, e.load(getFilter(), filter), wElement, type);
+        return e.accumulate(accumulator, e.select(inside, term, e.scalar(type, 0)));
+      });
+  return {e.finish(inits[0], getResult(), {},
+                   [&](ValueRange indices) { return fromAccumulator(e, sums, indices, getResult()); })};
 }
 
 LogicalResult ConvTransposeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   SmallVector<AffineExpr> x = shapes.shape(getInput()), w = shapes.shape(getFilter());
   int64_t spatial = int64_t(x.size()) - 2;
   if (x.size() != w.size())
-    return emitOpError() << "input and filter differ in rank: " << getInput().getType() << " and " << getFilter().getType();
+    return emitOpError() << "input and filter differ in rank: " << getInput().getType() << " and "
+                         << getFilter().getType();
   if (failed(checkWindow(*this, spatial, getStrides(), getDilations(), getPads(), true)))
     return failure();
   if (int64_t(getGroup()) < 1)
     return emitOpError() << "has group " << int64_t(getGroup()) << "; it must be at least 1";
   SmallVector<AffineExpr> dims = {x[0], w[1] * getGroup()};
   for (int64_t i = 0; i < spatial; ++i)
-    dims.push_back((x[2 + i] - 1) * getStrides()[i] + getOutputPadding()[i] + (w[2 + i] - 1) * getDilations()[i] + 1 - getPads()[i] - getPads()[spatial + i]);
+    dims.push_back((x[2 + i] - 1) * getStrides()[i] + getOutputPadding()[i] + (w[2 + i] - 1) * getDilations()[i] + 1 -
+                   getPads()[i] - getPads()[spatial + i]);
   results.push_back({elementTypeOf(getInput()), dims});
   return success();
 }
 
 /// Gathers: the taps whose position in the input is whole contribute.
 SmallVector<Value> ConvTransposeOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  SmallVector<AffineExpr> x = e.shapes.shape(getInput()), w = e.shapes.shape(getFilter()), y = e.shapes.shape(getResult());
+  SmallVector<AffineExpr> x = e.shapes.shape(getInput()), w = e.shapes.shape(getFilter()),
+                          y = e.shapes.shape(getResult());
   int64_t spatial = x.size() - 2;
   Type element = elementTypeOf(getInput()), type = sumType(e.b, element);
-  Value outputsPerGroup = e.size(w[1]), channelsPerGroup = e.b.createOrFold<arith::DivUIOp>(e.loc, e.size(x[1]), e.index(getGroup()));
+  Value outputsPerGroup = e.size(w[1]),
+        channelsPerGroup = e.b.createOrFold<arith::DivUIOp>(e.loc, e.size(x[1]), e.index(getGroup()));
   AffineExpr channels = e.shapes.exactDiv(x[1], e.shapes.constant(getGroup()));
   SmallVector<AffineExpr> taps = {channels};
   taps.append(w.begin() + 2, w.end());
@@ -384,21 +426,24 @@ SmallVector<Value> ConvTransposeOp::emitKernel(KernelEmitter &e, ValueRange init
       Value whole = e.compare(arith::CmpIPredicate::eq, e.b.createOrFold<arith::RemSIOp>(e.loc, p, stride), e.index(0));
       Value position = e.b.createOrFold<arith::DivSIOp>(e.loc, p, stride);
       Value positive = e.compare(arith::CmpIPredicate::sge, p, e.index(0));
-      Value here = e.b.createOrFold<arith::AndIOp>(e.loc, e.b.createOrFold<arith::AndIOp>(e.loc, whole, positive), e.isInside(position, e.size(x[2 + i])));
+      Value here = e.b.createOrFold<arith::AndIOp>(e.loc, e.b.createOrFold<arith::AndIOp>(e.loc, whole, positive),
+                                                   e.isInside(position, e.size(x[2 + i])));
       inside = e.b.createOrFold<arith::AndIOp>(e.loc, inside, here);
       source.push_back(e.select(here, position, e.index(0)));
     }
     Value term = productTerm(e, e.load(getInput(), source), element, e.load(getFilter(), filter), element, type);
     return e.accumulate(accumulator, e.select(inside, term, e.scalar(type, 0)));
   });
-  return {e.finish(inits[0], getResult(), {}, [&](ValueRange indices) { return fromAccumulator(e, sums, indices, getResult()); })};
+  return {e.finish(inits[0], getResult(), {},
+                   [&](ValueRange indices) { return fromAccumulator(e, sums, indices, getResult()); })};
 }
 
 LogicalResult PackedConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   SmallVector<AffineExpr> x = shapes.shape(getInput()), w = shapes.shape(getFilter());
   int64_t spatial = int64_t(x.size()) - 2;
   if (w.size() != x.size() + 2)
-    return emitOpError() << "needs a filter with two dimensions more than the input, got " << getFilter().getType() << " for " << getInput().getType();
+    return emitOpError() << "needs a filter with two dimensions more than the input, got " << getFilter().getType()
+                         << " for " << getInput().getType();
   if (failed(checkWindow(*this, spatial, getStrides(), getDilations(), {}, false)))
     return failure();
   SmallVector<AffineExpr> dims = {x[0]};
@@ -414,7 +459,8 @@ SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) 
   e.materialize(getInput());
   e.materialize(getFilter());
   MLIRContext *context = getContext();
-  SmallVector<AffineExpr> x = e.shapes.shape(getInput()), w = e.shapes.shape(getFilter()), y = e.shapes.shape(getResult());
+  SmallVector<AffineExpr> x = e.shapes.shape(getInput()), w = e.shapes.shape(getFilter()),
+                          y = e.shapes.shape(getResult());
   int64_t spatial = x.size() - 2, last = spatial - 1;
   auto filterType = cast<RankedTensorType>(getFilter().getType());
   int64_t groups = filterType.getDimSize(0), blocks = filterType.getDimSize(1), block = filterType.getShape().back();
@@ -423,7 +469,8 @@ SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) 
   int64_t tile = pickTile(y[spatial], rowsPerTile);
   // Dimensions of the generic: pixel p, channel o; the kernel's, input channel c.
   int64_t dims = 3 + spatial;
-  AffineExpr p = getAffineDimExpr(0, context), o = getAffineDimExpr(1, context), c = getAffineDimExpr(2 + spatial, context);
+  AffineExpr p = getAffineDimExpr(0, context), o = getAffineDimExpr(1, context),
+             c = getAffineDimExpr(2 + spatial, context);
   SmallVector<AffineExpr> inputDims, filterDims;
   for (int64_t i = 0; i < spatial; ++i) {
     AffineExpr tap = getAffineDimExpr(2 + i, context) * getDilations()[i];
@@ -470,8 +517,10 @@ SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) 
     wOffsets.append({zero, zero});
     wSizes.append({e.b.getIndexAttr(channels), width});
     wDrop.append({false, false});
-    Value input = slice(e, e.tensor(getInput()), xOffsets, xSizes, xDrop), filter = slice(e, e.tensor(getFilter()), wOffsets, wSizes, wDrop);
-    Value acc = contract(e, input, filter, accumulatorTile(e, type, {tile, block}, {pixels.second, width}), maps, 2, xElement, wElement);
+    Value input = slice(e, e.tensor(getInput()), xOffsets, xSizes, xDrop),
+          filter = slice(e, e.tensor(getFilter()), wOffsets, wSizes, wDrop);
+    Value acc = contract(e, input, filter, accumulatorTile(e, type, {tile, block}, {pixels.second, width}), maps, 2,
+                         xElement, wElement);
     SmallVector<OpFoldResult> offsets(ivs.begin() + 1, ivs.begin() + 1 + spatial), sizes(spatial, one);
     offsets.append({pixels.first, channel});
     sizes.append({pixels.second, outputs.second});
@@ -479,7 +528,8 @@ SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) 
     for (OpFoldResult offset : offsets)
       start.push_back(cast<Value>(offset));
     Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false));
-    Value result = e.finish(part, getResult(), start, [&](ValueRange local) { return fromAccumulator(e, acc, local.take_back(2), getResult()); });
+    Value result = e.finish(part, getResult(), start,
+                            [&](ValueRange local) { return fromAccumulator(e, acc, local.take_back(2), getResult()); });
     return {result, offsets, sizes};
   })};
 }
@@ -488,7 +538,8 @@ LogicalResult DepthwiseConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
   SmallVector<AffineExpr> x = shapes.shape(getInput()), w = shapes.shape(getFilter());
   int64_t spatial = int64_t(x.size()) - 2;
   if (w.size() + 1 != x.size() || !cast<RankedTensorType>(getFilter().getType()).hasStaticShape())
-    return emitOpError() << "needs a static filter with one dimension less than the input, got " << getFilter().getType() << " for " << getInput().getType();
+    return emitOpError() << "needs a static filter with one dimension less than the input, got "
+                         << getFilter().getType() << " for " << getInput().getType();
   if (failed(checkWindow(*this, spatial, getStrides(), getDilations(), {}, false)))
     return failure();
   SmallVector<AffineExpr> dims = {x[0]};

@@ -19,14 +19,16 @@ static LogicalResult checkElementTypes(Operation *op) {
     return success();
   unsigned first = isa<WhereOp>(op) ? 1 : 0;
   if (first && !elementTypeOf(op->getOperand(0)).isInteger(1))
-    return op->emitOpError() << "condition has element type " << elementTypeOf(op->getOperand(0)) << ", expected a bool";
+    return op->emitOpError() << "condition has element type " << elementTypeOf(op->getOperand(0))
+                             << ", expected a bool";
   Type lhs = elementTypeOf(op->getOperand(first)), rhs = elementTypeOf(op->getOperand(first + 1));
   if (lhs != rhs)
     return op->emitOpError() << "operands have different element types " << lhs << " and " << rhs << "; insert a cast";
   return success();
 }
 
-LogicalResult lepton::detail::inferElementwise(Operation *op, ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+LogicalResult lepton::detail::inferElementwise(Operation *op, ShapeAnalysis &shapes,
+                                               SmallVectorImpl<ResultShape> &results) {
   if (failed(checkElementTypes(op)))
     return failure();
   SmallVector<AffineExpr> dims;
@@ -38,7 +40,8 @@ LogicalResult lepton::detail::inferElementwise(Operation *op, ShapeAnalysis &sha
     for (size_t i = 0; i < other.size(); ++i) {
       AffineExpr merged = shapes.broadcast(dims[skip + i], other[i]);
       if (!merged)
-        return op->emitOpError() << "operands do not broadcast: " << op->getOperand(0).getType() << " and " << operand.getType();
+        return op->emitOpError() << "operands do not broadcast: " << op->getOperand(0).getType() << " and "
+                                 << operand.getType();
       dims[skip + i] = merged;
     }
   }

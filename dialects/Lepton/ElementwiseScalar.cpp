@@ -21,7 +21,7 @@ struct Scalar {
   KernelEmitter &e;
   OpBuilder &b;
   Location loc;
-  Type type;       // signless scalar type of the operands
+  Type type; // signless scalar type of the operands
   bool isFloat;
   bool isUnsigned; // bools count as unsigned
 
@@ -30,23 +30,20 @@ struct Scalar {
         isUnsigned(elementType.isUnsignedInteger() || elementType.isInteger(1)) {}
 
   Value constant(double value) { return e.scalar(type, value); }
-  template <typename F, typename I>
-  Value pick(ValueRange x) {
+  template <typename F, typename I> Value pick(ValueRange x) {
     return isFloat ? b.createOrFold<F>(loc, x[0], x[1]) : b.createOrFold<I>(loc, x[0], x[1]);
   }
-  template <typename F, typename S, typename U>
-  Value pick(ValueRange x) {
-    return isFloat ? b.createOrFold<F>(loc, x[0], x[1]) : isUnsigned ? b.createOrFold<U>(loc, x[0], x[1]) : b.createOrFold<S>(loc, x[0], x[1]);
+  template <typename F, typename S, typename U> Value pick(ValueRange x) {
+    return isFloat      ? b.createOrFold<F>(loc, x[0], x[1])
+           : isUnsigned ? b.createOrFold<U>(loc, x[0], x[1])
+                        : b.createOrFold<S>(loc, x[0], x[1]);
   }
   Value add(Value l, Value r) { return pick<arith::AddFOp, arith::AddIOp>({l, r}); }
   Value sub(Value l, Value r) { return pick<arith::SubFOp, arith::SubIOp>({l, r}); }
   Value mul(Value l, Value r) { return pick<arith::MulFOp, arith::MulIOp>({l, r}); }
   Value divF(Value l, Value r) { return b.createOrFold<arith::DivFOp>(loc, l, r); }
   Value select(Value c, Value l, Value r) { return e.select(c, l, r); }
-  template <typename Op>
-  Value unary(Value x) {
-    return b.createOrFold<Op>(loc, x);
-  }
+  template <typename Op> Value unary(Value x) { return b.createOrFold<Op>(loc, x); }
   Value exp(Value x) { return unary<math::ExpOp>(x); }
   Value compare(CmpFPredicate f, CmpIPredicate s, CmpIPredicate u, Value l, Value r) {
     if (isFloat)
@@ -54,7 +51,9 @@ struct Scalar {
     return b.createOrFold<arith::CmpIOp>(loc, isUnsigned ? u : s, l, r);
   }
   Value less(Value l, Value r) { return compare(CmpFPredicate::OLT, CmpIPredicate::slt, CmpIPredicate::ult, l, r); }
-  Value lessOrEqual(Value l, Value r) { return compare(CmpFPredicate::OLE, CmpIPredicate::sle, CmpIPredicate::ule, l, r); }
+  Value lessOrEqual(Value l, Value r) {
+    return compare(CmpFPredicate::OLE, CmpIPredicate::sle, CmpIPredicate::ule, l, r);
+  }
   Value equal(Value l, Value r) { return compare(CmpFPredicate::OEQ, CmpIPredicate::eq, CmpIPredicate::eq, l, r); }
   Value isNegative(Value x) { return less(x, constant(0)); }
 
@@ -80,7 +79,8 @@ Value Scalar::div(Value l, Value r) {
     wrapped = sub(zero, l);
   }
   Value divisor = select(unsafe, constant(1), r);
-  Value quotient = isUnsigned ? b.createOrFold<arith::DivUIOp>(loc, l, divisor) : b.createOrFold<arith::DivSIOp>(loc, l, divisor);
+  Value quotient =
+      isUnsigned ? b.createOrFold<arith::DivUIOp>(loc, l, divisor) : b.createOrFold<arith::DivSIOp>(loc, l, divisor);
   if (!isUnsigned)
     quotient = select(unsafe, wrapped, quotient);
   return select(byZero, zero, quotient);
@@ -95,7 +95,8 @@ Value Scalar::mod(Value l, Value r, bool fmod) {
     if (!isUnsigned)
       unsafe = b.createOrFold<arith::OrIOp>(loc, unsafe, equal(r, constant(-1)));
     divisor = select(unsafe, constant(1), r);
-    rest = isUnsigned ? b.createOrFold<arith::RemUIOp>(loc, l, divisor) : b.createOrFold<arith::RemSIOp>(loc, l, divisor);
+    rest =
+        isUnsigned ? b.createOrFold<arith::RemUIOp>(loc, l, divisor) : b.createOrFold<arith::RemSIOp>(loc, l, divisor);
   }
   if (fmod || isUnsigned)
     return rest;
@@ -143,7 +144,8 @@ Value Scalar::shift(Value l, Value r, bool right) {
   Value amount = select(tooFar, constant(width - 1), r);
   if (right && !isUnsigned)
     return b.createOrFold<arith::ShRSIOp>(loc, l, amount);
-  Value shifted = right ? b.createOrFold<arith::ShRUIOp>(loc, l, amount) : b.createOrFold<arith::ShLIOp>(loc, l, amount);
+  Value shifted =
+      right ? b.createOrFold<arith::ShRUIOp>(loc, l, amount) : b.createOrFold<arith::ShLIOp>(loc, l, amount);
   return select(tooFar, constant(0), shifted);
 }
 
@@ -188,8 +190,10 @@ static Value emitMath(Operation *op, Scalar s, Value x) {
         return s.select(s.isNegative(x), curve, x);
       })
       .Case<HardSigmoidOp>([&](HardSigmoidOp op) {
-        Value line = s.add(s.mul(x, s.constant(op.getAlpha().convertToDouble())), s.constant(op.getBeta().convertToDouble()));
-        return s.b.createOrFold<arith::MaximumFOp>(s.loc, s.constant(0), s.b.createOrFold<arith::MinimumFOp>(s.loc, s.constant(1), line));
+        Value line =
+            s.add(s.mul(x, s.constant(op.getAlpha().convertToDouble())), s.constant(op.getBeta().convertToDouble()));
+        return s.b.createOrFold<arith::MaximumFOp>(s.loc, s.constant(0),
+                                                   s.b.createOrFold<arith::MinimumFOp>(s.loc, s.constant(1), line));
       })
       .Case<IsNaNOp>([&](auto) { return s.b.createOrFold<arith::CmpFOp>(s.loc, CmpFPredicate::UNO, x, x); })
       .Case<IsInfOp>([&](IsInfOp op) { return s.isInf(x, op.getPositive(), op.getNegative()); })
@@ -277,7 +281,8 @@ static Value resizeInteger(KernelEmitter &e, Value value, Type to, bool isUnsign
     return value;
   if (from > width)
     return e.b.createOrFold<arith::TruncIOp>(e.loc, to, value);
-  return isUnsigned ? e.b.createOrFold<arith::ExtUIOp>(e.loc, to, value) : e.b.createOrFold<arith::ExtSIOp>(e.loc, to, value);
+  return isUnsigned ? e.b.createOrFold<arith::ExtUIOp>(e.loc, to, value)
+                    : e.b.createOrFold<arith::ExtSIOp>(e.loc, to, value);
 }
 
 static Value resizeFloat(KernelEmitter &e, Value value, FloatType to) {
@@ -308,7 +313,8 @@ Value lepton::emitCast(KernelEmitter &e, Value value, Type from, Type to, bool) 
   if (isa<FloatType>(to)) {
     // Through f32 where the target is narrower: integers round once more there, as ONNX's reference does.
     auto wide = cast<FloatType>(computeType(e.b, to));
-    Value converted = fromUnsigned ? Value(arith::UIToFPOp::create(e.b, e.loc, wide, value)) : Value(arith::SIToFPOp::create(e.b, e.loc, wide, value));
+    Value converted = fromUnsigned ? Value(arith::UIToFPOp::create(e.b, e.loc, wide, value))
+                                   : Value(arith::SIToFPOp::create(e.b, e.loc, wide, value));
     return resizeFloat(e, converted, cast<FloatType>(to));
   }
   if (isa<FloatType>(from)) {
@@ -317,7 +323,8 @@ Value lepton::emitCast(KernelEmitter &e, Value value, Type from, Type to, bool) 
     Type wide = e.b.getIntegerType(width < 32 ? 32 : toUnsigned ? 64 : width);
     Value source = resizeFloat(e, value, cast<FloatType>(computeType(e.b, from)));
     bool asUnsigned = toUnsigned && width == 64;
-    Value converted = asUnsigned ? Value(arith::FPToUIOp::create(e.b, e.loc, wide, source)) : Value(arith::FPToSIOp::create(e.b, e.loc, wide, source));
+    Value converted = asUnsigned ? Value(arith::FPToUIOp::create(e.b, e.loc, wide, source))
+                                 : Value(arith::FPToSIOp::create(e.b, e.loc, wide, source));
     return resizeInteger(e, converted, target, false);
   }
   return resizeInteger(e, value, target, fromUnsigned);

@@ -8,7 +8,8 @@ using namespace lepton;
 /// Integer results of at most this many elements are folded by looking through shape arithmetic.
 static constexpr int64_t largestFoldedResult = 64;
 
-Operation *GraphBuilder::createOp(Location loc, StringRef name, ValueRange operands, ArrayRef<NamedAttribute> attributes, ArrayRef<int32_t> segments, unsigned results) {
+Operation *GraphBuilder::createOp(Location loc, StringRef name, ValueRange operands,
+                                  ArrayRef<NamedAttribute> attributes, ArrayRef<int32_t> segments, unsigned results) {
   for (Value operand : operands)
     if (!operand)
       return nullptr; // the error was reported where the operand was made
@@ -32,7 +33,8 @@ Operation *GraphBuilder::createOp(Location loc, StringRef name, ValueRange opera
   return op;
 }
 
-Value GraphBuilder::create(Location loc, StringRef name, ValueRange operands, ArrayRef<NamedAttribute> attributes, ArrayRef<int32_t> segments) {
+Value GraphBuilder::create(Location loc, StringRef name, ValueRange operands, ArrayRef<NamedAttribute> attributes,
+                           ArrayRef<int32_t> segments) {
   Operation *op = createOp(loc, name, operands, attributes, segments, 1);
   return op ? fold(op) : Value();
 }
@@ -40,7 +42,8 @@ Value GraphBuilder::create(Location loc, StringRef name, ValueRange operands, Ar
 Value GraphBuilder::fold(Operation *op) {
   Value result = op->getResult(0);
   auto type = llvm::cast<RankedTensorType>(result.getType());
-  if (isa<ConstantOp>(op) || !isa<IntegerType>(type.getElementType()) || !type.hasStaticShape() || type.getNumElements() > largestFoldedResult)
+  if (isa<ConstantOp>(op) || !isa<IntegerType>(type.getElementType()) || !type.hasStaticShape() ||
+      type.getNumElements() > largestFoldedResult)
     return result;
   auto values = shapes.constantElements(result, largestFoldedResult);
   if (!values)
@@ -63,21 +66,27 @@ Value GraphBuilder::scalar(Location loc, Type elementType, double value) {
   auto type = RankedTensorType::get({}, elementType);
   if (isa<FloatType>(elementType))
     return constant(loc, DenseElementsAttr::get(type, b.getFloatAttr(elementType, value)));
-  return constant(loc, DenseElementsAttr::get(type, llvm::APInt(elementType.getIntOrFloatBitWidth(), int64_t(value), true, true)));
+  return constant(
+      loc, DenseElementsAttr::get(type, llvm::APInt(elementType.getIntOrFloatBitWidth(), int64_t(value), true, true)));
 }
 
 Value GraphBuilder::reshape(Location loc, Value input, ArrayRef<int64_t> shape) {
   return create<ReshapeOp>(loc, {input, integers(loc, shape)});
 }
 
-Value GraphBuilder::transpose(Location loc, Value input, ArrayRef<int64_t> perm) { return create<TransposeOp>(loc, input, attr("perm", perm)); }
+Value GraphBuilder::transpose(Location loc, Value input, ArrayRef<int64_t> perm) {
+  return create<TransposeOp>(loc, input, attr("perm", perm));
+}
 
 Value GraphBuilder::cast(Location loc, Value input, Type elementType) {
-  return !input || elementTypeOf(input) == elementType ? input : create<CastOp>(loc, input, attr("to", TypeAttr::get(elementType)));
+  return !input || elementTypeOf(input) == elementType
+             ? input
+             : create<CastOp>(loc, input, attr("to", TypeAttr::get(elementType)));
 }
 
 Value GraphBuilder::slice(Location loc, Value input, int64_t axis, int64_t start, int64_t end, int64_t step) {
-  return create<SliceOp>(loc, {input, integers(loc, start), integers(loc, end), integers(loc, step)}, attr("axes", ArrayRef<int64_t>(axis)));
+  return create<SliceOp>(loc, {input, integers(loc, start), integers(loc, end), integers(loc, step)},
+                         attr("axes", ArrayRef<int64_t>(axis)));
 }
 
 Value GraphBuilder::shapeOf(Location loc, Value input) {

@@ -21,20 +21,24 @@ public:
 
   /// Makes an op of one result. Emits an error at `loc` and returns null where the op is wrong.
   template <typename OpT>
-  mlir::Value create(mlir::Location loc, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes = {}) {
+  mlir::Value create(mlir::Location loc, mlir::ValueRange operands,
+                     llvm::ArrayRef<mlir::NamedAttribute> attributes = {}) {
     return create(loc, OpT::getOperationName(), operands, attributes, {});
   }
   /// The same with optional operands: `segments` counts the values of each operand group.
-  mlir::Value create(mlir::Location loc, llvm::StringRef name, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes,
-                     llvm::ArrayRef<int32_t> segments);
+  mlir::Value create(mlir::Location loc, llvm::StringRef name, mlir::ValueRange operands,
+                     llvm::ArrayRef<mlir::NamedAttribute> attributes, llvm::ArrayRef<int32_t> segments);
   /// The op itself, where it has several results; null where it is wrong.
-  mlir::Operation *createOp(mlir::Location loc, llvm::StringRef name, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes,
-                            llvm::ArrayRef<int32_t> segments, unsigned results);
+  mlir::Operation *createOp(mlir::Location loc, llvm::StringRef name, mlir::ValueRange operands,
+                            llvm::ArrayRef<mlir::NamedAttribute> attributes, llvm::ArrayRef<int32_t> segments,
+                            unsigned results);
 
   mlir::NamedAttribute attr(llvm::StringRef name, mlir::Attribute value) { return b.getNamedAttr(name, value); }
   mlir::NamedAttribute attr(llvm::StringRef name, int64_t value) { return attr(name, b.getI64IntegerAttr(value)); }
   mlir::NamedAttribute attr(llvm::StringRef name, double value) { return attr(name, b.getF64FloatAttr(value)); }
-  mlir::NamedAttribute attr(llvm::StringRef name, llvm::ArrayRef<int64_t> values) { return attr(name, b.getDenseI64ArrayAttr(values)); }
+  mlir::NamedAttribute attr(llvm::StringRef name, llvm::ArrayRef<int64_t> values) {
+    return attr(name, b.getDenseI64ArrayAttr(values));
+  }
   mlir::NamedAttribute flag(llvm::StringRef name) { return attr(name, b.getUnitAttr()); }
   mlir::NamedAttribute kind(ReduceKind kind) { return attr("kind", ReduceKindAttr::get(b.getContext(), kind)); }
 

@@ -43,13 +43,15 @@ static bool differ(AffineExpr a, AffineExpr b) {
 }
 
 /// A loop nest, one iteration after the other, that carries a tensor.
-static Value sequentialNest(KernelEmitter &e, ArrayRef<AffineExpr> sizes, Value init, llvm::function_ref<Value(ValueRange, Value)> body) {
+static Value sequentialNest(KernelEmitter &e, ArrayRef<AffineExpr> sizes, Value init,
+                            llvm::function_ref<Value(ValueRange, Value)> body) {
   SmallVector<Value> ivs;
   std::function<Value(Value)> nest = [&](Value carried) -> Value {
     if (ivs.size() == sizes.size())
       return body(ivs, carried);
     Value bound = e.size(sizes[ivs.size()]);
-    auto loop = scf::ForOp::create(e.b, e.loc, e.index(0), bound, e.index(1), carried, [](OpBuilder &, Location, Value, ValueRange) {});
+    auto loop = scf::ForOp::create(e.b, e.loc, e.index(0), bound, e.index(1), carried,
+                                   [](OpBuilder &, Location, Value, ValueRange) {});
     OpBuilder::InsertionGuard guard(e.b);
     e.b.setInsertionPointToEnd(loop.getBody());
     ivs.push_back(loop.getInductionVar());
@@ -72,17 +74,21 @@ LogicalResult RangeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Result
       return emitOpError() << "needs operands of one element, got " << type;
   }
   if (elementTypeOf(getStart()) != elementTypeOf(getDelta()))
-    return emitOpError() << "start and delta differ in element type: " << getStart().getType() << " and " << getDelta().getType();
+    return emitOpError() << "start and delta differ in element type: " << getStart().getType() << " and "
+                         << getDelta().getType();
   if (!isa<IntegerType>(elementTypeOf(getCount())))
     return emitOpError() << "needs an integer count, got " << getCount().getType();
-  results.push_back({elementTypeOf(getStart()), {shapes.apply(F::Max, {shapes.element(getCount(), 0), shapes.constant(0)})}});
+  results.push_back(
+      {elementTypeOf(getStart()), {shapes.apply(F::Max, {shapes.element(getCount(), 0), shapes.constant(0)})}});
   return success();
 }
 
 Value RangeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   Type elementType = elementTypeOf(getResult()), type = computeType(e.b, elementType);
-  Value position = emitCast(e, e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), indices[0]), e.b.getI64Type(), type);
-  Value start = widen(e, e.loadScalar(getStart()), elementType), delta = widen(e, e.loadScalar(getDelta()), elementType);
+  Value position =
+      emitCast(e, e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), indices[0]), e.b.getI64Type(), type);
+  Value start = widen(e, e.loadScalar(getStart()), elementType),
+        delta = widen(e, e.loadScalar(getDelta()), elementType);
   if (!isa<FloatType>(type))
     return e.add(start, e.mul(position, delta));
   Value offset = arith::MulFOp::create(e.b, e.loc, position, delta);
@@ -97,12 +103,14 @@ LogicalResult GatherElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorIm
   if (failed(checkIndexing(*this, getAxis(), rankOf(getInput()), getIndices())))
     return failure();
   if (rankOf(getIndices()) != rankOf(getInput()))
-    return emitOpError() << "needs indices of the input's rank " << rankOf(getInput()) << ", got " << getIndices().getType();
+    return emitOpError() << "needs indices of the input's rank " << rankOf(getInput()) << ", got "
+                         << getIndices().getType();
   SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices());
   for (auto [d, size] : llvm::enumerate(indices)) {
     auto have = ShapeAnalysis::constantValue(input[d]), want = ShapeAnalysis::constantValue(size);
     if (d != getAxis() && have && want && *want > *have)
-      return emitOpError() << "has " << *want << " indices along dimension " << d << ", where the input has only " << *have << " elements";
+      return emitOpError() << "has " << *want << " indices along dimension " << d << ", where the input has only "
+                           << *have << " elements";
   }
   results.push_back({elementTypeOf(getInput()), indices});
   return success();
@@ -110,7 +118,8 @@ LogicalResult GatherElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorIm
 
 Value GatherElementsOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   SmallVector<Value> source(indices);
-  source[getAxis()] = e.checkedIndex(e.load(getIndices(), indices), e.dim(getInput(), getAxis()), "an index is out of range");
+  source[getAxis()] =
+      e.checkedIndex(e.load(getIndices(), indices), e.dim(getInput(), getAxis()), "an index is out of range");
   return e.load(getInput(), source);
 }
 
@@ -120,15 +129,18 @@ LogicalResult GatherNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Res
   if (failed(checkIndexing(*this, 0, 1, getIndices())))
     return failure();
   if (batch < 0 || batch >= int64_t(indices.size()) || batch > int64_t(input.size()))
-    return emitOpError() << "has " << batch << " batch dimensions, too many for the ranks " << input.size() << " and " << indices.size();
+    return emitOpError() << "has " << batch << " batch dimensions, too many for the ranks " << input.size() << " and "
+                         << indices.size();
   auto count = ShapeAnalysis::constantValue(indices.back());
   if (!count)
-    return emitOpError() << "needs indices whose last dimension is static, so that the result's rank is known, got " << getIndices().getType();
+    return emitOpError() << "needs indices whose last dimension is static, so that the result's rank is known, got "
+                         << getIndices().getType();
   if (batch + *count > int64_t(input.size()))
     return emitOpError() << "has tuples of " << *count << " indices, too many for the input's rank " << input.size();
   for (int64_t d = 0; d < batch; ++d)
     if (differ(input[d], indices[d]))
-      return emitOpError() << "operands differ in batch dimension " << d << ": " << getInput().getType() << " and " << getIndices().getType();
+      return emitOpError() << "operands differ in batch dimension " << d << ": " << getInput().getType() << " and "
+                           << getIndices().getType();
   SmallVector<AffineExpr> dims(indices.begin(), indices.end() - 1);
   dims.append(input.begin() + batch + *count, input.end());
   results.push_back({elementTypeOf(getInput()), dims});
@@ -137,11 +149,13 @@ LogicalResult GatherNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Res
 
 Value GatherNDOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   int64_t tuples = rankOf(getIndices()) - 1, count = cast<RankedTensorType>(getIndices().getType()).getShape().back();
-  SmallVector<Value> source(indices.begin(), indices.begin() + getBatchDims()), position(indices.begin(), indices.begin() + tuples);
+  SmallVector<Value> source(indices.begin(), indices.begin() + getBatchDims()),
+      position(indices.begin(), indices.begin() + tuples);
   for (int64_t i = 0; i < count; ++i) {
     position.resize(tuples);
     position.push_back(e.index(i));
-    source.push_back(e.checkedIndex(e.load(getIndices(), position), e.dim(getInput(), getBatchDims() + i), "an index is out of range"));
+    source.push_back(e.checkedIndex(e.load(getIndices(), position), e.dim(getInput(), getBatchDims() + i),
+                                    "an index is out of range"));
   }
   source.append(indices.begin() + tuples, indices.end());
   return e.load(getInput(), source);
@@ -149,19 +163,22 @@ Value GatherNDOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
 
 LogicalResult ReverseSequenceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   int64_t rank = rankOf(getInput());
-  if (failed(checkIndexing(*this, getBatchAxis(), rank, getLengths())) || failed(checkIndexing(*this, getTimeAxis(), rank, {})))
+  if (failed(checkIndexing(*this, getBatchAxis(), rank, getLengths())) ||
+      failed(checkIndexing(*this, getTimeAxis(), rank, {})))
     return failure();
   if (getBatchAxis() == getTimeAxis())
     return emitOpError() << "has the same axis for batch and time";
   if (rankOf(getLengths()) != 1 || differ(shapes.dim(getLengths(), 0), shapes.dim(getInput(), getBatchAxis())))
-    return emitOpError() << "needs one length for each sequence of the batch, got " << getLengths().getType() << " for " << getInput().getType();
+    return emitOpError() << "needs one length for each sequence of the batch, got " << getLengths().getType() << " for "
+                         << getInput().getType();
   results.push_back({elementTypeOf(getInput()), shapes.shape(getInput())});
   return success();
 }
 
 Value ReverseSequenceOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   Value time = indices[getTimeAxis()];
-  Value length = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getIndexType(), e.load(getLengths(), indices[getBatchAxis()]));
+  Value length =
+      e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getIndexType(), e.load(getLengths(), indices[getBatchAxis()]));
   length = e.b.createOrFold<arith::MinSIOp>(e.loc, length, e.dim(getInput(), getTimeAxis()));
   Value mirrored = e.sub(e.sub(length, e.index(1)), time);
   SmallVector<Value> source(indices);
@@ -176,12 +193,15 @@ LogicalResult TensorScatterOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
   if (getAxis() == 0)
     return emitOpError() << "cannot write along dimension 0, which is the batch";
   if (cache.size() != update.size() || elementTypeOf(getCache()) != elementTypeOf(getUpdate()))
-    return emitOpError() << "cache and update differ in rank or element type: " << getCache().getType() << " and " << getUpdate().getType();
+    return emitOpError() << "cache and update differ in rank or element type: " << getCache().getType() << " and "
+                         << getUpdate().getType();
   for (auto [d, size] : llvm::enumerate(update))
     if (d != getAxis() && differ(size, cache[d]))
-      return emitOpError() << "cache and update differ in dimension " << d << ", which is not the axis: " << getCache().getType() << " and " << getUpdate().getType();
+      return emitOpError() << "cache and update differ in dimension " << d
+                           << ", which is not the axis: " << getCache().getType() << " and " << getUpdate().getType();
   if (rankOf(getPositions()) != 1 || differ(shapes.dim(getPositions(), 0), cache[0]))
-    return emitOpError() << "needs one position for each entry of the batch, got " << getPositions().getType() << " for " << getCache().getType();
+    return emitOpError() << "needs one position for each entry of the batch, got " << getPositions().getType()
+                         << " for " << getCache().getType();
   results.push_back({elementTypeOf(getCache()), cache});
   return success();
 }
@@ -189,18 +209,21 @@ LogicalResult TensorScatterOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
 Value TensorScatterOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   int64_t axis = getAxis();
   Value first = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getIndexType(), e.load(getPositions(), indices[0]));
-  Value step = e.sub(indices[axis], first), zero = e.index(0), size = e.dim(getCache(), axis), count = e.dim(getUpdate(), axis);
+  Value step = e.sub(indices[axis], first), zero = e.index(0), size = e.dim(getCache(), axis),
+        count = e.dim(getUpdate(), axis);
   if (getCircular()) {
     step = e.b.createOrFold<arith::RemSIOp>(e.loc, step, size);
     step = e.select(e.compare(CmpIPredicate::slt, step, zero), e.add(step, size), step);
   } else {
     Value room = e.sub(size, count); // all of the update must fit
-    Value fits = e.b.createOrFold<arith::AndIOp>(e.loc, e.compare(CmpIPredicate::sge, first, zero), e.compare(CmpIPredicate::sle, first, room));
+    Value fits = e.b.createOrFold<arith::AndIOp>(e.loc, e.compare(CmpIPredicate::sge, first, zero),
+                                                 e.compare(CmpIPredicate::sle, first, room));
     cf::AssertOp::create(e.b, e.loc, fits, "an update reaches past the end of its cache");
   }
   Value inside = e.isInside(step, count);
   // Only one side may be read: an update without elements has none.
-  auto choice = scf::IfOp::create(e.b, e.loc, KernelEmitter::scalarType(elementTypeOf(getCache())), inside, /*withElseRegion=*/true);
+  auto choice = scf::IfOp::create(e.b, e.loc, KernelEmitter::scalarType(elementTypeOf(getCache())), inside,
+                                  /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(e.b);
   e.b.setInsertionPointToEnd(choice.thenBlock());
   SmallVector<Value> source(indices);
@@ -227,7 +250,8 @@ LogicalResult Col2ImOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
   for (Value sizes : {getImage(), getBlock()}) {
     auto type = cast<RankedTensorType>(sizes.getType());
     if (type.getRank() != 1 || type.getDimSize(0) != spatial || !isa<IntegerType>(type.getElementType()))
-      return emitOpError() << "needs an integer for each of the " << spatial << " dimensions of the image and the block, got " << type;
+      return emitOpError() << "needs an integer for each of the " << spatial
+                           << " dimensions of the image and the block, got " << type;
   }
   if (int64_t(getDilations().size()) != spatial || int64_t(getPads().size()) != 2 * spatial)
     return emitOpError() << "needs a dilation and two pads for each of the " << spatial << " dimensions of the image";
@@ -241,7 +265,8 @@ LogicalResult Col2ImOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
     dims.push_back(shapes.element(getImage(), i));
   }
   if (differ(x[2], blocks))
-    return emitOpError() << "has " << *ShapeAnalysis::constantValue(x[2]) << " columns, but the image has " << *ShapeAnalysis::constantValue(blocks) << " blocks";
+    return emitOpError() << "has " << *ShapeAnalysis::constantValue(x[2]) << " columns, but the image has "
+                         << *ShapeAnalysis::constantValue(blocks) << " blocks";
   auto rows = ShapeAnalysis::constantValue(x[1]), each = ShapeAnalysis::constantValue(elements);
   if (rows && each && (*each < 1 || *rows % *each))
     return emitOpError() << "has columns of " << *rows << " elements, no multiple of the block's " << *each;
@@ -263,24 +288,27 @@ SmallVector<Value> Col2ImOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   auto same = [&](AffineExpr l, AffineExpr r) { return e.compare(CmpIPredicate::eq, e.size(l), e.size(r)); };
   Value fits = e.b.createOrFold<arith::AndIOp>(e.loc, same(x[2], blocks), same(x[1], dims[1] * elements));
   cf::AssertOp::create(e.b, e.loc, fits, "the columns do not fit the image and the block");
-  Value sums = e.reduce(e.fill(e.temporary(dims, type), e.scalar(type, 0)), block, [&](ValueRange out, ValueRange tap, Value sum) {
-    Value inside = arith::ConstantIntOp::create(e.b, e.loc, 1, 1), row = out[1], column = e.index(0);
-    for (int64_t i = 0; i < spatial; ++i) {
-      row = e.add(e.mul(row, e.size(block[i])), tap[i]);
-      Value stride = e.index(getStrides()[i]), count = e.size(blockCount(*this, e.shapes, i));
-      Value p = e.sub(e.add(out[2 + i], e.index(getPads()[i])), e.mul(tap[i], e.index(getDilations()[i])));
-      Value whole = e.compare(CmpIPredicate::eq, e.b.createOrFold<arith::RemSIOp>(e.loc, p, stride), e.index(0));
-      Value position = e.b.createOrFold<arith::DivSIOp>(e.loc, p, stride);
-      Value here = e.b.createOrFold<arith::AndIOp>(e.loc, whole, e.isInside(position, count));
-      // -1 / 2 is 0: a position before the first block is none.
-      here = e.b.createOrFold<arith::AndIOp>(e.loc, here, e.compare(CmpIPredicate::sge, p, e.index(0)));
-      inside = e.b.createOrFold<arith::AndIOp>(e.loc, inside, here);
-      column = e.add(e.mul(column, count), e.select(here, position, e.index(0)));
-    }
-    Value term = widen(e, e.load(getInput(), {out[0], row, column}), elementType);
-    return e.accumulate(sum, e.select(inside, term, e.scalar(type, 0)));
-  });
-  return {e.map(inits[0], elementType, [&](ValueRange indices) { return narrow(e, tensor::ExtractOp::create(e.b, e.loc, sums, indices), elementType); })};
+  Value sums = e.reduce(
+      e.fill(e.temporary(dims, type), e.scalar(type, 0)), block, [&](ValueRange out, ValueRange tap, Value sum) {
+        Value inside = arith::ConstantIntOp::create(e.b, e.loc, 1, 1), row = out[1], column = e.index(0);
+        for (int64_t i = 0; i < spatial; ++i) {
+          row = e.add(e.mul(row, e.size(block[i])), tap[i]);
+          Value stride = e.index(getStrides()[i]), count = e.size(blockCount(*this, e.shapes, i));
+          Value p = e.sub(e.add(out[2 + i], e.index(getPads()[i])), e.mul(tap[i], e.index(getDilations()[i])));
+          Value whole = e.compare(CmpIPredicate::eq, e.b.createOrFold<arith::RemSIOp>(e.loc, p, stride), e.index(0));
+          Value position = e.b.createOrFold<arith::DivSIOp>(e.loc, p, stride);
+          Value here = e.b.createOrFold<arith::AndIOp>(e.loc, whole, e.isInside(position, count));
+          // -1 / 2 is 0: a position before the first block is none.
+          here = e.b.createOrFold<arith::AndIOp>(e.loc, here, e.compare(CmpIPredicate::sge, p, e.index(0)));
+          inside = e.b.createOrFold<arith::AndIOp>(e.loc, inside, here);
+          column = e.add(e.mul(column, count), e.select(here, position, e.index(0)));
+        }
+        Value term = widen(e, e.load(getInput(), {out[0], row, column}), elementType);
+        return e.accumulate(sum, e.select(inside, term, e.scalar(type, 0)));
+      });
+  return {e.map(inits[0], elementType, [&](ValueRange indices) {
+    return narrow(e, tensor::ExtractOp::create(e.b, e.loc, sums, indices), elementType);
+  })};
 }
 
 //===------------------------------------------------------------------------------------------------------------------===//
@@ -297,14 +325,19 @@ static Value meet(KernelEmitter &e, ScatterKind kind, Value old, Value update, T
   else if (kind == ScatterKind::mul)
     result = e.product(l, r);
   else if (kind == ScatterKind::max)
-    result = isFloat ? e.b.createOrFold<arith::MaximumFOp>(e.loc, l, r) : isUnsigned ? e.b.createOrFold<arith::MaxUIOp>(e.loc, l, r) : e.b.createOrFold<arith::MaxSIOp>(e.loc, l, r);
+    result = isFloat      ? e.b.createOrFold<arith::MaximumFOp>(e.loc, l, r)
+             : isUnsigned ? e.b.createOrFold<arith::MaxUIOp>(e.loc, l, r)
+                          : e.b.createOrFold<arith::MaxSIOp>(e.loc, l, r);
   else
-    result = isFloat ? e.b.createOrFold<arith::MinimumFOp>(e.loc, l, r) : isUnsigned ? e.b.createOrFold<arith::MinUIOp>(e.loc, l, r) : e.b.createOrFold<arith::MinSIOp>(e.loc, l, r);
+    result = isFloat      ? e.b.createOrFold<arith::MinimumFOp>(e.loc, l, r)
+             : isUnsigned ? e.b.createOrFold<arith::MinUIOp>(e.loc, l, r)
+                          : e.b.createOrFold<arith::MinSIOp>(e.loc, l, r);
   return narrow(e, result, elementType);
 }
 
 /// Copies `input` to `init` and applies the updates; `place` gives the position in it of an update.
-static Value scatter(KernelEmitter &e, ScatterKind kind, Value init, Value input, Value updates, llvm::function_ref<SmallVector<Value>(ValueRange)> place) {
+static Value scatter(KernelEmitter &e, ScatterKind kind, Value init, Value input, Value updates,
+                     llvm::function_ref<SmallVector<Value>(ValueRange)> place) {
   Type elementType = elementTypeOf(input);
   Value copy = e.map(init, elementType, [&](ValueRange indices) { return e.load(input, indices); });
   SmallVector<AffineExpr> sizes = e.shapes.shape(updates);
@@ -320,19 +353,24 @@ static Value scatter(KernelEmitter &e, ScatterKind kind, Value init, Value input
 }
 
 LogicalResult ScatterElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices()), updates = shapes.shape(getUpdates());
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices()),
+                          updates = shapes.shape(getUpdates());
   if (failed(checkIndexing(*this, getAxis(), input.size(), getIndices())))
     return failure();
   if (indices.size() != input.size() || updates.size() != input.size())
-    return emitOpError() << "needs indices and updates of the input's rank " << input.size() << ", got " << getIndices().getType() << " and " << getUpdates().getType();
+    return emitOpError() << "needs indices and updates of the input's rank " << input.size() << ", got "
+                         << getIndices().getType() << " and " << getUpdates().getType();
   if (elementTypeOf(getUpdates()) != elementTypeOf(getInput()))
-    return emitOpError() << "input and updates differ in element type: " << getInput().getType() << " and " << getUpdates().getType();
+    return emitOpError() << "input and updates differ in element type: " << getInput().getType() << " and "
+                         << getUpdates().getType();
   for (auto [d, size] : llvm::enumerate(indices)) {
     if (differ(size, updates[d]))
-      return emitOpError() << "indices and updates differ in dimension " << d << ": " << getIndices().getType() << " and " << getUpdates().getType();
+      return emitOpError() << "indices and updates differ in dimension " << d << ": " << getIndices().getType()
+                           << " and " << getUpdates().getType();
     auto have = ShapeAnalysis::constantValue(input[d]), want = ShapeAnalysis::constantValue(size);
     if (d != getAxis() && have && want && *want > *have)
-      return emitOpError() << "has " << *want << " indices along dimension " << d << ", where the input has only " << *have << " elements";
+      return emitOpError() << "has " << *want << " indices along dimension " << d << ", where the input has only "
+                           << *have << " elements";
   }
   results.push_back({elementTypeOf(getInput()), input});
   return success();
@@ -341,27 +379,32 @@ LogicalResult ScatterElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorI
 SmallVector<Value> ScatterElementsOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   return {scatter(e, getKind(), inits[0], getInput(), getUpdates(), [&](ValueRange indices) {
     SmallVector<Value> position(indices);
-    position[getAxis()] = e.checkedIndex(e.load(getIndices(), indices), e.dim(getInput(), getAxis()), "an index is out of range");
+    position[getAxis()] =
+        e.checkedIndex(e.load(getIndices(), indices), e.dim(getInput(), getAxis()), "an index is out of range");
     return position;
   })};
 }
 
 LogicalResult ScatterNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices()), updates = shapes.shape(getUpdates());
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices()),
+                          updates = shapes.shape(getUpdates());
   if (failed(checkIndexing(*this, 0, 1, getIndices())))
     return failure();
   auto count = indices.empty() ? std::nullopt : ShapeAnalysis::constantValue(indices.back());
   if (!count || *count > int64_t(input.size()))
-    return emitOpError() << "needs indices whose last dimension is static and at most the input's rank " << input.size() << ", got " << getIndices().getType();
+    return emitOpError() << "needs indices whose last dimension is static and at most the input's rank " << input.size()
+                         << ", got " << getIndices().getType();
   if (elementTypeOf(getUpdates()) != elementTypeOf(getInput()))
-    return emitOpError() << "input and updates differ in element type: " << getInput().getType() << " and " << getUpdates().getType();
+    return emitOpError() << "input and updates differ in element type: " << getInput().getType() << " and "
+                         << getUpdates().getType();
   SmallVector<AffineExpr> expected(indices.begin(), indices.end() - 1);
   expected.append(input.begin() + *count, input.end());
   bool fits = expected.size() == updates.size();
   for (size_t d = 0; fits && d < expected.size(); ++d)
     fits = !differ(expected[d], updates[d]);
   if (!fits)
-    return emitOpError() << "updates of type " << getUpdates().getType() << " do not fit indices of type " << getIndices().getType() << " into " << getInput().getType();
+    return emitOpError() << "updates of type " << getUpdates().getType() << " do not fit indices of type "
+                         << getIndices().getType() << " into " << getInput().getType();
   results.push_back({elementTypeOf(getInput()), input});
   return success();
 }
@@ -414,7 +457,8 @@ SmallVector<Value> CumulateOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   AffineExpr size = e.shapes.dim(getInput(), axis);
   return {e.forEachSlice(inits[0], allBut(rank, axis), [&](ValueRange position, Value slice) -> Value {
     Value n = e.size(size), neutral = e.scalar(type, getKind() == ReduceKind::sum ? 0 : 1);
-    auto loop = scf::ForOp::create(e.b, e.loc, e.index(0), n, e.index(1), ValueRange{neutral, slice}, [](OpBuilder &, Location, Value, ValueRange) {});
+    auto loop = scf::ForOp::create(e.b, e.loc, e.index(0), n, e.index(1), ValueRange{neutral, slice},
+                                   [](OpBuilder &, Location, Value, ValueRange) {});
     OpBuilder::InsertionGuard guard(e.b);
     e.b.setInsertionPointToEnd(loop.getBody());
     Value at = loop.getInductionVar(), before = loop.getRegionIterArg(0);
@@ -439,7 +483,8 @@ LogicalResult TopKOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultS
   AffineExpr k = shapes.element(getK(), 0);
   auto wanted = ShapeAnalysis::constantValue(k), size = ShapeAnalysis::constantValue(dims[getAxis()]);
   if (wanted && (*wanted < 0 || (size && *wanted > *size)))
-    return emitOpError() << "cannot pick " << *wanted << " elements along dimension " << getAxis() << " of " << getInput().getType();
+    return emitOpError() << "cannot pick " << *wanted << " elements along dimension " << getAxis() << " of "
+                         << getInput().getType();
   dims[getAxis()] = shapes.apply(F::Max, {k, shapes.constant(0)});
   results.push_back({IntegerType::get(getContext(), 64), dims});
   return success();
@@ -458,7 +503,8 @@ static Value orderedKey(KernelEmitter &e, Value scalar, Type elementType) {
     Value isNaN = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::UNO, x, x);
     Value bits = arith::BitcastOp::create(b, e.loc, bitsType, e.select(isZero, e.scalar(type, 0), x));
     // Of negative numbers, the larger magnitude is the smaller number.
-    Value magnitude = arith::ConstantOp::create(b, e.loc, b.getIntegerAttr(bitsType, llvm::APInt::getSignedMaxValue(width)));
+    Value magnitude =
+        arith::ConstantOp::create(b, e.loc, b.getIntegerAttr(bitsType, llvm::APInt::getSignedMaxValue(width)));
     Value sign = arith::ShRSIOp::create(b, e.loc, bits, e.scalar(bitsType, width - 1));
     Value key = arith::XOrIOp::create(b, e.loc, bits, arith::AndIOp::create(b, e.loc, sign, magnitude));
     key = e.select(isNaN, magnitude, key);
@@ -466,8 +512,12 @@ static Value orderedKey(KernelEmitter &e, Value scalar, Type elementType) {
   }
   bool isUnsigned = isUnsignedOrBool(elementType);
   if (scalar.getType().getIntOrFloatBitWidth() < 64)
-    return isUnsigned ? b.createOrFold<arith::ExtUIOp>(e.loc, i64, scalar) : b.createOrFold<arith::ExtSIOp>(e.loc, i64, scalar);
-  return isUnsigned ? b.createOrFold<arith::XOrIOp>(e.loc, scalar, arith::ConstantIntOp::create(b, e.loc, std::numeric_limits<int64_t>::min(), 64)) : scalar;
+    return isUnsigned ? b.createOrFold<arith::ExtUIOp>(e.loc, i64, scalar)
+                      : b.createOrFold<arith::ExtSIOp>(e.loc, i64, scalar);
+  return isUnsigned
+             ? b.createOrFold<arith::XOrIOp>(
+                   e.loc, scalar, arith::ConstantIntOp::create(b, e.loc, std::numeric_limits<int64_t>::min(), 64))
+             : scalar;
 }
 
 /// The best elements so far are kept sorted; one that is better than the last of them is inserted.
@@ -487,14 +537,16 @@ SmallVector<Value> TopKOp::emitKernel(KernelEmitter &e, ValueRange inits) {
     auto loop = scf::ForOp::create(b, loc, zero, n, one, ValueRange{keys, places}, none);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(loop.getBody());
-    Value at = loop.getInductionVar(), key = orderedKey(e, e.load(getInput(), inSlice(position, axis, at)), elementType);
+    Value at = loop.getInductionVar(),
+          key = orderedKey(e, e.load(getInput(), inSlice(position, axis, at)), elementType);
     if (!getLargest())
       key = arith::XOrIOp::create(b, loc, key, e.scalar(i64, -1));
     Value place = e.b.createOrFold<arith::IndexCastOp>(loc, i64, at);
     auto read = [&](Value tensor, Value index) -> Value { return tensor::ExtractOp::create(b, loc, tensor, index); };
     Value isBetter = e.compare(CmpIPredicate::slt, read(loop.getRegionIterArg(0), last), key);
     Value filling = e.compare(CmpIPredicate::slt, at, k);
-    auto insert = scf::IfOp::create(b, loc, TypeRange(loop.getRegionIterArgs()), b.createOrFold<arith::OrIOp>(loc, filling, isBetter), /*withElseRegion=*/true);
+    auto insert = scf::IfOp::create(b, loc, TypeRange(loop.getRegionIterArgs()),
+                                    b.createOrFold<arith::OrIOp>(loc, filling, isBetter), /*withElseRegion=*/true);
     b.setInsertionPointToEnd(insert.elseBlock());
     scf::YieldOp::create(b, loc, loop.getRegionIterArgs());
     // From the last place on, worse elements move down by one, and the new one takes the place before them. Places from `at` on are empty.
@@ -503,7 +555,8 @@ SmallVector<Value> TopKOp::emitKernel(KernelEmitter &e, ValueRange inits) {
     scf::YieldOp::create(b, loc, shift.getResults());
     b.setInsertionPointToEnd(shift.getBody());
     Value oldKeys = shift.getRegionIterArg(0), oldPlaces = shift.getRegionIterArg(1);
-    Value p = e.sub(last, shift.getInductionVar()), isFirst = e.compare(CmpIPredicate::eq, p, zero), above = e.select(isFirst, zero, e.sub(p, one));
+    Value p = e.sub(last, shift.getInductionVar()), isFirst = e.compare(CmpIPredicate::eq, p, zero),
+          above = e.select(isFirst, zero, e.sub(p, one));
     Value keyAbove = read(oldKeys, above), keyHere = read(oldKeys, p);
     auto both = [&](Value l, Value r) { return b.createOrFold<arith::AndIOp>(loc, l, r); };
     auto either = [&](Value l, Value r) { return b.createOrFold<arith::OrIOp>(loc, l, r); };
@@ -513,7 +566,8 @@ SmallVector<Value> TopKOp::emitKernel(KernelEmitter &e, ValueRange inits) {
     Value takes = either(isEmpty, e.compare(CmpIPredicate::slt, keyHere, key));
     Value newKey = e.select(moves, keyAbove, e.select(takes, key, keyHere));
     Value newPlace = e.select(moves, read(oldPlaces, above), e.select(takes, place, read(oldPlaces, p)));
-    Value nextKeys = tensor::InsertOp::create(b, loc, newKey, oldKeys, p), nextPlaces = tensor::InsertOp::create(b, loc, newPlace, oldPlaces, p);
+    Value nextKeys = tensor::InsertOp::create(b, loc, newKey, oldKeys, p),
+          nextPlaces = tensor::InsertOp::create(b, loc, newPlace, oldPlaces, p);
     scf::YieldOp::create(b, loc, ValueRange{nextKeys, nextPlaces});
     b.setInsertionPointToEnd(loop.getBody());
     scf::YieldOp::create(b, loc, insert.getResults());

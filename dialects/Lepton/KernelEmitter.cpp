@@ -43,7 +43,10 @@ Value KernelEmitter::fromStorage(Value scalar, Type elementType) {
 Value KernelEmitter::scalar(Type type, double value) {
   if (auto floatType = dyn_cast<FloatType>(type))
     return arith::ConstantOp::create(b, loc, b.getFloatAttr(floatType, value));
-  return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, llvm::APInt(type.isIndex() ? 64 : type.getIntOrFloatBitWidth(), int64_t(value), true, true)));
+  return arith::ConstantOp::create(
+      b, loc,
+      b.getIntegerAttr(type,
+                       llvm::APInt(type.isIndex() ? 64 : type.getIntOrFloatBitWidth(), int64_t(value), true, true)));
 }
 
 /// The scalar of a constant that holds the same element everywhere; null otherwise.
@@ -55,7 +58,9 @@ static Value splatScalar(KernelEmitter &e, ConstantOp op) {
   Type type = KernelEmitter::scalarType(value.getElementType());
   if (isa<FloatType>(type))
     return arith::ConstantOp::create(e.b, e.loc, cast<TypedAttr>(dense.getSplatValue<Attribute>()));
-  return arith::ConstantOp::create(e.b, e.loc, e.b.getIntegerAttr(type, llvm::APInt(type.getIntOrFloatBitWidth(), readInteger(value, 0), true, true)));
+  return arith::ConstantOp::create(
+      e.b, e.loc,
+      e.b.getIntegerAttr(type, llvm::APInt(type.getIntOrFloatBitWidth(), readInteger(value, 0), true, true)));
 }
 
 /// The elements of a small constant as a tensor.
@@ -70,7 +75,8 @@ Value KernelEmitter::materialize(Value value) {
   if (Value memory = tensor(value))
     return memory;
   Type elementType = elementTypeOf(value);
-  Value result = map(temporary(shapes.shape(value), elementType), elementType, [&](ValueRange indices) { return load(value, indices); });
+  Value result = map(temporary(shapes.shape(value), elementType), elementType,
+                     [&](ValueRange indices) { return load(value, indices); });
   bind(value, result);
   return result;
 }
@@ -90,7 +96,8 @@ Value KernelEmitter::load(Value value, ValueRange indices) {
   } else if (auto constant = value.getDefiningOp<ConstantOp>()) {
     result = splatScalar(*this, constant);
     if (!result)
-      result = fromStorage(tensor::ExtractOp::create(b, loc, denseConstant(*this, constant), indices), elementTypeOf(value));
+      result =
+          fromStorage(tensor::ExtractOp::create(b, loc, denseConstant(*this, constant), indices), elementTypeOf(value));
   } else {
     auto op = value.getDefiningOp<ElementOpInterface>();
     assert(op && "a value inside a kernel is in memory or defined element by element");
@@ -158,7 +165,8 @@ Value KernelEmitter::map(Value init, Type elementType, ElementFn element) {
   auto type = cast<RankedTensorType>(init.getType());
   SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
   AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
-  auto op = linalg::GenericOp::create(b, loc, type, ValueRange{}, init, {identity}, iterators, [&](OpBuilder &, Location, ValueRange) {});
+  auto op = linalg::GenericOp::create(b, loc, type, ValueRange{}, init, {identity}, iterators,
+                                      [&](OpBuilder &, Location, ValueRange) {});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(op.getBlock());
   Value result = element(loopIndices(b, loc, 0, type.getRank()));
@@ -180,7 +188,8 @@ Value KernelEmitter::reduce(Value init, ArrayRef<AffineExpr> sizes, ReduceFn com
   AffineMap reducedMap = AffineMap::get(all, 0, reducedDims, context);
   // linalg takes loop bounds from operands: this one has only a shape, and no memory by the time loops are made.
   Value domain = temporary(sizes, b.getI8Type());
-  auto op = linalg::GenericOp::create(b, loc, type, domain, init, {reducedMap, out}, iterators, [&](OpBuilder &, Location, ValueRange) {});
+  auto op = linalg::GenericOp::create(b, loc, type, domain, init, {reducedMap, out}, iterators,
+                                      [&](OpBuilder &, Location, ValueRange) {});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(op.getBlock());
   auto indices = loopIndices(b, loc, 0, kept), reduced = loopIndices(b, loc, kept, all);
@@ -188,11 +197,14 @@ Value KernelEmitter::reduce(Value init, ArrayRef<AffineExpr> sizes, ReduceFn com
   return op.getResult(0);
 }
 
-Value KernelEmitter::fill(Value init, Value scalar) { return linalg::FillOp::create(b, loc, scalar, init).getResult(0); }
+Value KernelEmitter::fill(Value init, Value scalar) {
+  return linalg::FillOp::create(b, loc, scalar, init).getResult(0);
+}
 
 Value KernelEmitter::forEach(ArrayRef<OpFoldResult> bounds, Value init, PartFn part) {
-  auto forall = scf::ForallOp::create(b, loc, bounds, init, std::nullopt,
-                                      [](OpBuilder &b, Location loc, ValueRange) { scf::InParallelOp::create(b, loc); });
+  auto forall = scf::ForallOp::create(b, loc, bounds, init, std::nullopt, [](OpBuilder &b, Location loc, ValueRange) {
+    scf::InParallelOp::create(b, loc);
+  });
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(forall.getTerminator());
   Value out = forall.getRegionIterArgs()[0];
@@ -244,7 +256,8 @@ Value KernelEmitter::finish(Value init, Value result, ValueRange offsets, Elemen
 Value KernelEmitter::accumulate(Value accumulator, Value term) {
   if (!isa<FloatType>(term.getType()))
     return add(accumulator, term);
-  auto flags = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::reassoc | arith::FastMathFlags::contract);
+  auto flags =
+      arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::reassoc | arith::FastMathFlags::contract);
   return arith::AddFOp::create(b, loc, accumulator, term, flags);
 }
 

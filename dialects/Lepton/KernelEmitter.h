@@ -21,7 +21,8 @@ namespace lepton {
 class KernelEmitter {
 public:
   using ElementFn = llvm::function_ref<mlir::Value(mlir::ValueRange indices)>;
-  using ReduceFn = llvm::function_ref<mlir::Value(mlir::ValueRange indices, mlir::ValueRange reduced, mlir::Value accumulator)>;
+  using ReduceFn =
+      llvm::function_ref<mlir::Value(mlir::ValueRange indices, mlir::ValueRange reduced, mlir::Value accumulator)>;
   struct Part {
     mlir::Value value;
     llvm::SmallVector<mlir::OpFoldResult> offsets, sizes; // in the destination
@@ -29,7 +30,8 @@ public:
   using PartFn = llvm::function_ref<Part(mlir::ValueRange position, mlir::Value destination)>;
   using SliceFn = llvm::function_ref<mlir::Value(mlir::ValueRange position, mlir::Value slice)>;
 
-  KernelEmitter(mlir::OpBuilder &builder, mlir::Location loc, ShapeAnalysis &shapes) : b(builder), loc(loc), shapes(shapes) {}
+  KernelEmitter(mlir::OpBuilder &builder, mlir::Location loc, ShapeAnalysis &shapes)
+      : b(builder), loc(loc), shapes(shapes) {}
 
   mlir::OpBuilder &b;
   mlir::Location loc;
@@ -61,8 +63,12 @@ public:
   mlir::Value add(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::AddIOp>(loc, l, r); }
   mlir::Value sub(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::SubIOp>(loc, l, r); }
   mlir::Value mul(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::MulIOp>(loc, l, r); }
-  mlir::Value select(mlir::Value c, mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::SelectOp>(loc, c, l, r); }
-  mlir::Value compare(mlir::arith::CmpIPredicate p, mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::CmpIOp>(loc, p, l, r); }
+  mlir::Value select(mlir::Value c, mlir::Value l, mlir::Value r) {
+    return b.createOrFold<mlir::arith::SelectOp>(loc, c, l, r);
+  }
+  mlir::Value compare(mlir::arith::CmpIPredicate p, mlir::Value l, mlir::Value r) {
+    return b.createOrFold<mlir::arith::CmpIOp>(loc, p, l, r);
+  }
   mlir::Value isInside(mlir::Value index, mlir::Value size); // 0 <= index < size
   /// An index read from a tensor of integers, negative ones counted from the end; one out of range ends the run with an error, and reads element 0.
   mlir::Value checkedIndex(mlir::Value raw, mlir::Value size, llvm::StringRef what);
@@ -94,7 +100,8 @@ public:
 
 private:
   llvm::DenseMap<mlir::Value, mlir::Value> tensors, finals;
-  llvm::DenseMap<mlir::Value, std::function<mlir::Value(mlir::ValueRange)>> elements; // results of kernel ops, while being finished
+  llvm::DenseMap<mlir::Value, std::function<mlir::Value(mlir::ValueRange)>>
+      elements; // results of kernel ops, while being finished
   std::map<std::pair<const void *, std::vector<const void *>>, std::pair<mlir::Block *, mlir::Value>> loaded;
 };
 
@@ -102,7 +109,9 @@ private:
 void forEachTap(llvm::ArrayRef<int64_t> kernel, llvm::function_ref<void(llvm::ArrayRef<int64_t>)> tap);
 
 /// Element type of a ranked tensor value.
-inline mlir::Type elementTypeOf(mlir::Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()).getElementType(); }
+inline mlir::Type elementTypeOf(mlir::Value value) {
+  return mlir::cast<mlir::RankedTensorType>(value.getType()).getElementType();
+}
 inline int64_t rankOf(mlir::Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()).getRank(); }
 
 } // namespace lepton

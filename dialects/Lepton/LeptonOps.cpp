@@ -54,13 +54,16 @@ LogicalResult lepton::detail::verifyShapes(Operation *op) {
   for (auto [i, result, shape] : llvm::enumerate(op->getResults(), inferred)) {
     auto type = cast<RankedTensorType>(result.getType());
     if (type.getElementType() != shape.elementType)
-      return op->emitOpError() << "result " << i << " has element type " << type.getElementType() << ", expected " << shape.elementType;
+      return op->emitOpError() << "result " << i << " has element type " << type.getElementType() << ", expected "
+                               << shape.elementType;
     if (type.getRank() != int64_t(shape.dims.size()))
-      return op->emitOpError() << "result " << i << " has rank " << type.getRank() << ", expected the shape " << describe(shape.dims);
+      return op->emitOpError() << "result " << i << " has rank " << type.getRank() << ", expected the shape "
+                               << describe(shape.dims);
     for (auto [size, dim] : llvm::zip_equal(type.getShape(), shape.dims)) {
       auto expected = ShapeAnalysis::constantValue(dim);
       if (expected && !ShapedType::isDynamic(size) && size != *expected)
-        return op->emitOpError() << "result " << i << " has type " << type << ", expected the shape " << describe(shape.dims);
+        return op->emitOpError() << "result " << i << " has type " << type << ", expected the shape "
+                                 << describe(shape.dims);
     }
   }
   return success();

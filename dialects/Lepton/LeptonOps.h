@@ -25,7 +25,8 @@ namespace detail {
 /// Checks the result types of an op against what it infers.
 mlir::LogicalResult verifyShapes(mlir::Operation *op);
 /// The common definitions of elementwise ops: broadcast shapes, and the scalar function on the broadcast operands.
-mlir::LogicalResult inferElementwise(mlir::Operation *op, ShapeAnalysis &shapes, llvm::SmallVectorImpl<ResultShape> &results);
+mlir::LogicalResult inferElementwise(mlir::Operation *op, ShapeAnalysis &shapes,
+                                     llvm::SmallVectorImpl<ResultShape> &results);
 mlir::Value emitElementwise(mlir::Operation *op, KernelEmitter &emitter, mlir::ValueRange indices);
 } // namespace detail
 
@@ -46,7 +47,8 @@ int64_t readInteger(mlir::ElementsAttr attribute, int64_t i);
 /// Element `i` of a floating-point constant.
 double readFloat(mlir::ElementsAttr attribute, int64_t i);
 /// A constant from row-major bytes (a bool takes a byte); copies small ones, wraps large ones as a resource.
-mlir::ElementsAttr makeConstant(mlir::RankedTensorType type, llvm::ArrayRef<char> bytes, llvm::StringRef name = "constant");
+mlir::ElementsAttr makeConstant(mlir::RankedTensorType type, llvm::ArrayRef<char> bytes,
+                                llvm::StringRef name = "constant");
 /// Bytes of memory that an element takes (a bool takes one).
 int64_t elementBytes(mlir::Type elementType);
 

@@ -30,7 +30,9 @@ LogicalResult ConstantOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Res
 LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   auto shapeType = cast<RankedTensorType>(getShape().getType());
   if (shapeType.getRank() != 1 || shapeType.isDynamicDim(0))
-    return emitOpError() << "needs a shape operand of one dimension and static length, so that the result's rank is known, got " << shapeType;
+    return emitOpError()
+           << "needs a shape operand of one dimension and static length, so that the result's rank is known, got "
+           << shapeType;
   SmallVector<AffineExpr> input = shapes.shape(getInput()), dims;
   AffineExpr known = shapes.constant(1);
   int64_t inferred = -1;
@@ -45,7 +47,8 @@ LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
     auto value = ShapeAnalysis::constantValue(size);
     if (value == 0 && !getAllowzero()) {
       if (i >= int64_t(input.size()))
-        return emitOpError() << "copies size " << i << " of the input, which has only " << input.size() << " dimensions";
+        return emitOpError() << "copies size " << i << " of the input, which has only " << input.size()
+                             << " dimensions";
       size = input[i];
     } else if (value == -1) {
       if (inferred >= 0)
@@ -63,7 +66,8 @@ LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
   auto totalValue = ShapeAnalysis::constantValue(total), knownValue = ShapeAnalysis::constantValue(known);
   if (inferred >= 0) {
     if (totalValue && knownValue && (*knownValue == 0 || *totalValue % *knownValue))
-      return emitOpError() << "cannot infer size " << inferred << ": " << *totalValue << " elements do not divide by " << *knownValue;
+      return emitOpError() << "cannot infer size " << inferred << ": " << *totalValue << " elements do not divide by "
+                           << *knownValue;
     dims[inferred] = shapes.exactDiv(total, known);
   } else if (totalValue && knownValue && *totalValue != *knownValue) {
     return emitOpError() << "turns " << *totalValue << " elements into " << *knownValue;
@@ -113,7 +117,8 @@ LogicalResult FlattenOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
   if (axis < 0 || axis > int64_t(dims.size()))
     return emitOpError() << "has the axis " << axis << " out of range for rank " << dims.size();
   ArrayRef<AffineExpr> all = dims;
-  results.push_back({elementTypeOf(getInput()), {shapes.product(all.take_front(axis)), shapes.product(all.drop_front(axis))}});
+  results.push_back(
+      {elementTypeOf(getInput()), {shapes.product(all.take_front(axis)), shapes.product(all.drop_front(axis))}});
   return success();
 }
 
@@ -124,7 +129,8 @@ LogicalResult FlattenOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
 LogicalResult ShapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   if (getStart() > uint64_t(rankOf(getInput())) || getEnd() > uint64_t(rankOf(getInput())))
     return emitOpError() << "asks for dimensions past rank " << rankOf(getInput());
-  results.push_back({IntegerType::get(getContext(), 64), {shapes.constant(std::max<int64_t>(getEnd() - getStart(), 0))}});
+  results.push_back(
+      {IntegerType::get(getContext(), 64), {shapes.constant(std::max<int64_t>(getEnd() - getStart(), 0))}});
   return success();
 }
 
@@ -157,7 +163,9 @@ Value TransposeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
 LogicalResult ExpandOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   auto shapeType = cast<RankedTensorType>(getShape().getType());
   if (shapeType.getRank() != 1 || shapeType.isDynamicDim(0))
-    return emitOpError() << "needs a shape operand of one dimension and static length, so that the result's rank is known, got " << shapeType;
+    return emitOpError()
+           << "needs a shape operand of one dimension and static length, so that the result's rank is known, got "
+           << shapeType;
   SmallVector<AffineExpr> input = shapes.shape(getInput()), dims;
   int64_t rank = std::max<int64_t>(input.size(), shapeType.getDimSize(0));
   for (int64_t i = 0; i < rank; ++i) {
@@ -166,7 +174,8 @@ LogicalResult ExpandOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
     AffineExpr wanted = fromShape >= 0 ? shapes.element(getShape(), fromShape) : shapes.constant(1);
     AffineExpr size = shapes.broadcast(own, wanted);
     if (!size)
-      return emitOpError() << "cannot broadcast size " << *ShapeAnalysis::constantValue(own) << " to " << *ShapeAnalysis::constantValue(wanted);
+      return emitOpError() << "cannot broadcast size " << *ShapeAnalysis::constantValue(own) << " to "
+                           << *ShapeAnalysis::constantValue(wanted);
     dims.push_back(size);
   }
   results.push_back({elementTypeOf(getInput()), dims});
@@ -182,7 +191,8 @@ Value ExpandOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
 // Slice
 //===------------------------------------------------------------------------------------------------------------------===//
 
-void SliceOp::getBounds(ShapeAnalysis &shapes, SmallVectorImpl<AffineExpr> &starts, SmallVectorImpl<AffineExpr> &sizes, SmallVectorImpl<AffineExpr> &steps) {
+void SliceOp::getBounds(ShapeAnalysis &shapes, SmallVectorImpl<AffineExpr> &starts, SmallVectorImpl<AffineExpr> &sizes,
+                        SmallVectorImpl<AffineExpr> &steps) {
   AffineExpr zero = shapes.constant(0), one = shapes.constant(1);
   for (AffineExpr size : llvm::to_vector(shapes.shape(getInput()))) {
     starts.push_back(zero);
@@ -190,18 +200,25 @@ void SliceOp::getBounds(ShapeAnalysis &shapes, SmallVectorImpl<AffineExpr> &star
     steps.push_back(one);
   }
   for (auto [i, axis] : llvm::enumerate(getAxes())) {
-    AffineExpr size = sizes[axis], start = shapes.element(getStarts(), i), end = shapes.element(getEnds(), i), step = shapes.element(getSteps(), i);
+    AffineExpr size = sizes[axis], start = shapes.element(getStarts(), i), end = shapes.element(getEnds(), i),
+               step = shapes.element(getSteps(), i);
     auto fromEnd = [&](AffineExpr x) { return shapes.apply(F::Select, {shapes.apply(F::Lt, {x, zero}), x + size, x}); };
-    auto clamp = [&](AffineExpr x, AffineExpr low, AffineExpr high) { return shapes.apply(F::Max, {shapes.apply(F::Min, {x, high}), low}); };
+    auto clamp = [&](AffineExpr x, AffineExpr low, AffineExpr high) {
+      return shapes.apply(F::Max, {shapes.apply(F::Min, {x, high}), low});
+    };
     AffineExpr back = shapes.apply(F::Lt, {step, zero});
-    auto choose = [&](AffineExpr whenBack, AffineExpr whenForth) { return shapes.apply(F::Select, {back, whenBack, whenForth}); };
+    auto choose = [&](AffineExpr whenBack, AffineExpr whenForth) {
+      return shapes.apply(F::Select, {back, whenBack, whenForth});
+    };
     // Whole dimensions are common (end = INT64_MAX): keep the size's own expression.
-    auto constantEnd = ShapeAnalysis::constantValue(end), constantStart = ShapeAnalysis::constantValue(start), constantStep = ShapeAnalysis::constantValue(step);
+    auto constantEnd = ShapeAnalysis::constantValue(end), constantStart = ShapeAnalysis::constantValue(start),
+         constantStep = ShapeAnalysis::constantValue(step);
     bool toTheEnd = constantEnd && *constantEnd >= std::numeric_limits<int32_t>::max() && constantStep > 0;
     AffineExpr first = choose(clamp(fromEnd(start), zero, size - 1), clamp(fromEnd(start), zero, size));
     if (constantStart == 0 && constantStep > 0)
       first = zero;
-    AffineExpr last = toTheEnd ? size : choose(clamp(fromEnd(end), shapes.constant(-1), size - 1), clamp(fromEnd(end), zero, size));
+    AffineExpr last =
+        toTheEnd ? size : choose(clamp(fromEnd(end), shapes.constant(-1), size - 1), clamp(fromEnd(end), zero, size));
     // ceil((last - first) / step), at least 0.
     AffineExpr span = last - first;
     AffineExpr count = constantStep == 1 ? span : shapes.apply(F::DivS, {span + step + choose(one, -one), step});
@@ -215,7 +232,8 @@ LogicalResult SliceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Result
   for (Value bounds : {getStarts(), getEnds(), getSteps()}) {
     auto type = cast<RankedTensorType>(bounds.getType());
     if (type.getRank() != 1 || type.getDimSize(0) != int64_t(getAxes().size()))
-      return emitOpError() << "starts, ends and steps must have one entry for each of the " << getAxes().size() << " axes, got " << type;
+      return emitOpError() << "starts, ends and steps must have one entry for each of the " << getAxes().size()
+                           << " axes, got " << type;
   }
   for (auto [i, axis] : llvm::enumerate(getAxes())) {
     if (axis < 0 || axis >= rankOf(getInput()))
@@ -251,7 +269,8 @@ LogicalResult ConcatOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
   for (Value input : getInputs().drop_front()) {
     SmallVector<AffineExpr> other = shapes.shape(input);
     if (other.size() != dims.size() || elementTypeOf(input) != elementTypeOf(getInputs()[0]))
-      return emitOpError() << "inputs differ in rank or element type: " << getInputs()[0].getType() << " and " << input.getType();
+      return emitOpError() << "inputs differ in rank or element type: " << getInputs()[0].getType() << " and "
+                           << input.getType();
     for (auto [i, size] : llvm::enumerate(other)) {
       if (i == getAxis()) {
         dims[i] = dims[i] + size;
@@ -259,7 +278,8 @@ LogicalResult ConcatOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
       }
       auto mine = ShapeAnalysis::constantValue(dims[i]), theirs = ShapeAnalysis::constantValue(size);
       if (mine && theirs && *mine != *theirs)
-        return emitOpError() << "inputs differ in dimension " << i << ", which is not the axis: " << *mine << " and " << *theirs;
+        return emitOpError() << "inputs differ in dimension " << i << ", which is not the axis: " << *mine << " and "
+                             << *theirs;
       if (theirs)
         dims[i] = size;
     }
@@ -275,7 +295,8 @@ SmallVector<Value> ConcatOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   AffineExpr offset = e.shapes.constant(0);
   for (Value input : getInputs()) {
     SmallVector<AffineExpr> sizes = e.shapes.shape(input);
-    SmallVector<OpFoldResult> offsets(type.getRank(), e.b.getIndexAttr(0)), extents, strides(type.getRank(), e.b.getIndexAttr(1));
+    SmallVector<OpFoldResult> offsets(type.getRank(), e.b.getIndexAttr(0)), extents,
+        strides(type.getRank(), e.b.getIndexAttr(1));
     offsets[getAxis()] = getAsOpFoldResult(e.size(offset));
     for (AffineExpr size : sizes)
       extents.push_back(getAsOpFoldResult(e.size(size)));
@@ -346,7 +367,8 @@ Value PadOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   Value value = e.load(getInput(), source);
   if (!inside)
     return value;
-  Value fill = getValue() ? e.loadScalar(getValue()) : e.scalar(KernelEmitter::scalarType(elementTypeOf(getInput())), 0);
+  Value fill =
+      getValue() ? e.loadScalar(getValue()) : e.scalar(KernelEmitter::scalarType(elementTypeOf(getInput())), 0);
   return e.select(inside, value, fill);
 }
 

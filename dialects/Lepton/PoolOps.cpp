@@ -12,7 +12,8 @@ using F = SizeFunction;
 static constexpr int64_t largestUnrolledWindow = 25;
 
 /// Number of windows along one dimension. With ceil_mode, a last window that would start past the input (in the padding at its end) is dropped.
-static AffineExpr poolCount(ShapeAnalysis &shapes, AffineExpr size, int64_t before, int64_t after, int64_t kernel, int64_t stride, int64_t dilation, bool ceilMode) {
+static AffineExpr poolCount(ShapeAnalysis &shapes, AffineExpr size, int64_t before, int64_t after, int64_t kernel,
+                            int64_t stride, int64_t dilation, bool ceilMode) {
   AffineExpr span = size + (before + after - (kernel - 1) * dilation - 1);
   if (!ceilMode)
     return span.floorDiv(stride) + 1;
@@ -25,16 +26,21 @@ LogicalResult PoolOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultS
   SmallVector<AffineExpr> dims = shapes.shape(getInput());
   int64_t spatial = getKernel().size(), first = getFirstSpatial();
   if (spatial < 1 || first < 1 || first + spatial > int64_t(dims.size()))
-    return emitOpError() << "kernel has " << spatial << " dimensions, which do not fit an input of rank " << dims.size();
-  if (int64_t(getStrides().size()) != spatial || int64_t(getDilations().size()) != spatial || int64_t(getPads().size()) != 2 * spatial)
-    return emitOpError() << "needs one stride and one dilation and two pads for each of the " << spatial << " kernel dimensions";
+    return emitOpError() << "kernel has " << spatial << " dimensions, which do not fit an input of rank "
+                         << dims.size();
+  if (int64_t(getStrides().size()) != spatial || int64_t(getDilations().size()) != spatial ||
+      int64_t(getPads().size()) != 2 * spatial)
+    return emitOpError() << "needs one stride and one dilation and two pads for each of the " << spatial
+                         << " kernel dimensions";
   for (int64_t i = 0; i < spatial; ++i) {
     if (getStrides()[i] < 1 || getDilations()[i] < 1 || getKernel()[i] < 1)
       return emitOpError() << "has a kernel size, stride or dilation below 1";
     AffineExpr &size = dims[first + i];
-    size = poolCount(shapes, size, getPads()[i], getPads()[spatial + i], getKernel()[i], getStrides()[i], getDilations()[i], getCeilMode());
+    size = poolCount(shapes, size, getPads()[i], getPads()[spatial + i], getKernel()[i], getStrides()[i],
+                     getDilations()[i], getCeilMode());
     if (auto value = ShapeAnalysis::constantValue(size); value && *value < 1)
-      return emitOpError() << "kernel of size " << getKernel()[i] << " is larger than the padded input along spatial dimension " << i;
+      return emitOpError() << "kernel of size " << getKernel()[i]
+                           << " is larger than the padded input along spatial dimension " << i;
   }
   results.push_back({elementTypeOf(getInput()), dims});
   return success();
@@ -49,7 +55,9 @@ struct Windows {
   int64_t spatial, first;
   Type element, type;
 
-  Windows(PoolOp op, KernelEmitter &e) : op(op), e(e), spatial(op.getKernel().size()), first(op.getFirstSpatial()), element(elementTypeOf(op.getInput())) {
+  Windows(PoolOp op, KernelEmitter &e)
+      : op(op), e(e), spatial(op.getKernel().size()), first(op.getFirstSpatial()),
+        element(elementTypeOf(op.getInput())) {
     auto floatType = dyn_cast<FloatType>(element);
     type = floatType && floatType.getWidth() < 32 ? Type(e.b.getF32Type()) : KernelEmitter::scalarType(element);
   }
@@ -73,7 +81,8 @@ struct Windows {
       return e.accumulate(l, r);
     if (isa<FloatType>(type))
       return arith::MaximumFOp::create(e.b, e.loc, l, r);
-    return element.isUnsignedInteger() ? Value(arith::MaxUIOp::create(e.b, e.loc, l, r)) : Value(arith::MaxSIOp::create(e.b, e.loc, l, r));
+    return element.isUnsignedInteger() ? Value(arith::MaxUIOp::create(e.b, e.loc, l, r))
+                                       : Value(arith::MaxSIOp::create(e.b, e.loc, l, r));
   }
 
   /// The element under a tap, or the neutral one outside the input.
@@ -86,7 +95,8 @@ struct Windows {
       if (padded) {
         Value size = e.dim(op.getInput(), first + i), here = e.isInside(p, size);
         inside = inside ? e.b.createOrFold<arith::AndIOp>(e.loc, inside, here) : here;
-        p = e.b.createOrFold<arith::MaxSIOp>(e.loc, e.b.createOrFold<arith::MinSIOp>(e.loc, p, e.sub(size, e.index(1))), e.index(0));
+        p = e.b.createOrFold<arith::MaxSIOp>(e.loc, e.b.createOrFold<arith::MinSIOp>(e.loc, p, e.sub(size, e.index(1))),
+                                             e.index(0));
       }
       source[first + i] = p;
     }
@@ -118,7 +128,8 @@ struct Windows {
     if (op.getKind() == ReduceKind::mean) {
       Value n = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), count(out));
       n = emitCast(e, n, n.getType(), type);
-      value = isa<FloatType>(type) ? Value(arith::DivFOp::create(e.b, e.loc, value, n)) : Value(arith::DivSIOp::create(e.b, e.loc, value, n));
+      value = isa<FloatType>(type) ? Value(arith::DivFOp::create(e.b, e.loc, value, n))
+                                   : Value(arith::DivSIOp::create(e.b, e.loc, value, n));
     }
     return emitCast(e, value, type, element);
   }
@@ -144,7 +155,12 @@ SmallVector<Value> PoolOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   SmallVector<AffineExpr> sizes;
   for (int64_t size : getKernel())
     sizes.push_back(e.shapes.constant(size));
-  Value init = e.fill(e.temporary(e.shapes.shape(getResult()), windows.type), e.toStorage(windows.neutral(), windows.type));
-  Value sums = e.reduce(init, sizes, [&](ValueRange out, ValueRange tap, Value accumulator) { return windows.combine(accumulator, windows.tapValue(out, tap)); });
-  return {e.finish(inits[0], getResult(), {}, [&](ValueRange out) { return windows.finishElement(tensor::ExtractOp::create(e.b, e.loc, sums, out), out); })};
+  Value init =
+      e.fill(e.temporary(e.shapes.shape(getResult()), windows.type), e.toStorage(windows.neutral(), windows.type));
+  Value sums = e.reduce(init, sizes, [&](ValueRange out, ValueRange tap, Value accumulator) {
+    return windows.combine(accumulator, windows.tapValue(out, tap));
+  });
+  return {e.finish(inits[0], getResult(), {}, [&](ValueRange out) {
+    return windows.finishElement(tensor::ExtractOp::create(e.b, e.loc, sums, out), out);
+  })};
 }

@@ -50,11 +50,13 @@ static Value combine(KernelEmitter &e, ReduceKind kind, Value l, Value r, bool i
   case ReduceKind::max:
     if (isFloat)
       return arith::MaximumFOp::create(e.b, e.loc, l, r);
-    return isUnsigned ? Value(arith::MaxUIOp::create(e.b, e.loc, l, r)) : Value(arith::MaxSIOp::create(e.b, e.loc, l, r));
+    return isUnsigned ? Value(arith::MaxUIOp::create(e.b, e.loc, l, r))
+                      : Value(arith::MaxSIOp::create(e.b, e.loc, l, r));
   case ReduceKind::min:
     if (isFloat)
       return arith::MinimumFOp::create(e.b, e.loc, l, r);
-    return isUnsigned ? Value(arith::MinUIOp::create(e.b, e.loc, l, r)) : Value(arith::MinSIOp::create(e.b, e.loc, l, r));
+    return isUnsigned ? Value(arith::MinUIOp::create(e.b, e.loc, l, r))
+                      : Value(arith::MinSIOp::create(e.b, e.loc, l, r));
   }
   return {};
 }
@@ -71,7 +73,8 @@ static SmallVector<Value> inputIndices(int64_t rank, ArrayRef<int64_t> axes, Val
 }
 
 /// Reduces `axes` of an operand into new memory of the kept dimensions. `element` maps what is read.
-static Value reduceAxes(KernelEmitter &e, ReduceKind kind, Value input, ArrayRef<int64_t> axes, llvm::function_ref<Value(Value)> element = nullptr) {
+static Value reduceAxes(KernelEmitter &e, ReduceKind kind, Value input, ArrayRef<int64_t> axes,
+                        llvm::function_ref<Value(Value)> element = nullptr) {
   Type elementType = elementTypeOf(input), type = accumulatorType(e.b, elementType);
   bool isUnsigned = isUnsignedOrBool(elementType);
   SmallVector<AffineExpr> kept, reduced;
@@ -88,8 +91,8 @@ static Value reduceAxes(KernelEmitter &e, ReduceKind kind, Value input, ArrayRef
 // Reduce, ArgReduce
 //===------------------------------------------------------------------------------------------------------------------===//
 
-static LogicalResult inferReduction(Operation *op, ShapeAnalysis &shapes, Value input, ArrayRef<int64_t> axes, bool keepdims, Type elementType,
-                                    SmallVectorImpl<ResultShape> &results) {
+static LogicalResult inferReduction(Operation *op, ShapeAnalysis &shapes, Value input, ArrayRef<int64_t> axes,
+                                    bool keepdims, Type elementType, SmallVectorImpl<ResultShape> &results) {
   SmallVector<AffineExpr> dims;
   for (int64_t axis : axes)
     if (axis < 0 || axis >= rankOf(input))
@@ -140,7 +143,8 @@ SmallVector<Value> ReduceOp::emitKernel(KernelEmitter &e, ValueRange inits) {
 }
 
 LogicalResult ArgReduceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  return inferReduction(*this, shapes, getInput(), {int64_t(getAxis())}, getKeepdims(), IntegerType::get(getContext(), 64), results);
+  return inferReduction(*this, shapes, getInput(), {int64_t(getAxis())}, getKeepdims(),
+                        IntegerType::get(getContext(), 64), results);
 }
 
 SmallVector<Value> ArgReduceOp::emitKernel(KernelEmitter &e, ValueRange inits) {
@@ -154,13 +158,17 @@ SmallVector<Value> ArgReduceOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   // Then the first (or last) position that holds the best value.
   bool last = getSelectLast();
   Value none = arith::ConstantIntOp::create(e.b, e.loc, last ? -1 : std::numeric_limits<int64_t>::max(), 64);
-  Value positions = e.reduce(e.fill(e.temporary(kept, i64), none), {size}, [&](ValueRange indices, ValueRange reduced, Value accumulator) {
-    Value x = widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), {axis}, indices, reduced)), elementType, type);
-    Value b = tensor::ExtractOp::create(e.b, e.loc, best, indices);
-    Value hit = isa<FloatType>(type) ? Value(arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::UEQ, x, b)) : e.compare(arith::CmpIPredicate::eq, x, b);
-    Value position = e.select(hit, e.b.createOrFold<arith::IndexCastOp>(e.loc, i64, reduced[0]), none);
-    return last ? Value(arith::MaxSIOp::create(e.b, e.loc, accumulator, position)) : Value(arith::MinSIOp::create(e.b, e.loc, accumulator, position));
-  });
+  Value positions = e.reduce(
+      e.fill(e.temporary(kept, i64), none), {size}, [&](ValueRange indices, ValueRange reduced, Value accumulator) {
+        Value x =
+            widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), {axis}, indices, reduced)), elementType, type);
+        Value b = tensor::ExtractOp::create(e.b, e.loc, best, indices);
+        Value hit = isa<FloatType>(type) ? Value(arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::UEQ, x, b))
+                                         : e.compare(arith::CmpIPredicate::eq, x, b);
+        Value position = e.select(hit, e.b.createOrFold<arith::IndexCastOp>(e.loc, i64, reduced[0]), none);
+        return last ? Value(arith::MaxSIOp::create(e.b, e.loc, accumulator, position))
+                    : Value(arith::MinSIOp::create(e.b, e.loc, accumulator, position));
+      });
   return {e.finish(inits[0], getResult(), {}, [&](ValueRange indices) -> Value {
     return tensor::ExtractOp::create(e.b, e.loc, positions, keptIndices(indices, {axis}, getKeepdims()));
   })};
@@ -179,9 +187,12 @@ static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> axes) {
 }
 
 /// Reduces what `element` gives over a slice to one scalar of `type`.
-static Value reduceSlice(KernelEmitter &e, ReduceKind kind, Type type, ArrayRef<AffineExpr> sizes, llvm::function_ref<Value(ValueRange)> element) {
+static Value reduceSlice(KernelEmitter &e, ReduceKind kind, Type type, ArrayRef<AffineExpr> sizes,
+                         llvm::function_ref<Value(ValueRange)> element) {
   Value init = e.fill(e.temporary({}, type), neutral(e, kind, type, false));
-  Value result = e.reduce(init, sizes, [&](ValueRange, ValueRange position, Value accumulator) { return combine(e, kind, accumulator, element(position), false); });
+  Value result = e.reduce(init, sizes, [&](ValueRange, ValueRange position, Value accumulator) {
+    return combine(e, kind, accumulator, element(position), false);
+  });
   return tensor::ExtractOp::create(e.b, e.loc, result, ValueRange{});
 }
 
@@ -199,19 +210,24 @@ SmallVector<Value> SoftmaxOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   Type elementType = elementTypeOf(getInput()), type = accumulatorType(e.b, elementType);
   AffineExpr size = e.shapes.dim(getInput(), axis);
   return {e.forEachSlice(inits[0], otherDims(rankOf(getInput()), {axis}), [&](ValueRange position, Value slice) {
-    auto input = [&](ValueRange i) { return widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), {axis}, position, i)), elementType, type); };
+    auto input = [&](ValueRange i) {
+      return widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), {axis}, position, i)), elementType, type);
+    };
     Value max = reduceSlice(e, ReduceKind::max, type, size, input);
     // The exponentials are kept: computing them is dearer than storing them.
     Value exps = e.map(e.temporary(size, type), type, [&](ValueRange i) -> Value {
       Value shifted = arith::SubFOp::create(e.b, e.loc, input(i), max);
       return math::ExpOp::create(e.b, e.loc, shifted);
     });
-    Value sum = reduceSlice(e, ReduceKind::sum, type, size, [&](ValueRange i) -> Value { return tensor::ExtractOp::create(e.b, e.loc, exps, i); });
-    Value shift = getLog() ? e.b.createOrFold<arith::AddFOp>(e.loc, max, math::LogOp::create(e.b, e.loc, sum)) : Value();
+    Value sum = reduceSlice(e, ReduceKind::sum, type, size,
+                            [&](ValueRange i) -> Value { return tensor::ExtractOp::create(e.b, e.loc, exps, i); });
+    Value shift =
+        getLog() ? e.b.createOrFold<arith::AddFOp>(e.loc, max, math::LogOp::create(e.b, e.loc, sum)) : Value();
     Value scale = getLog() ? Value() : e.b.createOrFold<arith::DivFOp>(e.loc, e.scalar(type, 1), sum);
     return e.map(slice, elementType, [&](ValueRange i) {
-      Value y = getLog() ? e.b.createOrFold<arith::SubFOp>(e.loc, input(i), shift)
-                         : e.b.createOrFold<arith::MulFOp>(e.loc, tensor::ExtractOp::create(e.b, e.loc, exps, i), scale);
+      Value y = getLog()
+                    ? e.b.createOrFold<arith::SubFOp>(e.loc, input(i), shift)
+                    : e.b.createOrFold<arith::MulFOp>(e.loc, tensor::ExtractOp::create(e.b, e.loc, exps, i), scale);
       return narrow(e, y, type, elementType);
     });
   })};
@@ -235,7 +251,9 @@ SmallVector<Value> NormalizeOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   auto sub = [&](Value l, Value r) -> Value { return arith::SubFOp::create(e.b, e.loc, l, r); };
   auto div = [&](Value l, Value r) -> Value { return arith::DivFOp::create(e.b, e.loc, l, r); };
   return {e.forEachSlice(inits[0], otherDims(rankOf(getInput()), getAxes()), [&](ValueRange position, Value slice) {
-    auto input = [&](ValueRange i) { return widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), getAxes(), position, i)), elementType, type); };
+    auto input = [&](ValueRange i) {
+      return widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), getAxes(), position, i)), elementType, type);
+    };
     Value n = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), e.size(e.shapes.product(sizes)));
     Value count = emitCast(e, n, n.getType(), type);
     Value mean = getRms() ? Value() : div(reduceSlice(e, ReduceKind::sum, type, sizes, input), count);
@@ -244,8 +262,11 @@ SmallVector<Value> NormalizeOp::emitKernel(KernelEmitter &e, ValueRange inits) {
       Value x = centred(i);
       return e.product(x, x);
     });
-    Value variance = arith::AddFOp::create(e.b, e.loc, div(squares, count), e.scalar(type, getEpsilon().convertToDouble()));
+    Value variance =
+        arith::AddFOp::create(e.b, e.loc, div(squares, count), e.scalar(type, getEpsilon().convertToDouble()));
     Value scale = div(e.scalar(type, 1), math::SqrtOp::create(e.b, e.loc, variance));
-    return e.map(slice, elementType, [&](ValueRange i) { return narrow(e, arith::MulFOp::create(e.b, e.loc, centred(i), scale), type, elementType); });
+    return e.map(slice, elementType, [&](ValueRange i) {
+      return narrow(e, arith::MulFOp::create(e.b, e.loc, centred(i), scale), type, elementType);
+    });
   })};
 }

@@ -67,7 +67,8 @@ SmallVector<Axis> axesOf(ResizeOp op, ShapeAnalysis &shapes) {
   AffineExpr top = axes[0].numerator, bottom = axes[0].denominator;
   for (const Axis &axis : llvm::drop_begin(axes)) {
     AffineExpr mine = axis.numerator * bottom, best = top * axis.denominator;
-    AffineExpr better = shapes.apply(F::Lt, op.getFit() == ResizeFit::not_larger ? ArrayRef<AffineExpr>{mine, best} : ArrayRef<AffineExpr>{best, mine});
+    AffineExpr better = shapes.apply(F::Lt, op.getFit() == ResizeFit::not_larger ? ArrayRef<AffineExpr>{mine, best}
+                                                                                 : ArrayRef<AffineExpr>{best, mine});
     top = shapes.apply(F::Select, {better, axis.numerator, top});
     bottom = shapes.apply(F::Select, {better, axis.denominator, bottom});
   }
@@ -81,7 +82,8 @@ SmallVector<Axis> axesOf(ResizeOp op, ShapeAnalysis &shapes) {
 
 bool isVector(Value value, int64_t size, bool isFloat) {
   auto type = cast<RankedTensorType>(value.getType());
-  return type.getRank() == 1 && type.getDimSize(0) == size && (isFloat ? type.getElementType().isF32() : type.getElementType().isSignlessInteger(64));
+  return type.getRank() == 1 && type.getDimSize(0) == size &&
+         (isFloat ? type.getElementType().isF32() : type.getElementType().isSignlessInteger(64));
 }
 
 } // namespace
@@ -110,7 +112,8 @@ LogicalResult ResizeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
   if (getSizes() && !isVector(getSizes(), count, false))
     return emitOpError() << "needs " << count << " sizes of type i64, one per axis, got " << getSizes().getType();
   if (getFactors() && (!getSizes() || !isVector(getFactors(), count, true)))
-    return emitOpError() << "needs " << count << " factors of type f32, one per axis, beside sizes, got " << getFactors().getType();
+    return emitOpError() << "needs " << count << " factors of type f32, one per axis, beside sizes, got "
+                         << getFactors().getType();
   if (getFit() != ResizeFit::stretch && (!getSizes() || getFactors()))
     return emitOpError() << "keeps the aspect ratio, which needs sizes, and no factors";
   bool crop = getCoordinates() == ResizeCoordinates::tf_crop_and_resize;
@@ -152,7 +155,8 @@ struct Resampler {
   };
   SmallVector<Taps> taps;
 
-  Resampler(ResizeOp op, KernelEmitter &e) : op(op), e(e), b(e.b), loc(e.loc), f32(e.b.getF32Type()), element(elementTypeOf(op.getInput())) {
+  Resampler(ResizeOp op, KernelEmitter &e)
+      : op(op), e(e), b(e.b), loc(e.loc), f32(e.b.getF32Type()), element(elementTypeOf(op.getInput())) {
     type = element.isF64() ? element : f32;
   }
 
@@ -166,7 +170,10 @@ struct Resampler {
   Value toFloat(Value index) {
     return b.createOrFold<arith::SIToFPOp>(loc, f32, b.createOrFold<arith::IndexCastOp>(loc, b.getI64Type(), index));
   }
-  Value toIndex(Value x) { return b.createOrFold<arith::IndexCastOp>(loc, b.getIndexType(), b.createOrFold<arith::FPToSIOp>(loc, b.getI64Type(), x)); }
+  Value toIndex(Value x) {
+    return b.createOrFold<arith::IndexCastOp>(loc, b.getIndexType(),
+                                              b.createOrFold<arith::FPToSIOp>(loc, b.getI64Type(), x));
+  }
   Value clamped(Value position, Value size) {
     Value high = b.createOrFold<arith::MinSIOp>(loc, position, e.sub(size, e.index(1)));
     return b.createOrFold<arith::MaxSIOp>(loc, high, e.index(0));
@@ -201,7 +208,8 @@ struct Resampler {
     case ResizeCoordinates::tf_half_pixel_for_nn:
       return div(add(x, half), scale);
     case ResizeCoordinates::tf_crop_and_resize: {
-      Value start = e.load(op.getRoi(), e.index(i)), end = e.load(op.getRoi(), e.index(i + op.getAxes().size())), last = sub(in, one);
+      Value start = e.load(op.getRoi(), e.index(i)), end = e.load(op.getRoi(), e.index(i + op.getAxes().size())),
+            last = sub(in, one);
       Value part = mul(sub(end, start), last), size = length();
       Value inside = e.select(isOne(size), mul(part, half), div(mul(x, part), sub(size, one)));
       Value result = add(inside, mul(start, last));
@@ -229,7 +237,8 @@ struct Resampler {
 
   /// Whether growing by a whole factor repeats each element that many times.
   bool repeats() {
-    bool rounds = op.getRounding() == ResizeRounding::round_prefer_floor || op.getRounding() == ResizeRounding::round_prefer_ceil;
+    bool rounds =
+        op.getRounding() == ResizeRounding::round_prefer_floor || op.getRounding() == ResizeRounding::round_prefer_ceil;
     switch (op.getCoordinates()) {
     case ResizeCoordinates::asymmetric:
     case ResizeCoordinates::tf_half_pixel_for_nn:
@@ -348,4 +357,6 @@ struct Resampler {
 
 } // namespace
 
-Value ResizeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) { return Resampler(*this, e).emit(indices); }
+Value ResizeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  return Resampler(*this, e).emit(indices);
+}

@@ -109,7 +109,8 @@ SmallVector<AffineExpr> ShapeAnalysis::computeShape(Value value) {
         return kept == shape(loop.getInits()[i]) ? kept : sizes;
       }
       Operation *yield = loop.getBody().front().getTerminator();
-      if (loop.getTripCount() && yield->getOperand(0) == loop.getBody().getArgument(1) && ShapedType::isDynamic(cast<RankedTensorType>(value.getType()).getDimSize(0)))
+      if (loop.getTripCount() && yield->getOperand(0) == loop.getBody().getArgument(1) &&
+          ShapedType::isDynamic(cast<RankedTensorType>(value.getType()).getDimSize(0)))
         sizes[0] = element(loop.getTripCount(), 0);
       for (auto [d, size] : llvm::enumerate(shape(yield->getOperand(1 + i))))
         if (isDefinedOutside(size, loop))
@@ -175,7 +176,8 @@ static std::optional<int64_t> fold(SizeFunction function, ArrayRef<int64_t> x) {
   case SizeFunction::Max:
     return std::max(x[0], x[1]);
   case SizeFunction::DivS:
-    return x[1] == 0 || x[1] == -1 ? (x[1] == 0 ? std::nullopt : std::optional<int64_t>(0 - uint64_t(x[0]))) : std::optional<int64_t>(x[0] / x[1]);
+    return x[1] == 0 || x[1] == -1 ? (x[1] == 0 ? std::nullopt : std::optional<int64_t>(0 - uint64_t(x[0])))
+                                   : std::optional<int64_t>(x[0] / x[1]);
   case SizeFunction::RemS:
     return x[1] == 0 ? std::nullopt : std::optional<int64_t>(x[1] == -1 ? 0 : x[0] % x[1]);
   case SizeFunction::Eq:
@@ -209,7 +211,8 @@ AffineExpr ShapeAnalysis::apply(SizeFunction function, ArrayRef<AffineExpr> oper
     if (operands[1] == operands[2])
       return operands[1];
   } else if (same && function != SizeFunction::DivS && function != SizeFunction::RemS) {
-    bool identity = function == SizeFunction::Min || function == SizeFunction::Max || function == SizeFunction::And || function == SizeFunction::Or;
+    bool identity = function == SizeFunction::Min || function == SizeFunction::Max || function == SizeFunction::And ||
+                    function == SizeFunction::Or;
     return identity ? operands[0] : constant(function != SizeFunction::Lt);
   }
   if (function == SizeFunction::DivS && constantValue(operands[1]) == 1)
@@ -386,7 +389,9 @@ AffineExpr ShapeAnalysis::elementOfDefinition(Value value, int64_t flatIndex) {
           sum = sum + input;
         return sum;
       })
-      .Default([&](Operation *op) { return isa<ElementwiseOpInterface>(op) ? elementOfArithmetic(op, flatIndex) : AffineExpr(); });
+      .Default([&](Operation *op) {
+        return isa<ElementwiseOpInterface>(op) ? elementOfArithmetic(op, flatIndex) : AffineExpr();
+      });
 }
 
 AffineExpr ShapeAnalysis::elementOfArithmetic(Operation *op, int64_t flatIndex) {
@@ -455,7 +460,9 @@ Value ShapeAnalysis::materialize(OpBuilder &builder, Location loc, AffineExpr ex
 static Value emitFunction(OpBuilder &b, Location loc, SizeFunction function, ArrayRef<Value> x) {
   auto toIndex = [&](Value flag) { return b.createOrFold<arith::IndexCastUIOp>(loc, b.getIndexType(), flag); };
   auto compare = [&](arith::CmpIPredicate p, Value l, Value r) { return b.createOrFold<arith::CmpIOp>(loc, p, l, r); };
-  auto isTrue = [&](Value v) { return compare(arith::CmpIPredicate::ne, v, arith::ConstantIndexOp::create(b, loc, 0)); };
+  auto isTrue = [&](Value v) {
+    return compare(arith::CmpIPredicate::ne, v, arith::ConstantIndexOp::create(b, loc, 0));
+  };
   switch (function) {
   case SizeFunction::Min:
     return b.createOrFold<arith::MinSIOp>(loc, x[0], x[1]);
@@ -466,7 +473,8 @@ static Value emitFunction(OpBuilder &b, Location loc, SizeFunction function, Arr
     // A division by zero is checked where the op that divides is run; here it must only not trap.
     Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1);
     Value divisor = b.createOrFold<arith::SelectOp>(loc, compare(arith::CmpIPredicate::eq, x[1], zero), one, x[1]);
-    return function == SizeFunction::DivS ? b.createOrFold<arith::DivSIOp>(loc, x[0], divisor) : b.createOrFold<arith::RemSIOp>(loc, x[0], divisor);
+    return function == SizeFunction::DivS ? b.createOrFold<arith::DivSIOp>(loc, x[0], divisor)
+                                          : b.createOrFold<arith::RemSIOp>(loc, x[0], divisor);
   }
   case SizeFunction::Eq:
     return toIndex(compare(arith::CmpIPredicate::eq, x[0], x[1]));
@@ -499,7 +507,8 @@ Value ShapeAnalysis::materializeLeaf(OpBuilder &builder, Location loc, const Lea
   SmallVector<Value> indices(type.getRank());
   int64_t rest = leaf.index;
   for (int64_t d = type.getRank() - 1; d >= 0; --d) {
-    int64_t size = type.isDynamicDim(d) ? std::numeric_limits<int64_t>::max() : std::max<int64_t>(type.getDimSize(d), 1);
+    int64_t size =
+        type.isDynamicDim(d) ? std::numeric_limits<int64_t>::max() : std::max<int64_t>(type.getDimSize(d), 1);
     indices[d] = arith::ConstantIndexOp::create(builder, loc, rest % size);
     rest /= size;
   }

@@ -20,7 +20,8 @@ RankedTensorType join(Type a, Type b) {
 }
 
 /// Imports a subgraph into a new block of `region`, ended by a yield of its outputs; `extra` is yielded first.
-FailureOr<SmallVector<Value>> importInto(Node &n, Region &region, const ::onnx::GraphProto &graph, ArrayRef<Type> arguments) {
+FailureOr<SmallVector<Value>> importInto(Node &n, Region &region, const ::onnx::GraphProto &graph,
+                                         ArrayRef<Type> arguments) {
   OpBuilder::InsertionGuard guard(n.g.b);
   Block *block = n.g.b.createBlock(&region, region.end(), arguments, SmallVector<Location>(arguments.size(), n.loc));
   auto outputs = n.importer.importSubgraph(graph, block->getArguments());
@@ -33,7 +34,9 @@ FailureOr<SmallVector<Value>> importInto(Node &n, Region &region, const ::onnx::
 /// Branches whose results differ in rank: exporters write "squeeze, if the dimension is 1" so. The first branch is what the author meant; that it is
 /// taken is checked when the model runs.
 LogicalResult speculate(Node &n, const ::onnx::GraphProto &branch) {
-  AssertOp::create(n.g.b, n.loc, n.input(0), "the model was compiled for the first branch of this If, whose branches differ in rank; fix the sizes it depends on (--dim)");
+  AssertOp::create(n.g.b, n.loc, n.input(0),
+                   "the model was compiled for the first branch of this If, whose branches differ in rank; fix the "
+                   "sizes it depends on (--dim)");
   auto outputs = n.importer.importSubgraph(branch, {});
   if (failed(outputs))
     return failure();
@@ -58,7 +61,8 @@ LogicalResult importIf(Node &n) {
   OperationState state(n.loc, IfOp::getOperationName());
   Region *thenRegion = state.addRegion(), *elseRegion = state.addRegion();
   auto thenValues = importInto(n, *thenRegion, thenGraph->g(), {});
-  auto elseValues = failed(thenValues) ? FailureOr<SmallVector<Value>>(failure()) : importInto(n, *elseRegion, elseGraph->g(), {});
+  auto elseValues =
+      failed(thenValues) ? FailureOr<SmallVector<Value>>(failure()) : importInto(n, *elseRegion, elseGraph->g(), {});
   if (failed(elseValues))
     return failure();
   if (thenValues->size() != elseValues->size())
@@ -128,7 +132,8 @@ LogicalResult importLoop(Node &n) {
     llvm::append_range(operands, inits);
     state.addOperands(operands);
     state.addAttribute("collected", b.getI64IntegerAttr(collected));
-    state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({n.input(0) ? 1 : 0, n.input(1) ? 1 : 0, int32_t(inits.size()), 0}));
+    state.addAttribute("operandSegmentSizes",
+                       b.getDenseI32ArrayAttr({n.input(0) ? 1 : 0, n.input(1) ? 1 : 0, int32_t(inits.size()), 0}));
     Operation *op = n.g.b.create(state);
     for (auto [i, value] : llvm::enumerate(op->getResults()))
       n.set(i, value);
@@ -145,7 +150,9 @@ struct Scan {
 
   explicit Scan(Node &n) : n(n), g(n.g), batched(n.version < 9) {}
 
-  SmallVector<int64_t> perSequence(StringRef name, int64_t count) { return n.integers(name, SmallVector<int64_t>(count, 0)); }
+  SmallVector<int64_t> perSequence(StringRef name, int64_t count) {
+    return n.integers(name, SmallVector<int64_t>(count, 0));
+  }
   Value backwards(Value value, int64_t axis) {
     return g.slice(n.loc, value, axis, -1, std::numeric_limits<int64_t>::min(), -1);
   }
@@ -162,7 +169,8 @@ struct Scan {
 };
 
 LogicalResult Scan::finish(Operation *loop) {
-  SmallVector<int64_t> directions = perSequence("scan_output_directions", outputs), axes = perSequence("scan_output_axes", outputs);
+  SmallVector<int64_t> directions = perSequence("scan_output_directions", outputs),
+                       axes = perSequence("scan_output_axes", outputs);
   if (int64_t(directions.size()) != outputs || int64_t(axes.size()) != outputs)
     return n.error("needs one direction and one axis for each scan output");
   for (auto [i, result] : llvm::enumerate(loop->getResults())) {
@@ -197,7 +205,8 @@ LogicalResult Scan::run() {
     return n.error("has a body with too few outputs");
   if (batched && n.input(0))
     return n.error("has sequences of different lengths, which is not supported; use operator set 9 or newer");
-  SmallVector<int64_t> directions = perSequence(batched ? "directions" : "scan_input_directions", sequences), axes = perSequence("scan_input_axes", sequences);
+  SmallVector<int64_t> directions = perSequence(batched ? "directions" : "scan_input_directions", sequences),
+                       axes = perSequence("scan_input_axes", sequences);
   if (int64_t(directions.size()) != sequences || int64_t(axes.size()) != sequences)
     return n.error("needs one direction and one axis for each scan input");
   SmallVector<Value> operands;
@@ -225,7 +234,8 @@ LogicalResult Scan::run() {
       return failure();
   }
   ArrayRef<Value> scanned = ArrayRef(operands).drop_front(states);
-  Value count = n.make<SqueezeOp>(n.make<ShapeOp>(scanned[0], {g.attr("start", axes[0]), g.attr("end", axes[0] + 1)}), g.attr("axes", ArrayRef<int64_t>{0}));
+  Value count = n.make<SqueezeOp>(n.make<ShapeOp>(scanned[0], {g.attr("start", axes[0]), g.attr("end", axes[0] + 1)}),
+                                  g.attr("axes", ArrayRef<int64_t>{0}));
   int64_t steps = cast<RankedTensorType>(scanned[0].getType()).getDimSize(axes[0]);
   Builder &b = g.b;
   auto scalar = [&](Type element) { return RankedTensorType::get({}, element); };

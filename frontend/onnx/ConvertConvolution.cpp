@@ -26,11 +26,13 @@ LogicalResult resolvePads(Node &n, Window &w) {
   if (mode != "SAME_UPPER" && mode != "SAME_LOWER")
     return n.error("has the unknown auto_pad '" + mode + "'");
   for (int64_t i = 0; i < spatial; ++i) {
-    int64_t size = cast<RankedTensorType>(n.input(0).getType()).getDimSize(2 + i), reach = (w.kernel[i] - 1) * w.dilations[i] + 1, total;
+    int64_t size = cast<RankedTensorType>(n.input(0).getType()).getDimSize(2 + i),
+            reach = (w.kernel[i] - 1) * w.dilations[i] + 1, total;
     if (w.strides[i] == 1)
       total = reach - 1;
     else if (size == ShapedType::kDynamic)
-      return n.error("has auto_pad " + mode + " with a stride over a dimension of unknown size; give it a size (--dim) or explicit pads");
+      return n.error("has auto_pad " + mode +
+                     " with a stride over a dimension of unknown size; give it a size (--dim) or explicit pads");
     else
       total = std::max<int64_t>((llvm::divideCeil(size, w.strides[i]) - 1) * w.strides[i] + reach - size, 0);
     w.pads[i] = mode == "SAME_UPPER" ? total / 2 : total - total / 2;
@@ -45,8 +47,10 @@ FailureOr<Window> window(Node &n, ArrayRef<int64_t> kernel) {
   w.kernel.assign(kernel.begin(), kernel.end());
   w.strides = n.integers("strides", SmallVector<int64_t>(spatial, 1));
   w.dilations = n.integers("dilations", SmallVector<int64_t>(spatial, 1));
-  if (spatial < 1 || int64_t(w.kernel.size()) != spatial || int64_t(w.strides.size()) != spatial || int64_t(w.dilations.size()) != spatial)
-    return n.error("has a kernel, strides or dilations that do not fit the input's " + Twine(spatial) + " spatial dimensions");
+  if (spatial < 1 || int64_t(w.kernel.size()) != spatial || int64_t(w.strides.size()) != spatial ||
+      int64_t(w.dilations.size()) != spatial)
+    return n.error("has a kernel, strides or dilations that do not fit the input's " + Twine(spatial) +
+                   " spatial dimensions");
   for (int64_t value : llvm::concat<const int64_t>(w.kernel, w.strides, w.dilations))
     if (value < 1 && !ShapedType::isDynamic(value))
       return n.error("has a kernel size, stride or dilation below 1");
@@ -57,7 +61,9 @@ FailureOr<Window> window(Node &n, ArrayRef<int64_t> kernel) {
   return w;
 }
 
-ArrayRef<int64_t> filterKernel(Node &n, int operand) { return cast<RankedTensorType>(n.input(operand).getType()).getShape().drop_front(2); }
+ArrayRef<int64_t> filterKernel(Node &n, int operand) {
+  return cast<RankedTensorType>(n.input(operand).getType()).getShape().drop_front(2);
+}
 
 Value addBias(Node &n, Value y, Value bias) {
   if (!bias || !y)
@@ -67,8 +73,8 @@ Value addBias(Node &n, Value y, Value bias) {
 }
 
 Value convolve(Node &n, Value x, Value w, const Window &window) {
-  return n.make<ConvOp>({x, w}, {n.g.attr("strides", window.strides), n.g.attr("pads", window.pads), n.g.attr("dilations", window.dilations),
-                                 n.g.attr("group", n.integer("group", 1))});
+  return n.make<ConvOp>({x, w}, {n.g.attr("strides", window.strides), n.g.attr("pads", window.pads),
+                                 n.g.attr("dilations", window.dilations), n.g.attr("group", n.integer("group", 1))});
 }
 
 LogicalResult conv(Node &n) {
@@ -112,7 +118,8 @@ LogicalResult qLinearConv(Node &n) {
     return n.error("quantizes to a type that is not supported; int8 and uint8 are");
   Type f32 = n.g.b.getF32Type();
   Value sum = addBias(n, convolve(n, centred(n, 0, 2, false), centred(n, 3, 5, true), *w), n.input(8));
-  Value scale = n.make<MulOp>({n.g.cast(n.loc, n.input(1), f32), alongAxis(n, n.g.cast(n.loc, n.input(4), f32), 1, n.rank(0))});
+  Value scale =
+      n.make<MulOp>({n.g.cast(n.loc, n.input(1), f32), alongAxis(n, n.g.cast(n.loc, n.input(4), f32), 1, n.rank(0))});
   Value scaled = n.make<MulOp>({n.g.cast(n.loc, sum, f32), n.make<DivOp>({scale, n.g.cast(n.loc, n.input(6), f32)})});
   return n.result(quantized(n, scaled, {}, n.input(7), n.elementType(7)));
 }
@@ -135,13 +142,17 @@ LogicalResult convTranspose(Node &n) {
   if (n.rank(1) < 3 || n.rank(0) != n.rank(1))
     return n.error("has an input and a filter of different rank, or without spatial dimensions");
   int64_t spatial = n.rank(0) - 2;
-  SmallVector<int64_t> kernel(filterKernel(n, 1)), strides = n.integers("strides", SmallVector<int64_t>(spatial, 1)),
-      dilations = n.integers("dilations", SmallVector<int64_t>(spatial, 1)), pads = n.integers("pads", SmallVector<int64_t>(2 * spatial, 0)),
+  SmallVector<int64_t> kernel(filterKernel(n, 1)),
+      strides = n.integers("strides", SmallVector<int64_t>(spatial, 1)),
+      dilations = n.integers("dilations", SmallVector<int64_t>(spatial, 1)),
+      pads = n.integers("pads", SmallVector<int64_t>(2 * spatial, 0)),
       extra = n.integers("output_padding", SmallVector<int64_t>(spatial, 0)), wanted = n.integers("output_shape");
   std::string mode = n.text("auto_pad", "NOTSET");
-  for (ArrayRef<int64_t> list : {ArrayRef<int64_t>(kernel), ArrayRef<int64_t>(strides), ArrayRef<int64_t>(dilations), ArrayRef<int64_t>(extra)})
+  for (ArrayRef<int64_t> list :
+       {ArrayRef<int64_t>(kernel), ArrayRef<int64_t>(strides), ArrayRef<int64_t>(dilations), ArrayRef<int64_t>(extra)})
     if (int64_t(list.size()) != spatial)
-      return n.error("has a kernel, strides, dilations or output_padding that do not fit the input's " + Twine(spatial) + " spatial dimensions");
+      return n.error("has a kernel, strides, dilations or output_padding that do not fit the input's " +
+                     Twine(spatial) + " spatial dimensions");
   if (!wanted.empty() || mode == "SAME_UPPER" || mode == "SAME_LOWER") {
     for (int64_t i = 0; i < spatial; ++i) {
       int64_t size = cast<RankedTensorType>(n.input(0).getType()).getDimSize(2 + i);
@@ -161,15 +172,16 @@ LogicalResult convTranspose(Node &n) {
   }
   if (int64_t(pads.size()) != 2 * spatial)
     return n.error("needs two pads for each of the " + Twine(spatial) + " spatial dimensions");
-  Value y = n.make<ConvTransposeOp>({n.input(0), n.input(1)},
-                                    {n.g.attr("strides", strides), n.g.attr("pads", pads), n.g.attr("dilations", dilations), n.g.attr("output_padding", extra),
-                                     n.g.attr("group", n.integer("group", 1))});
+  Value y = n.make<ConvTransposeOp>(
+      {n.input(0), n.input(1)}, {n.g.attr("strides", strides), n.g.attr("pads", pads), n.g.attr("dilations", dilations),
+                                 n.g.attr("output_padding", extra), n.g.attr("group", n.integer("group", 1))});
   return n.result(addBias(n, y, n.input(2)));
 }
 
 Value pool(Node &n, ReduceKind kind, Value x, const Window &w) {
-  SmallVector<NamedAttribute> attributes = {n.g.kind(kind), n.g.attr("kernel", w.kernel), n.g.attr("strides", w.strides), n.g.attr("pads", w.pads),
-                                            n.g.attr("dilations", w.dilations), n.g.attr("first_spatial", int64_t(2))};
+  SmallVector<NamedAttribute> attributes = {
+      n.g.kind(kind),           n.g.attr("kernel", w.kernel),       n.g.attr("strides", w.strides),
+      n.g.attr("pads", w.pads), n.g.attr("dilations", w.dilations), n.g.attr("first_spatial", int64_t(2))};
   if (n.integer("ceil_mode", 0))
     attributes.push_back(n.g.flag("ceil_mode"));
   if (n.integer("count_include_pad", 0))
@@ -177,8 +189,7 @@ Value pool(Node &n, ReduceKind kind, Value x, const Window &w) {
   return n.make<PoolOp>(x, attributes);
 }
 
-template <ReduceKind Kind>
-LogicalResult poolOver(Node &n) {
+template <ReduceKind Kind> LogicalResult poolOver(Node &n) {
   if (n.wants(1))
     return n.error("gives the positions of its maxima, which is not supported");
   auto w = window(n, n.integers("kernel_shape"));
@@ -200,10 +211,7 @@ Value overSpatial(Node &n, ReduceKind kind, Value x) {
   return n.make<ReduceOp>(x, {n.g.kind(kind), n.g.attr("axes", ArrayRef<int64_t>(axes)), n.g.flag("keepdims")});
 }
 
-template <ReduceKind Kind>
-LogicalResult globalPool(Node &n) {
-  return n.result(overSpatial(n, Kind, n.input(0)));
-}
+template <ReduceKind Kind> LogicalResult globalPool(Node &n) { return n.result(overSpatial(n, Kind, n.input(0))); }
 
 LogicalResult globalLpPool(Node &n) {
   double p = n.integer("p", 2);
@@ -212,9 +220,17 @@ LogicalResult globalLpPool(Node &n) {
 }
 
 const Entry entries[] = {
-    {"Conv", 1, conv}, {"ConvInteger", 10, convInteger}, {"MatMulInteger", 10, matMulInteger}, {"QLinearConv", 10, qLinearConv}, {"ConvTranspose", 1, convTranspose},
-    {"MaxPool", 1, poolOver<ReduceKind::max>}, {"AveragePool", 1, poolOver<ReduceKind::mean>}, {"LpPool", 2, lpPool},
-    {"GlobalAveragePool", 1, globalPool<ReduceKind::mean>}, {"GlobalMaxPool", 1, globalPool<ReduceKind::max>}, {"GlobalLpPool", 2, globalLpPool},
+    {"Conv", 1, conv},
+    {"ConvInteger", 10, convInteger},
+    {"MatMulInteger", 10, matMulInteger},
+    {"QLinearConv", 10, qLinearConv},
+    {"ConvTranspose", 1, convTranspose},
+    {"MaxPool", 1, poolOver<ReduceKind::max>},
+    {"AveragePool", 1, poolOver<ReduceKind::mean>},
+    {"LpPool", 2, lpPool},
+    {"GlobalAveragePool", 1, globalPool<ReduceKind::mean>},
+    {"GlobalMaxPool", 1, globalPool<ReduceKind::max>},
+    {"GlobalLpPool", 2, globalLpPool},
 };
 
 } // namespace

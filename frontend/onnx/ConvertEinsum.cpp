@@ -62,7 +62,9 @@ struct Einsum {
     return result;
   }
 
-  Value summed(Value value, ArrayRef<int64_t> axes) { return n.make<ReduceOp>(value, {n.g.kind(ReduceKind::sum), n.g.attr("axes", axes)}); }
+  Value summed(Value value, ArrayRef<int64_t> axes) {
+    return n.make<ReduceOp>(value, {n.g.kind(ReduceKind::sum), n.g.attr("axes", axes)});
+  }
 
   /// Keeps the diagonal of a label that occurs twice: zeros elsewhere, summed along its second dimension.
   LogicalResult diagonal(Operand &operand) {
@@ -112,9 +114,13 @@ struct Einsum {
     return missing.empty() ? value : n.make<UnsqueezeOp>(value, n.g.attr("axes", ArrayRef<int64_t>(missing)));
   }
 
-  Value sizes(Value value, int64_t begin, int64_t end) { return n.make<ShapeOp>(value, {n.g.attr("start", begin), n.g.attr("end", end)}); }
+  Value sizes(Value value, int64_t begin, int64_t end) {
+    return n.make<ShapeOp>(value, {n.g.attr("start", begin), n.g.attr("end", end)});
+  }
   Value shape(ArrayRef<Value> parts) { return n.make<ConcatOp>(parts, n.g.attr("axis", int64_t(0))); }
-  Value reshaped(Value value, Value shape) { return value && shape ? n.make<ReshapeOp>({value, shape}, n.g.flag("allowzero")) : Value(); }
+  Value reshaped(Value value, Value shape) {
+    return value && shape ? n.make<ReshapeOp>({value, shape}, n.g.flag("allowzero")) : Value();
+  }
 
   /// [batch.., a.., b..] -> [batch.., product(a), product(b)]
   Value matrices(Value value, int64_t batch, int64_t a, int64_t b) {
@@ -122,7 +128,8 @@ struct Einsum {
       return value;
     auto product = [&](int64_t begin, int64_t end) {
       Value all = sizes(value, begin, end);
-      return n.make<ReduceOp>(all, {n.g.kind(ReduceKind::prod), n.g.attr("axes", ArrayRef<int64_t>{0}), n.g.flag("keepdims")});
+      return n.make<ReduceOp>(
+          all, {n.g.kind(ReduceKind::prod), n.g.attr("axes", ArrayRef<int64_t>{0}), n.g.flag("keepdims")});
     };
     SmallVector<Value> parts;
     if (batch)
@@ -135,8 +142,9 @@ struct Einsum {
   Operand contract(Operand a, Operand b, ArrayRef<int64_t> needed) {
     sumOthers(a, joined({needed, b.labels}));
     sumOthers(b, joined({needed, a.labels}));
-    Labels common = both(a.labels, b.labels), batch = both(common, needed), inner = without(common, needed), rows = without(a.labels, common),
-           columns = without(b.labels, common), labels = joined({batch, rows, columns});
+    Labels common = both(a.labels, b.labels), batch = both(common, needed), inner = without(common, needed),
+           rows = without(a.labels, common), columns = without(b.labels, common),
+           labels = joined({batch, rows, columns});
     if (!a.value || !b.value)
       return {Value(), labels};
     if (inner.empty())
@@ -169,7 +177,8 @@ struct Einsum {
     SmallVector<StringRef> terms;
     left.split(terms, ',');
     if (int(terms.size()) != n.inputCount())
-      return n.error("has " + Twine(terms.size()) + " terms in its equation for " + Twine(n.inputCount()) + " operands");
+      return n.error("has " + Twine(terms.size()) + " terms in its equation for " + Twine(n.inputCount()) +
+                     " operands");
     SmallVector<Operand> operands;
     int64_t widest = 0;
     for (auto [i, term] : llvm::enumerate(terms)) {
@@ -197,7 +206,9 @@ struct Einsum {
           output.push_back(letter);
     }
     for (auto [i, label] : llvm::enumerate(output))
-      if (llvm::is_contained(ArrayRef<int64_t>(output).take_front(i), label) || llvm::none_of(operands, [&, label = label](Operand &operand) { return llvm::is_contained(operand.labels, label); }))
+      if (llvm::is_contained(ArrayRef<int64_t>(output).take_front(i), label) ||
+          llvm::none_of(operands,
+                        [&, label = label](Operand &operand) { return llvm::is_contained(operand.labels, label); }))
         return n.error("has a label in its result twice, or one that no operand has");
     for (Operand &operand : operands)
       if (failed(diagonal(operand)))

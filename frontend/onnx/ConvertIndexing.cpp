@@ -13,7 +13,9 @@ Value toI64(Node &n, Value value) { return n.g.cast(n.loc, value, n.g.b.getI64Ty
 Value single(Node &n, Value value) { return !value || rankOf(value) == 0 ? value : n.g.reshape(n.loc, value, {}); }
 
 /// The size of a dimension, as a scalar.
-Value sizeOf(Node &n, Value value, int64_t d) { return single(n, n.make<ShapeOp>(value, {n.g.attr("start", d), n.g.attr("end", d + 1)})); }
+Value sizeOf(Node &n, Value value, int64_t d) {
+  return single(n, n.make<ShapeOp>(value, {n.g.attr("start", d), n.g.attr("end", d + 1)}));
+}
 
 /// 0, 1, ..., count - 1 along dimension `axis` of `rank`; the other dimensions are 1.
 Value iota(Node &n, Value count, int64_t axis, int64_t rank) {
@@ -35,8 +37,10 @@ LogicalResult range(Node &n) {
         return n.error("has a step of 0 or bounds that are not finite");
       count = integer(n, std::max<int64_t>(steps, 0));
     } else {
-      Value wide[] = {n.g.cast(n.loc, start, n.g.b.getF64Type()), n.g.cast(n.loc, limit, n.g.b.getF64Type()), n.g.cast(n.loc, delta, n.g.b.getF64Type())};
-      count = toI64(n, n.make<lepton::CeilOp>(n.make<lepton::DivOp>({n.make<lepton::SubOp>({wide[1], wide[0]}), wide[2]})));
+      Value wide[] = {n.g.cast(n.loc, start, n.g.b.getF64Type()), n.g.cast(n.loc, limit, n.g.b.getF64Type()),
+                      n.g.cast(n.loc, delta, n.g.b.getF64Type())};
+      count =
+          toI64(n, n.make<lepton::CeilOp>(n.make<lepton::DivOp>({n.make<lepton::SubOp>({wide[1], wide[0]}), wide[2]})));
     }
   } else {
     auto step = n.constantIntegers(2);
@@ -52,10 +56,13 @@ LogicalResult range(Node &n) {
 
 LogicalResult gatherElements(Node &n) {
   auto axis = n.axis(n.integer("axis", 0), n.rank(0));
-  return failed(axis) ? failure() : n.result(n.make<GatherElementsOp>({n.input(0), n.input(1)}, n.g.attr("axis", *axis)));
+  return failed(axis) ? failure()
+                      : n.result(n.make<GatherElementsOp>({n.input(0), n.input(1)}, n.g.attr("axis", *axis)));
 }
 
-LogicalResult gatherND(Node &n) { return n.result(n.make<GatherNDOp>({n.input(0), n.input(1)}, n.g.attr("batch_dims", n.integer("batch_dims", 0)))); }
+LogicalResult gatherND(Node &n) {
+  return n.result(n.make<GatherNDOp>({n.input(0), n.input(1)}, n.g.attr("batch_dims", n.integer("batch_dims", 0))));
+}
 
 LogicalResult trilu(Node &n) {
   int64_t rank = n.rank(0);
@@ -97,7 +104,8 @@ LogicalResult reverseSequence(Node &n) {
   auto batch = n.axis(n.integer("batch_axis", 1), n.rank(0)), time = n.axis(n.integer("time_axis", 0), n.rank(0));
   if (failed(batch) || failed(time))
     return failure();
-  return n.result(n.make<ReverseSequenceOp>({n.input(0), n.input(1)}, {n.g.attr("batch_axis", *batch), n.g.attr("time_axis", *time)}));
+  return n.result(n.make<ReverseSequenceOp>({n.input(0), n.input(1)},
+                                            {n.g.attr("batch_axis", *batch), n.g.attr("time_axis", *time)}));
 }
 
 FailureOr<NamedAttribute> scatterKind(Node &n) {
@@ -132,15 +140,15 @@ LogicalResult tensorScatter(Node &n) {
     return n.error("has the unknown mode '" + mode + "'");
   Value positions = n.input(2);
   if (!positions) // every entry starts at 0
-    positions = n.make<ExpandOp>({integer(n, 0), n.make<ShapeOp>(n.input(0), {n.g.attr("start", int64_t(0)), n.g.attr("end", int64_t(1))})});
+    positions = n.make<ExpandOp>(
+        {integer(n, 0), n.make<ShapeOp>(n.input(0), {n.g.attr("start", int64_t(0)), n.g.attr("end", int64_t(1))})});
   SmallVector<NamedAttribute> attributes = {n.g.attr("axis", *axis)};
   if (mode == "circular")
     attributes.push_back(n.g.flag("circular"));
   return n.result(n.make<TensorScatterOp>({n.input(0), n.input(1), positions}, attributes));
 }
 
-template <ReduceKind kind>
-LogicalResult cumulate(Node &n) {
+template <ReduceKind kind> LogicalResult cumulate(Node &n) {
   auto type = cast<RankedTensorType>(n.input(1).getType());
   if (!type.hasStaticShape() || type.getNumElements() != 1)
     return n.error("needs one axis");
@@ -183,8 +191,11 @@ LogicalResult topK(Node &n) {
 /// Scatters the values into zeros of the shape that the pool had; a larger output_shape adds zeros at the ends.
 LogicalResult maxUnpool(Node &n) {
   int64_t rank = n.rank(0), spatial = rank - 2;
-  SmallVector<int64_t> kernel = n.integers("kernel_shape"), strides = n.integers("strides", SmallVector<int64_t>(spatial, 1)), pads = n.integers("pads", SmallVector<int64_t>(2 * spatial, 0));
-  if (spatial < 1 || int64_t(kernel.size()) != spatial || int64_t(strides.size()) != spatial || int64_t(pads.size()) != 2 * spatial)
+  SmallVector<int64_t> kernel = n.integers("kernel_shape"),
+                       strides = n.integers("strides", SmallVector<int64_t>(spatial, 1)),
+                       pads = n.integers("pads", SmallVector<int64_t>(2 * spatial, 0));
+  if (spatial < 1 || int64_t(kernel.size()) != spatial || int64_t(strides.size()) != spatial ||
+      int64_t(pads.size()) != 2 * spatial)
     return n.error("has kernel_shape, strides or pads that do not fit the input's rank");
   Value x = n.input(0), sizes = n.g.shapeOf(n.loc, x);
   SmallVector<int64_t> scale = {1, 1}, shift = {0, 0};
@@ -195,16 +206,22 @@ LogicalResult maxUnpool(Node &n) {
   Value shape = n.make<AddOp>({n.make<MulOp>({sizes, n.g.integers(n.loc, scale)}), n.g.integers(n.loc, shift)});
   if (!shape)
     return failure();
-  Value count = n.make<ReduceOp>(shape, {n.g.kind(ReduceKind::prod), n.g.attr("axes", ArrayRef<int64_t>{0}), n.g.flag("keepdims")});
+  Value count = n.make<ReduceOp>(
+      shape, {n.g.kind(ReduceKind::prod), n.g.attr("axes", ArrayRef<int64_t>{0}), n.g.flag("keepdims")});
   Value zeros = n.make<ExpandOp>({n.scalarLike(x, 0), count}), flat = n.g.integers(n.loc, -1);
   auto kind = n.g.attr("kind", ScatterKindAttr::get(n.g.b.getContext(), ScatterKind::none));
-  Value placed = n.make<ScatterElementsOp>({zeros, n.make<ReshapeOp>({n.input(1), flat}), n.make<ReshapeOp>({x, flat})}, {kind, n.g.attr("axis", int64_t(0))});
+  Value placed = n.make<ScatterElementsOp>({zeros, n.make<ReshapeOp>({n.input(1), flat}), n.make<ReshapeOp>({x, flat})},
+                                           {kind, n.g.attr("axis", int64_t(0))});
   Value y = n.make<ReshapeOp>({placed, shape}, n.g.flag("allowzero"));
   if (n.input(2) && y) {
     Value more = n.make<SubOp>({n.input(2), shape});
-    Value added = n.make<ConcatOp>({n.g.integers(n.loc, SmallVector<int64_t>(rank, 0)), more}, n.g.attr("axis", int64_t(0)));
+    Value added =
+        n.make<ConcatOp>({n.g.integers(n.loc, SmallVector<int64_t>(rank, 0)), more}, n.g.attr("axis", int64_t(0)));
     SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-    y = n.g.create(n.loc, PadOp::getOperationName(), {y, added}, {n.g.attr("mode", PadModeAttr::get(n.g.b.getContext(), PadMode::constant)), n.g.attr("axes", ArrayRef<int64_t>(axes))}, {1, 1, 0});
+    y = n.g.create(n.loc, PadOp::getOperationName(), {y, added},
+                   {n.g.attr("mode", PadModeAttr::get(n.g.b.getContext(), PadMode::constant)),
+                    n.g.attr("axes", ArrayRef<int64_t>(axes))},
+                   {1, 1, 0});
   }
   return n.result(y);
 }
@@ -216,16 +233,29 @@ LogicalResult col2im(Node &n) {
     return n.error("has an image of unknown rank");
   int64_t spatial = type.getNumElements();
   SmallVector<int64_t> ones(spatial, 1), zeros(2 * spatial, 0);
-  return n.result(n.make<Col2ImOp>({n.input(0), image, block}, {n.g.attr("strides", ArrayRef<int64_t>(n.integers("strides", ones))),
-                                                                n.g.attr("dilations", ArrayRef<int64_t>(n.integers("dilations", ones))),
-                                                                n.g.attr("pads", ArrayRef<int64_t>(n.integers("pads", zeros)))}));
+  return n.result(n.make<Col2ImOp>({n.input(0), image, block},
+                                   {n.g.attr("strides", ArrayRef<int64_t>(n.integers("strides", ones))),
+                                    n.g.attr("dilations", ArrayRef<int64_t>(n.integers("dilations", ones))),
+                                    n.g.attr("pads", ArrayRef<int64_t>(n.integers("pads", zeros)))}));
 }
 
 const Entry entries[] = {
-    {"Range", 11, range}, {"GatherElements", 11, gatherElements}, {"GatherND", 11, gatherND}, {"Trilu", 14, trilu}, {"EyeLike", 9, eyeLike},
-    {"OneHot", 9, oneHot}, {"ReverseSequence", 10, reverseSequence}, {"Scatter", 9, scatterElements}, {"ScatterElements", 11, scatterElements},
-    {"ScatterND", 11, scatterND}, {"TensorScatter", 24, tensorScatter}, {"CumSum", 11, cumulate<ReduceKind::sum>},
-    {"CumProd", 26, cumulate<ReduceKind::prod>}, {"TopK", 1, topK}, {"MaxUnpool", 9, maxUnpool}, {"Col2Im", 18, col2im},
+    {"Range", 11, range},
+    {"GatherElements", 11, gatherElements},
+    {"GatherND", 11, gatherND},
+    {"Trilu", 14, trilu},
+    {"EyeLike", 9, eyeLike},
+    {"OneHot", 9, oneHot},
+    {"ReverseSequence", 10, reverseSequence},
+    {"Scatter", 9, scatterElements},
+    {"ScatterElements", 11, scatterElements},
+    {"ScatterND", 11, scatterND},
+    {"TensorScatter", 24, tensorScatter},
+    {"CumSum", 11, cumulate<ReduceKind::sum>},
+    {"CumProd", 26, cumulate<ReduceKind::prod>},
+    {"TopK", 1, topK},
+    {"MaxUnpool", 9, maxUnpool},
+    {"Col2Im", 18, col2im},
 };
 
 } // namespace

@@ -8,19 +8,12 @@ using namespace lepton::importer;
 
 namespace {
 
-template <typename OpT>
-LogicalResult unary(Node &n) {
-  return n.result(n.make<OpT>(n.input(0)));
-}
+template <typename OpT> LogicalResult unary(Node &n) { return n.result(n.make<OpT>(n.input(0))); }
 
-template <typename OpT>
-LogicalResult binary(Node &n) {
-  return n.result(n.make<OpT>({n.input(0), n.input(1)}));
-}
+template <typename OpT> LogicalResult binary(Node &n) { return n.result(n.make<OpT>({n.input(0), n.input(1)})); }
 
 /// Before opset 7 the second operand was aligned by the attributes `broadcast` and `axis`.
-template <typename OpT>
-LogicalResult binaryWithAxis(Node &n) {
+template <typename OpT> LogicalResult binaryWithAxis(Node &n) {
   Value rhs = n.input(1);
   int64_t left = n.rank(0), right = n.rank(1);
   if (n.integer("broadcast", 0) && n.has("axis") && right < left) {
@@ -35,8 +28,7 @@ LogicalResult binaryWithAxis(Node &n) {
   return n.result(n.make<OpT>({n.input(0), rhs}));
 }
 
-template <typename OpT>
-LogicalResult variadic(Node &n) {
+template <typename OpT> LogicalResult variadic(Node &n) {
   Value result = n.input(0);
   for (int i = 1; i < n.inputCount(); ++i)
     result = n.make<OpT>({result, n.input(i)});
@@ -53,12 +45,15 @@ LogicalResult mean(Node &n) {
 }
 
 LogicalResult mod(Node &n) {
-  return n.result(n.make<ModOp>({n.input(0), n.input(1)}, n.integer("fmod", 0) ? ArrayRef<NamedAttribute>(n.g.flag("fmod")) : ArrayRef<NamedAttribute>()));
+  return n.result(n.make<ModOp>({n.input(0), n.input(1)}, n.integer("fmod", 0)
+                                                              ? ArrayRef<NamedAttribute>(n.g.flag("fmod"))
+                                                              : ArrayRef<NamedAttribute>()));
 }
 
 LogicalResult bitShift(Node &n) {
   bool right = n.text("direction", "LEFT") == "RIGHT";
-  return n.result(n.make<BitShiftOp>({n.input(0), n.input(1)}, right ? ArrayRef<NamedAttribute>(n.g.flag("right")) : ArrayRef<NamedAttribute>()));
+  return n.result(n.make<BitShiftOp>({n.input(0), n.input(1)},
+                                     right ? ArrayRef<NamedAttribute>(n.g.flag("right")) : ArrayRef<NamedAttribute>()));
 }
 
 LogicalResult isInf(Node &n) {
@@ -90,15 +85,15 @@ LogicalResult clipByAttributes(Node &n) {
   return n.result(clamp(n, x, bound("min"), bound("max")));
 }
 
-template <typename OpT>
-LogicalResult withAlpha(Node &n, double otherwise) {
+template <typename OpT> LogicalResult withAlpha(Node &n, double otherwise) {
   return n.result(n.make<OpT>(n.input(0), n.g.attr("alpha", n.number("alpha", otherwise))));
 }
 LogicalResult leakyRelu(Node &n) { return withAlpha<LeakyReluOp>(n, 0.01); }
 LogicalResult elu(Node &n) { return withAlpha<EluOp>(n, 1.0); }
 
 LogicalResult hardSigmoid(Node &n) {
-  return n.result(n.make<HardSigmoidOp>(n.input(0), {n.g.attr("alpha", n.number("alpha", 0.2)), n.g.attr("beta", n.number("beta", 0.5))}));
+  return n.result(n.make<HardSigmoidOp>(
+      n.input(0), {n.g.attr("alpha", n.number("alpha", 0.2)), n.g.attr("beta", n.number("beta", 0.5))}));
 }
 
 LogicalResult hardSwish(Node &n) {
@@ -132,7 +127,9 @@ LogicalResult gelu(Node &n) {
   return n.result(n.make<MulOp>({n.make<MulOp>({x, half}), n.make<AddOp>({inner, one})}));
 }
 
-LogicalResult mish(Node &n) { return n.result(n.make<MulOp>({n.input(0), n.make<TanhOp>(n.make<SoftplusOp>(n.input(0)))})); }
+LogicalResult mish(Node &n) {
+  return n.result(n.make<MulOp>({n.input(0), n.make<TanhOp>(n.make<SoftplusOp>(n.input(0)))}));
+}
 
 LogicalResult swish(Node &n) {
   Value x = n.input(0), scaled = n.make<MulOp>({x, n.scalarLike(x, n.number("alpha", 1))});
@@ -150,7 +147,8 @@ LogicalResult thresholdedRelu(Node &n) {
 }
 
 LogicalResult shrink(Node &n) {
-  Value x = n.input(0), zero = n.scalarLike(x, 0), bias = n.scalarLike(x, n.number("bias", 0)), lambda = n.scalarLike(x, n.number("lambd", 0.5));
+  Value x = n.input(0), zero = n.scalarLike(x, 0), bias = n.scalarLike(x, n.number("bias", 0)),
+        lambda = n.scalarLike(x, n.number("lambd", 0.5));
   Value below = n.make<LessOp>({x, n.scalarLike(x, -n.number("lambd", 0.5))}), above = n.make<GreaterOp>({x, lambda});
   Value high = n.make<WhereOp>({above, n.make<SubOp>({x, bias}), zero});
   return n.result(n.make<WhereOp>({below, n.make<AddOp>({x, bias}), high}));
@@ -159,25 +157,88 @@ LogicalResult shrink(Node &n) {
 LogicalResult where(Node &n) { return n.result(n.make<WhereOp>({n.input(0), n.input(1), n.input(2)})); }
 
 const Entry entries[] = {
-    {"Add", 7, binary<AddOp>}, {"Sub", 7, binary<SubOp>}, {"Mul", 7, binary<MulOp>}, {"Div", 7, binary<DivOp>}, {"Pow", 7, binary<PowOp>},
-    {"Add", 1, binaryWithAxis<AddOp>}, {"Sub", 1, binaryWithAxis<SubOp>}, {"Mul", 1, binaryWithAxis<MulOp>}, {"Div", 1, binaryWithAxis<DivOp>},
-    {"Pow", 1, binaryWithAxis<PowOp>}, {"And", 7, binary<BitwiseAndOp>}, {"Or", 7, binary<BitwiseOrOp>}, {"Xor", 7, binary<BitwiseXorOp>},
-    {"And", 1, binaryWithAxis<BitwiseAndOp>}, {"Or", 1, binaryWithAxis<BitwiseOrOp>}, {"Xor", 1, binaryWithAxis<BitwiseXorOp>},
-    {"Equal", 7, binary<EqualOp>}, {"Less", 7, binary<LessOp>}, {"Greater", 7, binary<GreaterOp>}, {"Equal", 1, binaryWithAxis<EqualOp>},
-    {"Less", 1, binaryWithAxis<LessOp>}, {"Greater", 1, binaryWithAxis<GreaterOp>}, {"LessOrEqual", 12, binary<LessOrEqualOp>},
-    {"GreaterOrEqual", 12, binary<GreaterOrEqualOp>}, {"PRelu", 7, binary<PReluOp>}, {"PRelu", 1, binary<PReluOp>},
-    {"BitwiseAnd", 18, binary<BitwiseAndOp>}, {"BitwiseOr", 18, binary<BitwiseOrOp>}, {"BitwiseXor", 18, binary<BitwiseXorOp>},
-    {"BitwiseNot", 18, unary<BitwiseNotOp>}, {"Not", 1, unary<BitwiseNotOp>}, {"BitShift", 11, bitShift}, {"Mod", 10, mod},
-    {"Max", 1, variadic<lepton::MaxOp>}, {"Min", 1, variadic<lepton::MinOp>}, {"Sum", 1, variadic<AddOp>}, {"Mean", 1, mean},
-    {"IsNaN", 9, unary<IsNaNOp>}, {"IsInf", 10, isInf}, {"Abs", 1, unary<lepton::AbsOp>}, {"Neg", 1, unary<NegOp>}, {"Sign", 9, unary<SignOp>},
-    {"Reciprocal", 1, unary<ReciprocalOp>}, {"Sqrt", 1, unary<SqrtOp>}, {"Exp", 1, unary<ExpOp>}, {"Log", 1, unary<LogOp>}, {"Erf", 9, unary<ErfOp>},
-    {"Sin", 7, unary<SinOp>}, {"Cos", 7, unary<CosOp>}, {"Tan", 7, unary<TanOp>}, {"Asin", 7, unary<AsinOp>}, {"Acos", 7, unary<AcosOp>},
-    {"Atan", 7, unary<AtanOp>}, {"Sinh", 9, unary<SinhOp>}, {"Cosh", 9, unary<CoshOp>}, {"Tanh", 1, unary<TanhOp>}, {"Asinh", 9, unary<AsinhOp>},
-    {"Acosh", 9, unary<AcoshOp>}, {"Atanh", 9, unary<AtanhOp>}, {"Floor", 1, unary<FloorOp>}, {"Ceil", 1, unary<CeilOp>}, {"Round", 11, unary<RoundOp>},
-    {"Relu", 1, unary<ReluOp>}, {"Sigmoid", 1, unary<SigmoidOp>}, {"Softplus", 1, unary<SoftplusOp>}, {"LeakyRelu", 1, leakyRelu}, {"Elu", 1, elu},
-    {"HardSigmoid", 1, hardSigmoid}, {"HardSwish", 14, hardSwish}, {"Selu", 1, selu}, {"Celu", 12, celu}, {"Gelu", 20, gelu}, {"Mish", 18, mish},
-    {"Swish", 24, swish}, {"Softsign", 1, softsign}, {"ThresholdedRelu", 1, thresholdedRelu}, {"Shrink", 9, shrink}, {"Where", 9, where},
-    {"Cast", 6, castTo}, {"CastLike", 15, castLike}, {"Clip", 11, clip}, {"Clip", 1, clipByAttributes},
+    {"Add", 7, binary<AddOp>},
+    {"Sub", 7, binary<SubOp>},
+    {"Mul", 7, binary<MulOp>},
+    {"Div", 7, binary<DivOp>},
+    {"Pow", 7, binary<PowOp>},
+    {"Add", 1, binaryWithAxis<AddOp>},
+    {"Sub", 1, binaryWithAxis<SubOp>},
+    {"Mul", 1, binaryWithAxis<MulOp>},
+    {"Div", 1, binaryWithAxis<DivOp>},
+    {"Pow", 1, binaryWithAxis<PowOp>},
+    {"And", 7, binary<BitwiseAndOp>},
+    {"Or", 7, binary<BitwiseOrOp>},
+    {"Xor", 7, binary<BitwiseXorOp>},
+    {"And", 1, binaryWithAxis<BitwiseAndOp>},
+    {"Or", 1, binaryWithAxis<BitwiseOrOp>},
+    {"Xor", 1, binaryWithAxis<BitwiseXorOp>},
+    {"Equal", 7, binary<EqualOp>},
+    {"Less", 7, binary<LessOp>},
+    {"Greater", 7, binary<GreaterOp>},
+    {"Equal", 1, binaryWithAxis<EqualOp>},
+    {"Less", 1, binaryWithAxis<LessOp>},
+    {"Greater", 1, binaryWithAxis<GreaterOp>},
+    {"LessOrEqual", 12, binary<LessOrEqualOp>},
+    {"GreaterOrEqual", 12, binary<GreaterOrEqualOp>},
+    {"PRelu", 7, binary<PReluOp>},
+    {"PRelu", 1, binary<PReluOp>},
+    {"BitwiseAnd", 18, binary<BitwiseAndOp>},
+    {"BitwiseOr", 18, binary<BitwiseOrOp>},
+    {"BitwiseXor", 18, binary<BitwiseXorOp>},
+    {"BitwiseNot", 18, unary<BitwiseNotOp>},
+    {"Not", 1, unary<BitwiseNotOp>},
+    {"BitShift", 11, bitShift},
+    {"Mod", 10, mod},
+    {"Max", 1, variadic<lepton::MaxOp>},
+    {"Min", 1, variadic<lepton::MinOp>},
+    {"Sum", 1, variadic<AddOp>},
+    {"Mean", 1, mean},
+    {"IsNaN", 9, unary<IsNaNOp>},
+    {"IsInf", 10, isInf},
+    {"Abs", 1, unary<lepton::AbsOp>},
+    {"Neg", 1, unary<NegOp>},
+    {"Sign", 9, unary<SignOp>},
+    {"Reciprocal", 1, unary<ReciprocalOp>},
+    {"Sqrt", 1, unary<SqrtOp>},
+    {"Exp", 1, unary<ExpOp>},
+    {"Log", 1, unary<LogOp>},
+    {"Erf", 9, unary<ErfOp>},
+    {"Sin", 7, unary<SinOp>},
+    {"Cos", 7, unary<CosOp>},
+    {"Tan", 7, unary<TanOp>},
+    {"Asin", 7, unary<AsinOp>},
+    {"Acos", 7, unary<AcosOp>},
+    {"Atan", 7, unary<AtanOp>},
+    {"Sinh", 9, unary<SinhOp>},
+    {"Cosh", 9, unary<CoshOp>},
+    {"Tanh", 1, unary<TanhOp>},
+    {"Asinh", 9, unary<AsinhOp>},
+    {"Acosh", 9, unary<AcoshOp>},
+    {"Atanh", 9, unary<AtanhOp>},
+    {"Floor", 1, unary<FloorOp>},
+    {"Ceil", 1, unary<CeilOp>},
+    {"Round", 11, unary<RoundOp>},
+    {"Relu", 1, unary<ReluOp>},
+    {"Sigmoid", 1, unary<SigmoidOp>},
+    {"Softplus", 1, unary<SoftplusOp>},
+    {"LeakyRelu", 1, leakyRelu},
+    {"Elu", 1, elu},
+    {"HardSigmoid", 1, hardSigmoid},
+    {"HardSwish", 14, hardSwish},
+    {"Selu", 1, selu},
+    {"Celu", 12, celu},
+    {"Gelu", 20, gelu},
+    {"Mish", 18, mish},
+    {"Swish", 24, swish},
+    {"Softsign", 1, softsign},
+    {"ThresholdedRelu", 1, thresholdedRelu},
+    {"Shrink", 9, shrink},
+    {"Where", 9, where},
+    {"Cast", 6, castTo},
+    {"CastLike", 15, castLike},
+    {"Clip", 11, clip},
+    {"Clip", 1, clipByAttributes},
 };
 
 } // namespace

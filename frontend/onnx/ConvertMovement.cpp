@@ -32,7 +32,8 @@ LogicalResult constant(Node &n) {
     return failed(attribute) ? failure() : n.result(n.g.constant(n.loc, *attribute));
   }
   if (n.has("value_int"))
-    return n.result(n.g.constant(n.loc, DenseElementsAttr::get(RankedTensorType::get({}, b.getI64Type()), n.integer("value_int", 0))));
+    return n.result(n.g.constant(
+        n.loc, DenseElementsAttr::get(RankedTensorType::get({}, b.getI64Type()), n.integer("value_int", 0))));
   if (n.has("value_float"))
     return n.result(n.g.scalar(n.loc, b.getF32Type(), n.number("value_float", 0)));
   if (n.has("value_ints"))
@@ -40,7 +41,9 @@ LogicalResult constant(Node &n) {
   if (n.has("value_floats")) {
     SmallVector<double> values = n.numbers("value_floats");
     SmallVector<float> floats(values.begin(), values.end());
-    return n.result(n.g.constant(n.loc, DenseElementsAttr::get(RankedTensorType::get({int64_t(floats.size())}, b.getF32Type()), ArrayRef<float>(floats))));
+    return n.result(
+        n.g.constant(n.loc, DenseElementsAttr::get(RankedTensorType::get({int64_t(floats.size())}, b.getF32Type()),
+                                                   ArrayRef<float>(floats))));
   }
   return n.error("holds a string or a sparse tensor, which is not supported");
 }
@@ -60,7 +63,9 @@ LogicalResult constantOfShape(Node &n) {
 
 LogicalResult reshape(Node &n) {
   Value shape = n.g.cast(n.loc, n.input(1), n.g.b.getI64Type());
-  return n.result(n.make<ReshapeOp>({n.input(0), shape}, n.integer("allowzero", 0) ? ArrayRef<NamedAttribute>(n.g.flag("allowzero")) : ArrayRef<NamedAttribute>()));
+  return n.result(n.make<ReshapeOp>({n.input(0), shape}, n.integer("allowzero", 0)
+                                                             ? ArrayRef<NamedAttribute>(n.g.flag("allowzero"))
+                                                             : ArrayRef<NamedAttribute>()));
 }
 
 LogicalResult reshapeByAttribute(Node &n) { return n.result(n.g.reshape(n.loc, n.input(0), n.integers("shape"))); }
@@ -114,7 +119,9 @@ LogicalResult size(Node &n) {
   return n.result(n.make<ReduceOp>(sizes, {n.g.kind(ReduceKind::prod), n.g.attr("axes", ArrayRef<int64_t>{0})}));
 }
 
-LogicalResult expand(Node &n) { return n.result(n.make<ExpandOp>({n.input(0), n.g.cast(n.loc, n.input(1), n.g.b.getI64Type())})); }
+LogicalResult expand(Node &n) {
+  return n.result(n.make<ExpandOp>({n.input(0), n.g.cast(n.loc, n.input(1), n.g.b.getI64Type())}));
+}
 
 LogicalResult concat(Node &n) {
   auto axis = n.axis(n.integer("axis", 1), n.rank(0));
@@ -151,7 +158,8 @@ LogicalResult slice(Node &n) {
 }
 
 LogicalResult sliceByAttributes(Node &n) {
-  SmallVector<int64_t> starts = n.integers("starts"), ends = n.integers("ends"), axes = n.integers("axes", llvm::to_vector(llvm::seq<int64_t>(0, starts.size())));
+  SmallVector<int64_t> starts = n.integers("starts"), ends = n.integers("ends"),
+                       axes = n.integers("axes", llvm::to_vector(llvm::seq<int64_t>(0, starts.size())));
   for (int64_t &value : axes) {
     auto axis = n.axis(value, n.rank(0));
     if (failed(axis))
@@ -159,7 +167,8 @@ LogicalResult sliceByAttributes(Node &n) {
     value = *axis;
   }
   Value steps = n.g.integers(n.loc, SmallVector<int64_t>(starts.size(), 1));
-  return n.result(n.make<SliceOp>({n.input(0), n.g.integers(n.loc, starts), n.g.integers(n.loc, ends), steps}, n.g.attr("axes", ArrayRef<int64_t>(axes))));
+  return n.result(n.make<SliceOp>({n.input(0), n.g.integers(n.loc, starts), n.g.integers(n.loc, ends), steps},
+                                  n.g.attr("axes", ArrayRef<int64_t>(axes))));
 }
 
 /// Parts of given sizes along an axis.
@@ -217,7 +226,8 @@ LogicalResult padWith(Node &n, Value pads, Value value, ArrayRef<int64_t> axes) 
   if (value)
     operands.push_back(value);
   return n.result(n.g.create(n.loc, PadOp::getOperationName(), operands,
-                             {n.g.attr("mode", PadModeAttr::get(n.g.b.getContext(), *mode)), n.g.attr("axes", axes)}, {1, 1, value ? 1 : 0}));
+                             {n.g.attr("mode", PadModeAttr::get(n.g.b.getContext(), *mode)), n.g.attr("axes", axes)},
+                             {1, 1, value ? 1 : 0}));
 }
 
 LogicalResult pad(Node &n) {
@@ -239,7 +249,8 @@ LogicalResult pad(Node &n) {
 
 LogicalResult padByAttributes(Node &n) {
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
-  return padWith(n, n.g.integers(n.loc, n.integers(n.has("pads") ? "pads" : "paddings")), n.scalarLike(n.input(0), n.number("value", 0)), axes);
+  return padWith(n, n.g.integers(n.loc, n.integers(n.has("pads") ? "pads" : "paddings")),
+                 n.scalarLike(n.input(0), n.number("value", 0)), axes);
 }
 
 LogicalResult tile(Node &n) {
@@ -258,7 +269,8 @@ LogicalResult tile(Node &n) {
     return n.result(n.input(0));
   Value spread = n.make<UnsqueezeOp>(n.input(0), n.g.attr("axes", ArrayRef<int64_t>(axes)));
   Value repeated = n.make<ExpandOp>({spread, n.make<ConcatOp>(wide, n.g.attr("axis", int64_t(0)))});
-  return n.result(n.make<ReshapeOp>({repeated, n.make<ConcatOp>(final, n.g.attr("axis", int64_t(0)))}, n.g.flag("allowzero")));
+  return n.result(
+      n.make<ReshapeOp>({repeated, n.make<ConcatOp>(final, n.g.attr("axis", int64_t(0)))}, n.g.flag("allowzero")));
 }
 
 /// Views [N, C, H, W] with C (or H and W) split by the block, permutes, and views again.
@@ -272,10 +284,12 @@ LogicalResult depthToSpace(Node &n) {
   auto size = [&](int64_t d) { return part(n, n.g.shapeOf(n.loc, n.input(0)), d, d + 1); };
   auto number = [&](int64_t value) { return n.g.integers(n.loc, value); };
   auto shape = [&](ArrayRef<Value> parts) { return n.make<ConcatOp>(parts, n.g.attr("axis", int64_t(0))); };
-  SmallVector<Value> split = crd ? SmallVector<Value>{size(0), number(c), number(block), number(block), size(2), size(3)}
-                                 : SmallVector<Value>{size(0), number(block), number(block), number(c), size(2), size(3)};
+  SmallVector<Value> split =
+      crd ? SmallVector<Value>{size(0), number(c), number(block), number(block), size(2), size(3)}
+          : SmallVector<Value>{size(0), number(block), number(block), number(c), size(2), size(3)};
   Value wide = n.make<ReshapeOp>({n.input(0), shape(split)});
-  Value moved = n.g.transpose(n.loc, wide, crd ? ArrayRef<int64_t>{0, 1, 4, 2, 5, 3} : ArrayRef<int64_t>{0, 3, 4, 1, 5, 2});
+  Value moved =
+      n.g.transpose(n.loc, wide, crd ? ArrayRef<int64_t>{0, 1, 4, 2, 5, 3} : ArrayRef<int64_t>{0, 3, 4, 1, 5, 2});
   Value height = n.make<MulOp>({size(2), number(block)}), width = n.make<MulOp>({size(3), number(block)});
   return n.result(n.make<ReshapeOp>({moved, shape({size(0), number(c), height, width})}));
 }
@@ -283,20 +297,41 @@ LogicalResult depthToSpace(Node &n) {
 LogicalResult spaceToDepth(Node &n) {
   auto type = cast<RankedTensorType>(n.input(0).getType());
   int64_t block = n.integer("blocksize", 1);
-  if (type.getRank() != 4 || !type.hasStaticShape() || block < 1 || type.getDimSize(2) % block || type.getDimSize(3) % block)
+  if (type.getRank() != 4 || !type.hasStaticShape() || block < 1 || type.getDimSize(2) % block ||
+      type.getDimSize(3) % block)
     return n.error("needs four static dimensions, of which the last two divide by the block size");
-  int64_t batch = type.getDimSize(0), c = type.getDimSize(1), h = type.getDimSize(2) / block, w = type.getDimSize(3) / block;
+  int64_t batch = type.getDimSize(0), c = type.getDimSize(1), h = type.getDimSize(2) / block,
+          w = type.getDimSize(3) / block;
   Value wide = n.g.reshape(n.loc, n.input(0), {batch, c, h, block, w, block});
   bool crd = n.text("mode", "DCR") == "CRD";
-  Value moved = n.g.transpose(n.loc, wide, crd ? ArrayRef<int64_t>{0, 1, 3, 5, 2, 4} : ArrayRef<int64_t>{0, 3, 5, 1, 2, 4});
+  Value moved =
+      n.g.transpose(n.loc, wide, crd ? ArrayRef<int64_t>{0, 1, 3, 5, 2, 4} : ArrayRef<int64_t>{0, 3, 5, 1, 2, 4});
   return n.result(n.g.reshape(n.loc, moved, {batch, c * block * block, h, w}));
 }
 
 const Entry entries[] = {
-    {"Identity", 1, identity}, {"Dropout", 1, dropout}, {"Constant", 1, constant}, {"ConstantOfShape", 9, constantOfShape}, {"Reshape", 5, reshape},
-    {"Reshape", 1, reshapeByAttribute}, {"Transpose", 1, transpose}, {"Squeeze", 1, squeeze}, {"Unsqueeze", 1, unsqueeze}, {"Flatten", 1, flatten},
-    {"Shape", 1, shape}, {"Size", 1, size}, {"Expand", 8, expand}, {"Concat", 1, concat}, {"Slice", 10, slice}, {"Slice", 1, sliceByAttributes},
-    {"Split", 1, split}, {"Gather", 1, gather}, {"Pad", 11, pad}, {"Pad", 1, padByAttributes}, {"Tile", 6, tile}, {"DepthToSpace", 1, depthToSpace},
+    {"Identity", 1, identity},
+    {"Dropout", 1, dropout},
+    {"Constant", 1, constant},
+    {"ConstantOfShape", 9, constantOfShape},
+    {"Reshape", 5, reshape},
+    {"Reshape", 1, reshapeByAttribute},
+    {"Transpose", 1, transpose},
+    {"Squeeze", 1, squeeze},
+    {"Unsqueeze", 1, unsqueeze},
+    {"Flatten", 1, flatten},
+    {"Shape", 1, shape},
+    {"Size", 1, size},
+    {"Expand", 8, expand},
+    {"Concat", 1, concat},
+    {"Slice", 10, slice},
+    {"Slice", 1, sliceByAttributes},
+    {"Split", 1, split},
+    {"Gather", 1, gather},
+    {"Pad", 11, pad},
+    {"Pad", 1, padByAttributes},
+    {"Tile", 6, tile},
+    {"DepthToSpace", 1, depthToSpace},
     {"SpaceToDepth", 1, spaceToDepth},
 };
 

@@ -9,7 +9,8 @@ using namespace lepton::importer;
 Value importer::quantized(Node &n, Value x, Value scale, Value zero, Type to) {
   Type f32 = n.g.b.getF32Type();
   unsigned width = to.getIntOrFloatBitWidth();
-  double low = to.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1), high = std::ldexp(1.0, to.isUnsignedInteger() ? width : width - 1) - 1;
+  double low = to.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1),
+         high = std::ldexp(1.0, to.isUnsignedInteger() ? width : width - 1) - 1;
   Value y = n.make<RoundOp>(scale ? n.make<DivOp>({x, scale}) : x);
   if (zero)
     y = n.make<AddOp>({y, n.g.cast(n.loc, zero, f32)});
@@ -32,7 +33,9 @@ Value importer::alongAxis(Node &n, Value value, int64_t axis, int64_t rank) {
 namespace {
 
 /// A type that quantized() saturates to exactly in f32.
-bool isNarrow(Type type) { return isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 8 && type.getIntOrFloatBitWidth() <= 16; }
+bool isNarrow(Type type) {
+  return isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 8 && type.getIntOrFloatBitWidth() <= 16;
+}
 
 /// A scale or zero point as an operand for the n's first input: a scalar, one per position along an axis, or one per block along it.
 FailureOr<Value> aligned(Node &n, Value value) {
@@ -46,7 +49,8 @@ FailureOr<Value> aligned(Node &n, Value value) {
   if (type.getRank() == 1 && !block)
     return alongAxis(n, value, *axis, rank);
   if (block < 1 || type.getRank() != rank)
-    return n.error("has a scale or zero point of rank " + Twine(type.getRank()) + " that does not fit its input of rank " + Twine(rank));
+    return n.error("has a scale or zero point of rank " + Twine(type.getRank()) +
+                   " that does not fit its input of rank " + Twine(rank));
   // [.., S, ..] -> [.., S, block, ..] -> [.., S * block, ..]
   SmallVector<int64_t> repeat(rank + 1, 1), factor(rank, 1);
   repeat[*axis + 1] = factor[*axis] = block;
@@ -98,8 +102,11 @@ LogicalResult dynamicQuantizeLinear(Node &n) {
   Value x = n.input(0), none = n.scalarLike(x, 0), top = n.scalarLike(x, 255);
   Type u8 = n.g.b.getIntegerType(8, false);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
-  auto extreme = [&](ReduceKind kind) { return axes.empty() ? x : n.make<ReduceOp>(x, {n.g.kind(kind), n.g.attr("axes", ArrayRef<int64_t>(axes))}); };
-  Value low = n.make<lepton::MinOp>({extreme(ReduceKind::min), none}), high = n.make<lepton::MaxOp>({extreme(ReduceKind::max), none});
+  auto extreme = [&](ReduceKind kind) {
+    return axes.empty() ? x : n.make<ReduceOp>(x, {n.g.kind(kind), n.g.attr("axes", ArrayRef<int64_t>(axes))});
+  };
+  Value low = n.make<lepton::MinOp>({extreme(ReduceKind::min), none}),
+        high = n.make<lepton::MaxOp>({extreme(ReduceKind::max), none});
   Value range = n.make<SubOp>({high, low});
   Value scale = n.make<WhereOp>({n.make<EqualOp>({range, none}), n.scalarLike(x, 1), n.make<DivOp>({range, top})});
   Value zero = quantized(n, n.make<NegOp>(low), scale, {}, u8);
@@ -115,14 +122,18 @@ LogicalResult qLinearMatMul(Node &n) {
   // What the left operand and the result have per row stands in a column; the right operand's is per column as it is.
   auto perRow = [&](int i) { return alongAxis(n, n.input(i), 0, 2); };
   auto perColumn = [&](int i) { return alongAxis(n, n.input(i), 0, 1); };
-  auto centred = [&](int i, Value zero) { return n.make<SubOp>({n.g.cast(n.loc, n.input(i), i32), n.g.cast(n.loc, zero, i32)}); };
+  auto centred = [&](int i, Value zero) {
+    return n.make<SubOp>({n.g.cast(n.loc, n.input(i), i32), n.g.cast(n.loc, zero, i32)});
+  };
   auto number = [&](Value scale) { return n.g.cast(n.loc, scale, f32); };
   Value sum = n.make<MatMulOp>({centred(0, perRow(2)), centred(3, perColumn(5))});
   Value factor = n.make<DivOp>({n.make<MulOp>({number(perRow(1)), number(perColumn(4))}), number(perRow(6))});
   return n.result(quantized(n, n.make<MulOp>({n.g.cast(n.loc, sum, f32), factor}), {}, perRow(7), n.elementType(7)));
 }
 
-const Entry entries[] = {{"QuantizeLinear", 10, quantizeLinear}, {"DequantizeLinear", 10, dequantizeLinear}, {"DynamicQuantizeLinear", 11, dynamicQuantizeLinear},
+const Entry entries[] = {{"QuantizeLinear", 10, quantizeLinear},
+                         {"DequantizeLinear", 10, dequantizeLinear},
+                         {"DynamicQuantizeLinear", 11, dynamicQuantizeLinear},
                          {"QLinearMatMul", 10, qLinearMatMul}};
 
 } // namespace

@@ -24,8 +24,8 @@ struct Recurrence {
   Node &n;
   GraphBuilder &g;
   Location loc;
-  Value x;               // [T, N, I]
-  Value lengths;         // [N] of i32, or null
+  Value x;       // [T, N, I]
+  Value lengths; // [N] of i32, or null
   SmallVector<Activation> activations;
   int64_t hidden = 0, directions = 1, gates = 1;
   std::optional<double> clip;
@@ -33,8 +33,13 @@ struct Recurrence {
 
   explicit Recurrence(Node &n) : n(n), g(n.g), loc(n.loc) {}
 
-  Value slice0(Value value, int64_t index) { return value ? n.make<SqueezeOp>(g.slice(loc, value, 0, index, index + 1), g.attr("axes", ArrayRef<int64_t>{0})) : Value(); }
-  Value columns(Value value, int64_t gate) { return g.slice(loc, value, rankOf(value) - 1, gate * hidden, (gate + 1) * hidden); }
+  Value slice0(Value value, int64_t index) {
+    return value ? n.make<SqueezeOp>(g.slice(loc, value, 0, index, index + 1), g.attr("axes", ArrayRef<int64_t>{0}))
+                 : Value();
+  }
+  Value columns(Value value, int64_t gate) {
+    return g.slice(loc, value, rankOf(value) - 1, gate * hidden, (gate + 1) * hidden);
+  }
   Value add(Value a, Value b) { return n.make<AddOp>({a, b}); }
   Value sub(Value a, Value b) { return n.make<SubOp>({a, b}); }
   Value mul(Value a, Value b) { return n.make<MulOp>({a, b}); }
@@ -65,7 +70,8 @@ struct Recurrence {
     if (name == "scaledtanh")
       return mul(n.make<TanhOp>(mul(value, scalar(a.beta.value_or(1)))), scalar(a.alpha.value_or(1)));
     if (name == "hardsigmoid")
-      return n.make<HardSigmoidOp>(value, {g.attr("alpha", a.alpha.value_or(0.2)), g.attr("beta", a.beta.value_or(0.5))});
+      return n.make<HardSigmoidOp>(value,
+                                   {g.attr("alpha", a.alpha.value_or(0.2)), g.attr("beta", a.beta.value_or(0.5))});
     if (name == "elu")
       return n.make<EluOp>(value, g.attr("alpha", a.alpha.value_or(1)));
     if (name == "softsign")
@@ -95,7 +101,8 @@ LogicalResult Recurrence::read(int64_t gateCount, ArrayRef<const char *> default
     return n.error("needs three-dimensional X, W and R");
   hidden = n.integer("hidden_size", recurrent.getDimSize(2));
   auto weights = cast<RankedTensorType>(n.input(1).getType());
-  if (recurrent.getDimSize(2) != hidden || recurrent.getDimSize(1) != gates * hidden || weights.getDimSize(1) != gates * hidden || weights.getDimSize(0) != directions)
+  if (recurrent.getDimSize(2) != hidden || recurrent.getDimSize(1) != gates * hidden ||
+      weights.getDimSize(1) != gates * hidden || weights.getDimSize(0) != directions)
     return n.error("has weights that do not fit hidden_size " + Twine(hidden) + " and its direction");
   type = n.elementType(0);
   x = n.integer("layout", 0) ? g.transpose(loc, n.input(0), {1, 0, 2}) : n.input(0);
@@ -148,7 +155,9 @@ Value Recurrence::initialState(int operand, int64_t direction) {
 SmallVector<Value> Recurrence::lstmStep(int64_t direction, Value all, Value c) {
   const Activation *f = &activations[direction * 3];
   Value peephole = slice0(n.input(7), direction); // [3H]: i, o, f
-  auto peek = [&](Value gate, int64_t which, Value cell) { return peephole ? add(gate, mul(g.slice(loc, peephole, 0, which * hidden, (which + 1) * hidden), cell)) : gate; };
+  auto peek = [&](Value gate, int64_t which, Value cell) {
+    return peephole ? add(gate, mul(g.slice(loc, peephole, 0, which * hidden, (which + 1) * hidden), cell)) : gate;
+  };
   Value input = activate(peek(columns(all, 0), 0, c), f[0]);
   Value forget = n.integer("input_forget", 0) ? sub(one(), input) : activate(peek(columns(all, 2), 2, c), f[0]);
   Value candidate = activate(columns(all, 3), f[1]);
@@ -165,14 +174,17 @@ SmallVector<Value> Recurrence::lstmStep(int64_t direction, Value all, Value c) {
 Value Recurrence::gruStep(int64_t direction, Value projected, Value h) {
   const Activation *f = &activations[direction * 2];
   Value recurrent = g.transpose(loc, slice0(n.input(2), direction), {1, 0}); // [H, 3H]
-  Value bias = slice0(n.input(3), direction);                               // [6H]: Wb, Rb
-  auto recurrentBias = [&](int64_t gate) { return bias ? g.slice(loc, bias, 0, (3 + gate) * hidden, (4 + gate) * hidden) : Value(); };
+  Value bias = slice0(n.input(3), direction);                                // [6H]: Wb, Rb
+  auto recurrentBias = [&](int64_t gate) {
+    return bias ? g.slice(loc, bias, 0, (3 + gate) * hidden, (4 + gate) * hidden) : Value();
+  };
   auto matrix = [&](int64_t gate) { return columns(recurrent, gate); };
   if (n.integer("linear_before_reset", 0)) {
     Value all = n.make<MatMulOp>({h, recurrent});
     if (bias)
       all = add(all, g.slice(loc, bias, 0, 3 * hidden, 6 * hidden));
-    Value z = activate(add(columns(projected, 0), columns(all, 0)), f[0]), r = activate(add(columns(projected, 1), columns(all, 1)), f[0]);
+    Value z = activate(add(columns(projected, 0), columns(all, 0)), f[0]),
+          r = activate(add(columns(projected, 1), columns(all, 1)), f[0]);
     Value candidate = activate(add(columns(projected, 2), mul(r, columns(all, 2))), f[1]);
     return add(mul(sub(one(), z), candidate), mul(z, h));
   }
@@ -198,7 +210,7 @@ SmallVector<Value> Recurrence::step(int64_t direction, Value projected, ValueRan
 /// Results: Y of the direction as [T, N, H], then the last states.
 LogicalResult Recurrence::runDirection(int64_t direction, bool reverse, int states, SmallVectorImpl<Value> &results) {
   Value weights = g.transpose(loc, slice0(n.input(1), direction), {1, 0}); // [I, GH]
-  Value projected = n.make<MatMulOp>({x, weights});                       // [T, N, GH]
+  Value projected = n.make<MatMulOp>({x, weights});                        // [T, N, GH]
   if (Value bias = slice0(n.input(3), direction)) {
     projected = add(projected, g.slice(loc, bias, 0, 0, gates * hidden));
     if (gates != 3)
@@ -245,7 +257,8 @@ LogicalResult Recurrence::runDirection(int64_t direction, bool reverse, int stat
     yielded.push_back(y);
     YieldOp::create(g.b, loc, yielded);
   }
-  auto stackType = RankedTensorType::get({cast<RankedTensorType>(x.getType()).getDimSize(0), stateType.getDimSize(0), hidden}, type);
+  auto stackType =
+      RankedTensorType::get({cast<RankedTensorType>(x.getType()).getDimSize(0), stateType.getDimSize(0), hidden}, type);
   state.addTypes(SmallVector<Type>(states, stateType));
   state.addTypes(stackType);
   state.addOperands(count);

@@ -36,16 +36,14 @@ FailureOr<Reduction> reduction(Node &n) {
   return result;
 }
 
-template <ReduceKind Kind>
-LogicalResult simple(Node &n) {
+template <ReduceKind Kind> LogicalResult simple(Node &n) {
   auto r = reduction(n);
   if (failed(r))
     return failure();
   return n.result(r->noop ? n.input(0) : reduce(n, Kind, n.input(0), r->axes, r->keepdims));
 }
 
-template <typename Before, typename After>
-LogicalResult around(Node &n, Before before, After after) {
+template <typename Before, typename After> LogicalResult around(Node &n, Before before, After after) {
   auto r = reduction(n);
   if (failed(r))
     return failure();
@@ -82,8 +80,7 @@ LogicalResult logSumExp(Node &n) {
   return n.result(result);
 }
 
-template <ReduceKind Kind>
-LogicalResult argReduce(Node &n) {
+template <ReduceKind Kind> LogicalResult argReduce(Node &n) {
   auto axis = n.axis(n.integer("axis", 0), n.rank(0));
   if (failed(axis))
     return failure();
@@ -102,15 +99,13 @@ Value softmaxOn(Node &n, Value x, int64_t axis, bool log) {
   return n.make<SoftmaxOp>(x, attributes);
 }
 
-template <bool Log>
-LogicalResult softmax(Node &n) {
+template <bool Log> LogicalResult softmax(Node &n) {
   auto axis = n.axis(n.integer("axis", -1), n.rank(0));
   return failed(axis) ? failure() : n.result(softmaxOn(n, n.input(0), *axis, Log));
 }
 
 /// Before opset 13: over all dimensions from the axis on, as one.
-template <bool Log>
-LogicalResult softmaxFlattened(Node &n) {
+template <bool Log> LogicalResult softmaxFlattened(Node &n) {
   auto axis = n.axis(n.integer("axis", 1), n.rank(0));
   if (failed(axis))
     return failure();
@@ -126,7 +121,8 @@ LogicalResult hardmax(Node &n, int64_t axis, Value x) {
     return n.error("works along a dimension of unknown size; give it one");
   SmallVector<int64_t> shape(type.getRank(), 1);
   shape[axis] = type.getDimSize(axis);
-  Value positions = n.g.reshape(n.loc, n.g.integers(n.loc, llvm::to_vector(llvm::seq<int64_t>(0, type.getDimSize(axis)))), shape);
+  Value positions =
+      n.g.reshape(n.loc, n.g.integers(n.loc, llvm::to_vector(llvm::seq<int64_t>(0, type.getDimSize(axis)))), shape);
   return n.result(n.g.cast(n.loc, n.make<EqualOp>({positions, best}), type.getElementType()));
 }
 
@@ -143,14 +139,14 @@ Value normalized(Node &n, Value x, ArrayRef<int64_t> axes, double epsilon, bool 
   return n.make<NormalizeOp>(x, attributes);
 }
 
-template <bool Rms>
-LogicalResult layerNormalization(Node &n) {
+template <bool Rms> LogicalResult layerNormalization(Node &n) {
   auto axis = n.axis(n.integer("axis", -1), n.rank(0));
   if (failed(axis))
     return failure();
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(*axis, n.rank(0)));
   double epsilon = n.number("epsilon", 1e-5);
-  Type wide = n.isFloat(0) && n.elementType(0).getIntOrFloatBitWidth() < 32 ? Type(n.g.b.getF32Type()) : n.elementType(0);
+  Type wide =
+      n.isFloat(0) && n.elementType(0).getIntOrFloatBitWidth() < 32 ? Type(n.g.b.getF32Type()) : n.elementType(0);
   Value x = n.g.cast(n.loc, n.input(0), wide);
   Value y = n.g.cast(n.loc, normalized(n, x, axes, epsilon, Rms), n.elementType(1));
   y = n.make<MulOp>({y, n.input(1)});
@@ -184,9 +180,11 @@ LogicalResult batchNormalization(Node &n) {
     return n.error("is in training mode; only inference is supported");
   int64_t rank = n.rank(0);
   // y = x * s + (bias - mean * s) with s = scale / sqrt(variance + epsilon): s and the offset are constants.
-  Value variance = n.input(4), deviation = n.make<SqrtOp>(n.make<AddOp>({variance, n.scalarLike(variance, n.number("epsilon", 1e-5))}));
+  Value variance = n.input(4),
+        deviation = n.make<SqrtOp>(n.make<AddOp>({variance, n.scalarLike(variance, n.number("epsilon", 1e-5))}));
   Value scale = n.make<DivOp>({n.g.cast(n.loc, n.input(1), elementTypeOf(variance)), deviation});
-  Value offset = n.make<SubOp>({n.g.cast(n.loc, n.input(2), elementTypeOf(variance)), n.make<MulOp>({n.input(3), scale})});
+  Value offset =
+      n.make<SubOp>({n.g.cast(n.loc, n.input(2), elementTypeOf(variance)), n.make<MulOp>({n.input(3), scale})});
   Type type = n.elementType(0);
   Value y = n.make<MulOp>({n.input(0), perChannel(n, n.g.cast(n.loc, scale, type), rank)});
   return n.result(n.make<AddOp>({y, perChannel(n, n.g.cast(n.loc, offset, type), rank)}));
@@ -196,9 +194,10 @@ LogicalResult lrn(Node &n) {
   // The sum of squares over a window of channels is a pool over the channel dimension.
   int64_t size = n.integer("size", 1), before = (size - 1) / 2, after = size - 1 - before;
   Value x = n.input(0), squares = n.make<MulOp>({x, x});
-  Value sums = n.make<PoolOp>(squares, {n.g.kind(ReduceKind::sum), n.g.attr("kernel", ArrayRef<int64_t>{size}), n.g.attr("strides", ArrayRef<int64_t>{1}),
-                                        n.g.attr("pads", ArrayRef<int64_t>{before, after}), n.g.attr("dilations", ArrayRef<int64_t>{1}),
-                                        n.g.attr("first_spatial", int64_t(1))});
+  Value sums = n.make<PoolOp>(
+      squares, {n.g.kind(ReduceKind::sum), n.g.attr("kernel", ArrayRef<int64_t>{size}),
+                n.g.attr("strides", ArrayRef<int64_t>{1}), n.g.attr("pads", ArrayRef<int64_t>{before, after}),
+                n.g.attr("dilations", ArrayRef<int64_t>{1}), n.g.attr("first_spatial", int64_t(1))});
   double alpha = n.number("alpha", 1e-4) / size;
   Value base = n.make<AddOp>({n.make<MulOp>({sums, n.scalarLike(x, alpha)}), n.scalarLike(x, n.number("bias", 1))});
   return n.result(n.make<DivOp>({x, n.make<PowOp>({base, n.scalarLike(x, n.number("beta", 0.75))})}));
@@ -242,13 +241,31 @@ LogicalResult gemm(Node &n) {
 }
 
 const Entry entries[] = {
-    {"ReduceSum", 1, simple<ReduceKind::sum>}, {"ReduceMean", 1, simple<ReduceKind::mean>}, {"ReduceMax", 1, simple<ReduceKind::max>},
-    {"ReduceMin", 1, simple<ReduceKind::min>}, {"ReduceProd", 1, simple<ReduceKind::prod>}, {"ReduceL1", 1, l1}, {"ReduceL2", 1, l2},
-    {"ReduceSumSquare", 1, sumSquare}, {"ReduceLogSum", 1, logSum}, {"ReduceLogSumExp", 1, logSumExp}, {"ArgMax", 1, argReduce<ReduceKind::max>},
-    {"ArgMin", 1, argReduce<ReduceKind::min>}, {"Softmax", 13, softmax<false>}, {"LogSoftmax", 13, softmax<true>}, {"Softmax", 1, softmaxFlattened<false>},
-    {"LogSoftmax", 1, softmaxFlattened<true>}, {"Hardmax", 13, hardmaxOnAxis}, {"LayerNormalization", 17, layerNormalization<false>},
-    {"RMSNormalization", 23, layerNormalization<true>}, {"InstanceNormalization", 6, instanceNormalization}, {"BatchNormalization", 1, batchNormalization},
-    {"LRN", 1, lrn}, {"LpNormalization", 1, lpNormalization}, {"MatMul", 1, matMul}, {"Gemm", 1, gemm},
+    {"ReduceSum", 1, simple<ReduceKind::sum>},
+    {"ReduceMean", 1, simple<ReduceKind::mean>},
+    {"ReduceMax", 1, simple<ReduceKind::max>},
+    {"ReduceMin", 1, simple<ReduceKind::min>},
+    {"ReduceProd", 1, simple<ReduceKind::prod>},
+    {"ReduceL1", 1, l1},
+    {"ReduceL2", 1, l2},
+    {"ReduceSumSquare", 1, sumSquare},
+    {"ReduceLogSum", 1, logSum},
+    {"ReduceLogSumExp", 1, logSumExp},
+    {"ArgMax", 1, argReduce<ReduceKind::max>},
+    {"ArgMin", 1, argReduce<ReduceKind::min>},
+    {"Softmax", 13, softmax<false>},
+    {"LogSoftmax", 13, softmax<true>},
+    {"Softmax", 1, softmaxFlattened<false>},
+    {"LogSoftmax", 1, softmaxFlattened<true>},
+    {"Hardmax", 13, hardmaxOnAxis},
+    {"LayerNormalization", 17, layerNormalization<false>},
+    {"RMSNormalization", 23, layerNormalization<true>},
+    {"InstanceNormalization", 6, instanceNormalization},
+    {"BatchNormalization", 1, batchNormalization},
+    {"LRN", 1, lrn},
+    {"LpNormalization", 1, lpNormalization},
+    {"MatMul", 1, matMul},
+    {"Gemm", 1, gemm},
 };
 
 } // namespace

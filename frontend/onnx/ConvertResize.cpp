@@ -94,7 +94,8 @@ struct Resize {
     if (scales)
       return success();
     factors = n.g.cast(n.loc, value, n.g.b.getF32Type());
-    Value input = n.make<GatherOp>({n.g.shapeOf(n.loc, n.input(0)), n.g.integers(n.loc, axes)}, n.g.attr("axis", int64_t(0)));
+    Value input =
+        n.make<GatherOp>({n.g.shapeOf(n.loc, n.input(0)), n.g.integers(n.loc, axes)}, n.g.attr("axis", int64_t(0)));
     Value scaled = n.make<MulOp>({n.g.cast(n.loc, input, n.g.b.getF32Type()), factors});
     sizes = n.g.cast(n.loc, n.make<FloorOp>(scaled), n.g.b.getI64Type());
     return success();

@@ -21,7 +21,8 @@ static int openBelow(const std::string &folder, llvm::StringRef location, std::s
   llvm::SmallVector<llvm::StringRef> parts;
   location.split(parts, '/');
   if (location.empty() || location.front() == '/' || location.contains('\0') || llvm::is_contained(parts, "..")) {
-    error = "names the external file '" + location.str() + "'; it must be a path below the model's folder, without '..'";
+    error =
+        "names the external file '" + location.str() + "'; it must be a path below the model's folder, without '..'";
     return -1;
   }
   int at = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -29,24 +30,32 @@ static int openBelow(const std::string &folder, llvm::StringRef location, std::s
     if (parts[i].empty() || parts[i] == ".")
       continue;
     bool last = i + 1 == parts.size();
-    int next = openat(at, parts[i].str().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (last ? 0 : O_DIRECTORY));
+    int next =
+        openat(at, parts[i].str().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (last ? 0 : O_DIRECTORY));
     close(at);
     at = next;
   }
   if (at < 0)
-    error = "needs the external file '" + location.str() + "', which cannot be opened (links are not followed): " + strerror(errno);
+    error = "needs the external file '" + location.str() +
+            "', which cannot be opened (links are not followed): " + strerror(errno);
   return at;
 }
 
-static bool parseNumber(const std::string &text, uint64_t &value) { return !text.empty() && text.size() < 20 && llvm::all_of(text, llvm::isDigit) && !llvm::StringRef(text).getAsInteger(10, value); }
+static bool parseNumber(const std::string &text, uint64_t &value) {
+  return !text.empty() && text.size() < 20 && llvm::all_of(text, llvm::isDigit) &&
+         !llvm::StringRef(text).getAsInteger(10, value);
+}
 
-std::shared_ptr<MappedFile> lepton::importer::mapExternalData(const ::onnx::TensorProto &tensor, const std::string &folder, int64_t expected, std::string &error) {
+std::shared_ptr<MappedFile> lepton::importer::mapExternalData(const ::onnx::TensorProto &tensor,
+                                                              const std::string &folder, int64_t expected,
+                                                              std::string &error) {
   std::string location;
   uint64_t offset = 0, length = expected;
   for (const auto &entry : tensor.external_data()) {
     if (entry.key() == "location")
       location = entry.value();
-    else if ((entry.key() == "offset" && !parseNumber(entry.value(), offset)) || (entry.key() == "length" && !parseNumber(entry.value(), length))) {
+    else if ((entry.key() == "offset" && !parseNumber(entry.value(), offset)) ||
+             (entry.key() == "length" && !parseNumber(entry.value(), length))) {
       error = "has the external " + entry.key() + " '" + entry.value() + "', which is no number of bytes";
       return nullptr;
     }
@@ -56,7 +65,8 @@ std::shared_ptr<MappedFile> lepton::importer::mapExternalData(const ::onnx::Tens
     return nullptr;
   }
   if (length != uint64_t(expected)) {
-    error = "has " + std::to_string(length) + " bytes of external data, but its shape takes " + std::to_string(expected);
+    error =
+        "has " + std::to_string(length) + " bytes of external data, but its shape takes " + std::to_string(expected);
     return nullptr;
   }
   int file = openBelow(folder, location, error);
@@ -68,7 +78,8 @@ std::shared_ptr<MappedFile> lepton::importer::mapExternalData(const ::onnx::Tens
   if (!regular) {
     error = "needs the external file '" + location + "', which is no regular file (or a hard link)";
   } else if (offset > uint64_t(info.st_size) || uint64_t(info.st_size) - offset < length) {
-    error = "needs bytes " + std::to_string(offset) + " to " + std::to_string(offset + length) + " of '" + location + "', which has " + std::to_string(info.st_size);
+    error = "needs bytes " + std::to_string(offset) + " to " + std::to_string(offset + length) + " of '" + location +
+            "', which has " + std::to_string(info.st_size);
   } else if (length == 0) {
     mapped = std::make_shared<MappedFile>(nullptr, 0, 0, 0);
   } else {

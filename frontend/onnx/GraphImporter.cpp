@@ -30,14 +30,17 @@ Location GraphImporter::locationOf(const ::onnx::NodeProto &node) {
   return NameLoc::get(b.getStringAttr(name), NameLoc::get(b.getStringAttr(node.op_type())));
 }
 
-static llvm::StringMap<int64_t> opsetsOf(const google::protobuf::RepeatedPtrField<::onnx::OperatorSetIdProto> &imports) {
+static llvm::StringMap<int64_t>
+opsetsOf(const google::protobuf::RepeatedPtrField<::onnx::OperatorSetIdProto> &imports) {
   llvm::StringMap<int64_t> opsets;
   for (const auto &import : imports)
     opsets[import.domain() == "ai.onnx" ? "" : import.domain()] = import.version();
   return opsets;
 }
 
-static StringRef domainOf(const ::onnx::NodeProto &node) { return node.domain() == "ai.onnx" ? StringRef() : StringRef(node.domain()); }
+static StringRef domainOf(const ::onnx::NodeProto &node) {
+  return node.domain() == "ai.onnx" ? StringRef() : StringRef(node.domain());
+}
 
 static int64_t versionIn(const llvm::StringMap<int64_t> &opsets, StringRef domain) {
   auto it = opsets.find(domain);
@@ -46,7 +49,8 @@ static int64_t versionIn(const llvm::StringMap<int64_t> &opsets, StringRef domai
 
 const ::onnx::FunctionProto *GraphImporter::modelFunction(const ::onnx::NodeProto &node) const {
   for (const auto &function : model.functions())
-    if (function.name() == node.op_type() && function.domain() == node.domain() && function.overload() == node.overload())
+    if (function.name() == node.op_type() && function.domain() == node.domain() &&
+        function.overload() == node.overload())
       return &function;
   return nullptr;
 }
@@ -55,11 +59,13 @@ const ::onnx::FunctionProto *GraphImporter::modelFunction(const ::onnx::NodeProt
 // Support
 //===----------------------------------------------------------------------------------------------------------------------===//
 
-void GraphImporter::collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes, const llvm::StringMap<int64_t> &opsets,
+void GraphImporter::collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes,
+                                       const llvm::StringMap<int64_t> &opsets,
                                        llvm::StringMap<std::pair<std::string, int>> &unsupported, int depth) {
   for (const auto &node : nodes) {
     int64_t version = versionIn(opsets, domainOf(node));
-    bool known = modelFunction(node) || findConverter(domainOf(node), node.op_type(), version) || standardBody(node, version);
+    bool known =
+        modelFunction(node) || findConverter(domainOf(node), node.op_type(), version) || standardBody(node, version);
     if (!known) {
       std::string name = domainOf(node).empty() ? node.op_type() : node.domain() + "::" + node.op_type();
       auto &entry = unsupported[name];
@@ -86,7 +92,8 @@ LogicalResult GraphImporter::checkOps() {
     return success();
   std::vector<std::string> parts;
   for (const auto &entry : unsupported)
-    parts.push_back(entry.getKey().str() + " (" + std::to_string(entry.getValue().second) + " times, first at node '" + entry.getValue().first + "')");
+    parts.push_back(entry.getKey().str() + " (" + std::to_string(entry.getValue().second) + " times, first at node '" +
+                    entry.getValue().first + "')");
   llvm::sort(parts);
   return emitError(b.getUnknownLoc()) << "the model has operators that are not supported: " << llvm::join(parts, ", ");
 }
@@ -101,8 +108,8 @@ LogicalResult GraphImporter::importInitializers(const ::onnx::GraphProto &graph)
     auto value = tensor(initializer, loc);
     if (failed(value))
       return failure();
-    if (!scope->values.try_emplace(initializer.name(), g.constant(loc, *value)).second && scope->values[initializer.name()].getDefiningOp<ConstantOp>() &&
-        scope->outer == nullptr)
+    if (!scope->values.try_emplace(initializer.name(), g.constant(loc, *value)).second &&
+        scope->values[initializer.name()].getDefiningOp<ConstantOp>() && scope->outer == nullptr)
       return emitError(loc) << "initializer '" << initializer.name() << "' is defined twice; names must be unique";
   }
   if (graph.sparse_initializer_size())
@@ -123,7 +130,8 @@ LogicalResult GraphImporter::importNode(const ::onnx::NodeProto &proto) {
     return emitError(loc) << "the model expands to more than " << options.maxExpandedNodes << " nodes";
   for (const std::string &input : proto.input())
     if (!input.empty() && !scope->find(input))
-      return emitError(loc) << "input '" << input << "' is not defined before the node; nodes must be in topological order";
+      return emitError(loc) << "input '" << input
+                            << "' is not defined before the node; nodes must be in topological order";
   for (const std::string &output : proto.output())
     if (!output.empty() && scope->values.contains(output))
       return emitError(loc) << "output '" << output << "' is defined twice; names must be unique";
@@ -145,7 +153,8 @@ FailureOr<SmallVector<Value>> GraphImporter::importSubgraph(const ::onnx::GraphP
   inner.opsets = scope->opsets;
   llvm::SaveAndRestore restore(scope, &inner);
   if (int(arguments.size()) != graph.input_size())
-    return emitError(b.getUnknownLoc()) << "subgraph '" << graph.name() << "' takes " << graph.input_size() << " inputs, but gets " << arguments.size();
+    return emitError(b.getUnknownLoc()) << "subgraph '" << graph.name() << "' takes " << graph.input_size()
+                                        << " inputs, but gets " << arguments.size();
   for (auto [input, value] : llvm::zip(graph.input(), arguments))
     inner.values[input.name()] = value;
   if (failed(importInitializers(graph)) || failed(importNodes(graph.node())))
@@ -154,25 +163,33 @@ FailureOr<SmallVector<Value>> GraphImporter::importSubgraph(const ::onnx::GraphP
   for (const auto &output : graph.output()) {
     Value value = scope->find(output.name());
     if (!value)
-      return emitError(b.getUnknownLoc()) << "output '" << output.name() << "' of subgraph '" << graph.name() << "' is not defined";
+      return emitError(b.getUnknownLoc())
+             << "output '" << output.name() << "' of subgraph '" << graph.name() << "' is not defined";
     outputs.push_back(value);
   }
   return outputs;
 }
 
 /// A dimension's name as a model's author meant it: exporters write placeholders for unknown sizes.
-static std::string dimName(const ::onnx::TensorShapeProto_Dimension &dim) { return dim.dim_param() == "?" ? "" : dim.dim_param(); }
+static std::string dimName(const ::onnx::TensorShapeProto_Dimension &dim) {
+  return dim.dim_param() == "?" ? "" : dim.dim_param();
+}
 
-FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProto &input, SmallVectorImpl<Attribute> &names) {
+FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProto &input,
+                                                     SmallVectorImpl<Attribute> &names) {
   Location loc = NameLoc::get(b.getStringAttr(input.name()));
   if (!input.type().has_tensor_type())
-    return emitError(loc) << "input '" << input.name() << "' is no tensor; sequences, maps and optionals as inputs are not supported";
+    return emitError(loc) << "input '" << input.name()
+                          << "' is no tensor; sequences, maps and optionals as inputs are not supported";
   const auto &tensor = input.type().tensor_type();
   Type element = importer::elementType(b.getContext(), tensor.elem_type());
   if (!element)
-    return emitError(loc) << "input '" << input.name() << "' has the data type " << tensor.elem_type() << ", which is not supported";
+    return emitError(loc) << "input '" << input.name() << "' has the data type " << tensor.elem_type()
+                          << ", which is not supported";
   if (!tensor.has_shape())
-    return emitError(loc) << "input '" << input.name() << "' declares no shape, so its rank is unknown; add a shape to the model (its sizes may be names)";
+    return emitError(loc)
+           << "input '" << input.name()
+           << "' declares no shape, so its rank is unknown; add a shape to the model (its sizes may be names)";
   SmallVector<int64_t> sizes;
   for (const auto &dim : tensor.shape().dim()) {
     std::string name = dimName(dim);
@@ -255,14 +272,17 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
 //===----------------------------------------------------------------------------------------------------------------------===//
 
 /// A copy of a node of a function body with the references to the function's attributes replaced by the caller's.
-static void resolveAttributes(::onnx::NodeProto &node, const ::onnx::FunctionProto &function, const ::onnx::NodeProto &caller);
+static void resolveAttributes(::onnx::NodeProto &node, const ::onnx::FunctionProto &function,
+                              const ::onnx::NodeProto &caller);
 
-static void resolveAttributes(::onnx::GraphProto &graph, const ::onnx::FunctionProto &function, const ::onnx::NodeProto &caller) {
+static void resolveAttributes(::onnx::GraphProto &graph, const ::onnx::FunctionProto &function,
+                              const ::onnx::NodeProto &caller) {
   for (auto &node : *graph.mutable_node())
     resolveAttributes(node, function, caller);
 }
 
-static void resolveAttributes(::onnx::NodeProto &node, const ::onnx::FunctionProto &function, const ::onnx::NodeProto &caller) {
+static void resolveAttributes(::onnx::NodeProto &node, const ::onnx::FunctionProto &function,
+                              const ::onnx::NodeProto &caller) {
   google::protobuf::RepeatedPtrField<::onnx::AttributeProto> resolved;
   for (auto &attribute : *node.mutable_attribute()) {
     if (attribute.ref_attr_name().empty()) {
@@ -287,16 +307,19 @@ static void resolveAttributes(::onnx::NodeProto &node, const ::onnx::FunctionPro
   node.mutable_attribute()->Swap(&resolved);
 }
 
-LogicalResult GraphImporter::importFunction(const ::onnx::FunctionProto &function, const ::onnx::NodeProto &node, Location loc) {
+LogicalResult GraphImporter::importFunction(const ::onnx::FunctionProto &function, const ::onnx::NodeProto &node,
+                                            Location loc) {
   if (functionDepth >= deepestFunction)
-    return emitError(loc) << "function '" << function.name() << "' nests deeper than " << deepestFunction << " calls; is it recursive?";
+    return emitError(loc) << "function '" << function.name() << "' nests deeper than " << deepestFunction
+                          << " calls; is it recursive?";
   llvm::SaveAndRestore depth(functionDepth, functionDepth + 1);
   Scope inner;
   inner.opsets = opsetsOf(function.opset_import());
   if (!inner.opsets.contains(""))
     inner.opsets[""] = versionIn(scope->opsets, "");
   for (int i = 0; i < function.input_size(); ++i)
-    inner.values[function.input(i)] = i < node.input_size() && !node.input(i).empty() ? scope->find(node.input(i)) : Value();
+    inner.values[function.input(i)] =
+        i < node.input_size() && !node.input(i).empty() ? scope->find(node.input(i)) : Value();
   Scope *outer = scope;
   scope = &inner;
   bool ok = true;
@@ -320,7 +343,8 @@ LogicalResult GraphImporter::importFunction(const ::onnx::FunctionProto &functio
       continue;
     Value value = inner.find(function.output(i));
     if (!value)
-      return emitError(loc) << "function '" << function.name() << "' does not compute its output '" << function.output(i) << "'";
+      return emitError(loc) << "function '" << function.name() << "' does not compute its output '"
+                            << function.output(i) << "'";
     scope->values[node.output(i)] = value;
   }
   return success();

@@ -27,7 +27,8 @@ public:
   mlir::OwningOpRef<mlir::ModuleOp> run();
 
   /// Imports the nodes of a subgraph at the insertion point, with `arguments` for its inputs; returns its outputs.
-  mlir::FailureOr<llvm::SmallVector<mlir::Value>> importSubgraph(const ::onnx::GraphProto &graph, mlir::ValueRange arguments);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> importSubgraph(const ::onnx::GraphProto &graph,
+                                                                 mlir::ValueRange arguments);
   /// A tensor as a constant.
   mlir::FailureOr<mlir::ElementsAttr> tensor(const ::onnx::TensorProto &tensor, mlir::Location loc);
 
@@ -39,16 +40,19 @@ public:
 private:
   mlir::Location locationOf(const ::onnx::NodeProto &node);
   mlir::LogicalResult checkOps();
-  void collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes, const llvm::StringMap<int64_t> &opsets,
+  void collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes,
+                          const llvm::StringMap<int64_t> &opsets,
                           llvm::StringMap<std::pair<std::string, int>> &unsupported, int depth);
   const ::onnx::FunctionProto *modelFunction(const ::onnx::NodeProto &node) const;
   mlir::LogicalResult importNodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes);
   mlir::LogicalResult importNode(const ::onnx::NodeProto &node);
   mlir::LogicalResult importInitializers(const ::onnx::GraphProto &graph);
-  mlir::LogicalResult importFunction(const ::onnx::FunctionProto &function, const ::onnx::NodeProto &node, mlir::Location loc);
+  mlir::LogicalResult importFunction(const ::onnx::FunctionProto &function, const ::onnx::NodeProto &node,
+                                     mlir::Location loc);
   /// The body that the standard gives an op; nothing where it has none.
   std::unique_ptr<::onnx::FunctionProto> standardBody(const ::onnx::NodeProto &node, int64_t version);
-  mlir::FailureOr<mlir::RankedTensorType> inputType(const ::onnx::ValueInfoProto &input, llvm::SmallVectorImpl<mlir::Attribute> &names);
+  mlir::FailureOr<mlir::RankedTensorType> inputType(const ::onnx::ValueInfoProto &input,
+                                                    llvm::SmallVectorImpl<mlir::Attribute> &names);
 
   const ::onnx::ModelProto &model;
   const ImportOptions &options;

@@ -22,12 +22,15 @@ static LogicalResult checkHeader(const ::onnx::ModelProto &model, Location loc) 
   if (!model.has_graph() || (model.graph().node_size() == 0 && model.graph().output_size() == 0))
     return emitError(loc) << "the file holds no ONNX graph; is it an ONNX model?";
   for (const auto &import : model.opset_import())
-    if ((import.domain().empty() || import.domain() == "ai.onnx") && (import.version() > newestOpset || import.version() < 1))
-      return emitError(loc) << "the model uses operator set " << import.version() << "; 1 to " << newestOpset << " are supported: export it for an older one";
+    if ((import.domain().empty() || import.domain() == "ai.onnx") &&
+        (import.version() > newestOpset || import.version() < 1))
+      return emitError(loc) << "the model uses operator set " << import.version() << "; 1 to " << newestOpset
+                            << " are supported: export it for an older one";
   return success();
 }
 
-OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext &context, const ImportOptions &options) {
+OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext &context,
+                                              const ImportOptions &options) {
   context.loadDialect<LeptonDialect, func::FuncDialect>();
   Location loc = UnknownLoc::get(&context);
   google::protobuf::LogSilencer silent; // its messages are ours to give
@@ -36,8 +39,10 @@ OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext 
   google::protobuf::io::CodedInputStream coded(&stream);
   coded.SetTotalBytesLimit(std::numeric_limits<int>::max());
   coded.SetRecursionLimit(200);
-  if (bytes.empty() || bytes.size() > size_t(std::numeric_limits<int>::max()) || !model.ParseFromCodedStream(&coded) || !coded.ConsumedEntireMessage()) {
-    emitError(loc) << (bytes.empty() ? "the file is empty" : "the file is no ONNX model, or it is truncated or damaged");
+  if (bytes.empty() || bytes.size() > size_t(std::numeric_limits<int>::max()) || !model.ParseFromCodedStream(&coded) ||
+      !coded.ConsumedEntireMessage()) {
+    emitError(loc) << (bytes.empty() ? "the file is empty"
+                                     : "the file is no ONNX model, or it is truncated or damaged");
     return {};
   }
   if (failed(checkHeader(model, loc)))

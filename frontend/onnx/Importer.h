@@ -25,8 +25,10 @@ struct ImportOptions {
   std::string folder;
 };
 
-mlir::OwningOpRef<mlir::ModuleOp> importOnnxFile(llvm::StringRef path, mlir::MLIRContext &context, const ImportOptions &options);
-mlir::OwningOpRef<mlir::ModuleOp> importOnnxBytes(llvm::ArrayRef<char> bytes, mlir::MLIRContext &context, const ImportOptions &options);
+mlir::OwningOpRef<mlir::ModuleOp> importOnnxFile(llvm::StringRef path, mlir::MLIRContext &context,
+                                                 const ImportOptions &options);
+mlir::OwningOpRef<mlir::ModuleOp> importOnnxBytes(llvm::ArrayRef<char> bytes, mlir::MLIRContext &context,
+                                                  const ImportOptions &options);
 
 } // namespace lepton
 

@@ -61,7 +61,8 @@ SmallVector<double> Node::numbers(StringRef name) const {
 
 SmallVector<std::string> Node::texts(StringRef name) const {
   const auto *found = attribute(name);
-  return found ? SmallVector<std::string>(found->strings().begin(), found->strings().end()) : SmallVector<std::string>();
+  return found ? SmallVector<std::string>(found->strings().begin(), found->strings().end())
+               : SmallVector<std::string>();
 }
 
 std::optional<SmallVector<int64_t>> Node::constantIntegers(int i) const {
@@ -115,7 +116,9 @@ Converter importer::findConverter(StringRef domain, StringRef op, int64_t versio
   // Domain and op -> entries by version. Built once; the tables are constant.
   static const auto *table = [] {
     auto *map = new llvm::StringMap<std::vector<const Entry *>>();
-    for (ArrayRef<Entry> family : {mathConverters(), movementConverters(), indexingConverters(), reductionConverters(), convolutionConverters(), controlConverters(), recurrentConverters(), resizeConverters(), quantizeConverters(), einsumConverters()})
+    for (ArrayRef<Entry> family :
+         {mathConverters(), movementConverters(), indexingConverters(), reductionConverters(), convolutionConverters(),
+          controlConverters(), recurrentConverters(), resizeConverters(), quantizeConverters(), einsumConverters()})
       for (const Entry &entry : family)
         (*map)[(Twine(entry.domain) + ":" + entry.op).str()].push_back(&entry);
     return map;

@@ -12,7 +12,9 @@ using ::onnx::TensorProto;
 
 Type importer::elementType(MLIRContext *context, int32_t dataType) {
   Builder b(context);
-  auto integer = [&](unsigned width, bool isUnsigned = false) { return IntegerType::get(context, width, isUnsigned ? IntegerType::Unsigned : IntegerType::Signless); };
+  auto integer = [&](unsigned width, bool isUnsigned = false) {
+    return IntegerType::get(context, width, isUnsigned ? IntegerType::Unsigned : IntegerType::Signless);
+  };
   switch (dataType) {
   case TensorProto::FLOAT:
     return b.getF32Type();
@@ -52,8 +54,7 @@ int32_t importer::dataType(Type type) {
   return TensorProto::UNDEFINED;
 }
 
-template <typename T, typename Values>
-static void append(std::string &bytes, const Values &values) {
+template <typename T, typename Values> static void append(std::string &bytes, const Values &values) {
   for (auto value : values) {
     T narrow = static_cast<T>(value);
     bytes.append(reinterpret_cast<const char *>(&narrow), sizeof(T));
@@ -104,7 +105,9 @@ static std::optional<int64_t> elementCount(const TensorProto &tensor) {
 }
 
 FailureOr<ElementsAttr> GraphImporter::tensor(const TensorProto &tensor, Location loc) {
-  auto fail = [&](const Twine &message) -> FailureOr<ElementsAttr> { return emitError(loc) << "tensor '" << tensor.name() << "' " << message; };
+  auto fail = [&](const Twine &message) -> FailureOr<ElementsAttr> {
+    return emitError(loc) << "tensor '" << tensor.name() << "' " << message;
+  };
   Type element = elementType(b.getContext(), tensor.data_type());
   if (!element)
     return fail("has the data type " + Twine(tensor.data_type()) + ", which is not supported");

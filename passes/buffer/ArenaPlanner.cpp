@@ -25,8 +25,9 @@ void ArenaPlanner::add(memref::AllocOp op) {
     // A view that belongs to another block: the buffer outlives its own block, perhaps into the next iteration of a loop.
     if (!home->findAncestorOpInBlock(*alias.getParentBlock()->getParentOp()) && alias.getParentBlock() != home)
       leaves = true;
-    if (auto argument = dyn_cast<BlockArgument>(alias); argument && isa<LoopLikeOpInterface>(argument.getOwner()->getParentOp()) && op->getParentOp() != entry &&
-                                                        argument.getOwner()->getParentOp()->isAncestor(op))
+    if (auto argument = dyn_cast<BlockArgument>(alias);
+        argument && isa<LoopLikeOpInterface>(argument.getOwner()->getParentOp()) && op->getParentOp() != entry &&
+        argument.getOwner()->getParentOp()->isAncestor(op))
       carried = true;
     for (Operation *user : alias.getUsers()) {
       if (Operation *outer = entry.front().findAncestorOpInBlock(*user))
@@ -39,7 +40,8 @@ void ArenaPlanner::add(memref::AllocOp op) {
     buffer.last = nullptr;
   MemRefType type = op.getType();
   if (type.hasStaticShape() && !carried)
-    buffer.bytes = llvm::alignTo(std::max<int64_t>(type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8), 1), alignment);
+    buffer.bytes = llvm::alignTo(
+        std::max<int64_t>(type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8), 1), alignment);
   buffers[op] = buffer;
   order.push_back(op);
 }
@@ -62,7 +64,8 @@ int64_t ArenaPlanner::plan() {
       if (together && buffer.offset + buffer.bytes > other->offset)
         buffer.offset = std::max(buffer.offset, other->offset + other->bytes);
     }
-    placed.insert(llvm::upper_bound(placed, &buffer, [](Buffer *a, Buffer *b) { return a->offset < b->offset; }), &buffer);
+    placed.insert(llvm::upper_bound(placed, &buffer, [](Buffer *a, Buffer *b) { return a->offset < b->offset; }),
+                  &buffer);
     size = std::max(size, buffer.offset + buffer.bytes);
   }
   return size;

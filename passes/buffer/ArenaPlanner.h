@@ -29,7 +29,7 @@ public:
 
 private:
   struct Buffer {
-    int64_t bytes = -1; // of one in the arena; -1: from the pool
+    int64_t bytes = -1;         // of one in the arena; -1: from the pool
     int64_t begin = 0, end = 0; // positions of the first and last top-level op that sees it
     int64_t offset = 0;
     mlir::Operation *last = nullptr;

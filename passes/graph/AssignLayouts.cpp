@@ -53,7 +53,9 @@ struct Layouts {
   Value movedSource(Value value) {
     auto transpose = value.getDefiningOp<TransposeOp>();
     int64_t rank = rankOf(value);
-    return transpose && rank >= 3 && transpose.getPerm() == ArrayRef<int64_t>(toChannelsFirst(rank)) ? transpose.getInput() : Value();
+    return transpose && rank >= 3 && transpose.getPerm() == ArrayRef<int64_t>(toChannelsFirst(rank))
+               ? transpose.getInput()
+               : Value();
   }
 
   Value channelsLast(Location loc, Value value) {
@@ -71,7 +73,9 @@ struct Layouts {
     return block;
   }
 
-  static bool isFloat(Value value) { return isa<FloatType>(elementTypeOf(value)) && elementTypeOf(value).getIntOrFloatBitWidth() >= 16; }
+  static bool isFloat(Value value) {
+    return isa<FloatType>(elementTypeOf(value)) && elementTypeOf(value).getIntOrFloatBitWidth() >= 16;
+  }
   static bool isStatic(Value value) { return cast<RankedTensorType>(value.getType()).hasStaticShape(); }
 
   //===------------------------------------------------------------------------------------------------------------------------===//
@@ -85,7 +89,9 @@ struct Layouts {
     return g.transpose(loc, blocks, {1, 0, 2});
   }
 
-  Value packedMatMul(Location loc, Value rows, Value packed, int64_t n) { return g.create<PackedMatMulOp>(loc, {rows, packed}, g.attr("n", n)); }
+  Value packedMatMul(Location loc, Value rows, Value packed, int64_t n) {
+    return g.create<PackedMatMulOp>(loc, {rows, packed}, g.attr("n", n));
+  }
 
   /// Another shape for `value`, whose sizes but the last are those of `like`.
   Value withLeadingSizesOf(Location loc, Value value, Value like, int64_t last) {
@@ -101,7 +107,8 @@ struct Layouts {
     auto type = cast<RankedTensorType>(rhs.getType());
     // A right operand that is computed is packed at run time: worth it only for several rows.
     bool isConstant = isConstantValue(rhs);
-    if (type.getRank() != 2 || !type.hasStaticShape() || rankOf(lhs) < 2 || !isFloat(lhs) || !isConstant || type.getNumElements() == 0)
+    if (type.getRank() != 2 || !type.hasStaticShape() || rankOf(lhs) < 2 || !isFloat(lhs) || !isConstant ||
+        type.getNumElements() == 0)
       return {};
     int64_t n = type.getDimSize(1), k = type.getDimSize(0);
     Value rows = rankOf(lhs) == 2 ? lhs : g.reshape(loc, lhs, {-1, k});
@@ -116,7 +123,8 @@ struct Layouts {
       return false;
     if (isa<ConstantOp>(op))
       return true;
-    return isa<ShapeOpInterface>(op) && op->getNumOperands() && llvm::all_of(op->getOperands(), [&](Value operand) { return isConstantValue(operand, depth - 1); });
+    return isa<ShapeOpInterface>(op) && op->getNumOperands() &&
+           llvm::all_of(op->getOperands(), [&](Value operand) { return isConstantValue(operand, depth - 1); });
   }
 
   Value padded(Location loc, Value input, ArrayRef<int64_t> pads) {
@@ -124,17 +132,21 @@ struct Layouts {
       return input;
     SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, rankOf(input) - 1));
     return g.create(loc, PadOp::getOperationName(), {input, g.integers(loc, pads)},
-                    {g.attr("mode", PadModeAttr::get(g.b.getContext(), PadMode::constant)), g.attr("axes", ArrayRef<int64_t>(axes))}, {1, 1, 0});
+                    {g.attr("mode", PadModeAttr::get(g.b.getContext(), PadMode::constant)),
+                     g.attr("axes", ArrayRef<int64_t>(axes))},
+                    {1, 1, 0});
   }
 
   Value conv(ConvOp op) {
     Location loc = op.getLoc();
-    if (!isFloat(op.getInput()) || !isStatic(op.getFilter()) || op.getInput().getType().getDimSize(1) == ShapedType::kDynamic)
+    if (!isFloat(op.getInput()) || !isStatic(op.getFilter()) ||
+        op.getInput().getType().getDimSize(1) == ShapedType::kDynamic)
       return {};
     auto filterType = cast<RankedTensorType>(op.getFilter().getType());
     if (filterType.getNumElements() == 0 || llvm::any_of(op.getPads(), [](int64_t pad) { return pad < 0; }))
       return {};
-    int64_t rank = filterType.getRank(), group = op.getGroup(), outputs = filterType.getDimSize(0), channels = filterType.getDimSize(1);
+    int64_t rank = filterType.getRank(), group = op.getGroup(), outputs = filterType.getDimSize(0),
+            channels = filterType.getDimSize(1);
     Value input = padded(loc, channelsLast(loc, op.getInput()), op.getPads());
     bool unit = llvm::all_of(filterType.getShape().drop_front(2), [](int64_t size) { return size == 1; }) &&
                 llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; });
@@ -149,12 +161,15 @@ struct Layouts {
       // [M, C/g, k..] -> [g, M/g, C/g, k..] -> [g, blocks, C/g, k.., block] -> [g, blocks, k.., C/g, block]
       SmallVector<int64_t> grouped = {group, outputs / group}, perm = {0, 1};
       llvm::append_range(grouped, filterType.getShape().drop_front());
-      Value blocks = g.create<PackBlocksOp>(loc, g.reshape(loc, op.getFilter(), grouped), {g.attr("axis", int64_t(1)), g.attr("block", blockFor(outputs / group))});
+      Value blocks = g.create<PackBlocksOp>(loc, g.reshape(loc, op.getFilter(), grouped),
+                                            {g.attr("axis", int64_t(1)), g.attr("block", blockFor(outputs / group))});
       for (int64_t d = 3; d <= rank; ++d)
         perm.push_back(d);
       perm.append({2, rank + 1});
       Value filter = g.transpose(loc, blocks, perm);
-      result = g.create<PackedConvOp>(loc, {input, filter}, {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations()), g.attr("channels", outputs)});
+      result = g.create<PackedConvOp>(
+          loc, {input, filter},
+          {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations()), g.attr("channels", outputs)});
     }
     return result ? channelsFirst(loc, result) : Value();
   }
@@ -168,7 +183,8 @@ struct Layouts {
       perm.push_back(d);
     perm.push_back(0);
     Value filter = g.transpose(op.getLoc(), g.reshape(op.getLoc(), op.getFilter(), flat), perm);
-    return g.create<DepthwiseConvOp>(op.getLoc(), {input, filter}, {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations())});
+    return g.create<DepthwiseConvOp>(op.getLoc(), {input, filter},
+                                     {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations())});
   }
 
   //===------------------------------------------------------------------------------------------------------------------------===//
@@ -191,14 +207,16 @@ struct Layouts {
 
   Value elementwise(Operation *op) {
     int64_t rank = rankOf(op->getResult(0));
-    if (llvm::none_of(op->getOperands(), [&](Value operand) { return rankOf(operand) == rank && movedSource(operand); }))
+    if (llvm::none_of(op->getOperands(),
+                      [&](Value operand) { return rankOf(operand) == rank && movedSource(operand); }))
       return {};
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       Value moved = rankOf(operand) == rank ? movedSource(operand) : Value();
       if (!moved)
         moved = broadcastOperand(op->getLoc(), operand, rank);
-      if (!moved && rankOf(operand) == rank && operand.getType() == op->getResult(0).getType() && op->getNumOperands() == 2)
+      if (!moved && rankOf(operand) == rank && operand.getType() == op->getResult(0).getType() &&
+          op->getNumOperands() == 2)
         moved = channelsLast(op->getLoc(), operand); // a transpose moves from one operand to the other
       if (!moved)
         return {};
@@ -224,7 +242,9 @@ struct Layouts {
     Value source = movedSource(op.getInput());
     if (!source || !op.getKeepdims())
       return {};
-    return rebuilt(op, source, {g.kind(op.getKind()), g.attr("axes", ArrayRef<int64_t>(movedAxes(op.getAxes(), rankOf(source)))), g.flag("keepdims")});
+    return rebuilt(op, source,
+                   {g.kind(op.getKind()), g.attr("axes", ArrayRef<int64_t>(movedAxes(op.getAxes(), rankOf(source)))),
+                    g.flag("keepdims")});
   }
 
   Value pool(PoolOp op) {

@@ -5,9 +5,9 @@
 //
 //===-------------------------------------------------------------------------------------------------------------------------===//
 
+#include "passes/graph/FoldConstants.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "passes/Passes.h"
-#include "passes/graph/FoldConstants.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
@@ -26,7 +26,8 @@ static constexpr int64_t growth = 4, slack = 1 << 16;
 
 static int64_t bytesOf(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  return type.hasStaticShape() ? type.getNumElements() * elementBytes(type.getElementType()) : std::numeric_limits<int64_t>::max();
+  return type.hasStaticShape() ? type.getNumElements() * elementBytes(type.getElementType())
+                               : std::numeric_limits<int64_t>::max();
 }
 
 namespace {
@@ -70,7 +71,8 @@ private:
   ConstantEvaluator evaluate;
 
   static bool isConstant(Operation *op, llvm::DenseMap<Operation *, int64_t> &sources) {
-    if (!isa<ShapeOpInterface>(op) || isa<ConstantOp>(op) || op->getNumRegions() || op->getNumOperands() == 0 || !isMemoryEffectFree(op))
+    if (!isa<ShapeOpInterface>(op) || isa<ConstantOp>(op) || op->getNumRegions() || op->getNumOperands() == 0 ||
+        !isMemoryEffectFree(op))
       return false;
     int64_t bytes = 0, result = 0;
     for (Value operand : op->getOperands()) {
@@ -92,7 +94,8 @@ private:
     MLIRContext *context = wanted.front().getContext();
     OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(context));
     OpBuilder b = OpBuilder::atBlockEnd(module->getBody());
-    auto main = func::FuncOp::create(b, b.getUnknownLoc(), "main", b.getFunctionType({}, TypeRange(ValueRange(wanted))));
+    auto main =
+        func::FuncOp::create(b, b.getUnknownLoc(), "main", b.getFunctionType({}, TypeRange(ValueRange(wanted))));
     b.setInsertionPointToStart(main.addEntryBlock());
     IRMapping mapping;
     for (Operation *op : ops) {
@@ -111,4 +114,6 @@ private:
 
 } // namespace
 
-std::unique_ptr<Pass> lepton::createFoldConstantsPass(ConstantEvaluator evaluate) { return std::make_unique<FoldConstants>(std::move(evaluate)); }
+std::unique_ptr<Pass> lepton::createFoldConstantsPass(ConstantEvaluator evaluate) {
+  return std::make_unique<FoldConstants>(std::move(evaluate));
+}

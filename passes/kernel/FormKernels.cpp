@@ -7,9 +7,9 @@
 //
 //===--------------------------------------------------------------------------------------------------------------------===//
 
+#include "passes/Passes.h"
 #include "passes/kernel/KernelGroups.h"
 #include "passes/kernel/LowerViews.h"
-#include "passes/Passes.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -32,7 +32,8 @@ static bool belongsIntoKernel(Value value) {
   if (!constant)
     return false;
   auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
-  return dense && (dense.isSplat() || (isa<IntegerType>(dense.getElementType()) && dense.getNumElements() <= largestKernelConstant));
+  return dense && (dense.isSplat() ||
+                   (isa<IntegerType>(dense.getElementType()) && dense.getNumElements() <= largestKernelConstant));
 }
 
 namespace {
@@ -91,7 +92,8 @@ private:
       OpBuilder b(loop);
       SmallVector<Value> sizes;
       for (Value slice : loop.getBody().front().getTerminator()->getOperands().drop_front(1 + loop.getInits().size()))
-        for (auto [size, extent] : llvm::zip_equal(cast<RankedTensorType>(slice.getType()).getShape(), llvm::to_vector(shapes->shape(slice)))) {
+        for (auto [size, extent] : llvm::zip_equal(cast<RankedTensorType>(slice.getType()).getShape(),
+                                                   llvm::to_vector(shapes->shape(slice)))) {
           if (!ShapedType::isDynamic(size))
             continue;
           if (!shapes->isDefinedOutside(extent, loop))
@@ -122,7 +124,8 @@ private:
     OpBuilder b(root);
     SmallVector<Value> dims;
     for (Value result : root->getResults())
-      for (auto [size, extent] : llvm::zip_equal(cast<RankedTensorType>(result.getType()).getShape(), llvm::to_vector(shapes->shape(result))))
+      for (auto [size, extent] :
+           llvm::zip_equal(cast<RankedTensorType>(result.getType()).getShape(), llvm::to_vector(shapes->shape(result))))
         if (ShapedType::isDynamic(size))
           dims.push_back(shapes->materialize(b, root->getLoc(), extent));
     SmallVector<Value> actual = inputs.takeVector();
@@ -165,8 +168,11 @@ private:
   ArrayAttr dimNames(Value value, llvm::DenseMap<AffineExpr, unsigned> &names) {
     Builder b(&getContext());
     SmallVector<Attribute> result;
-    for (auto [size, extent] : llvm::zip_equal(cast<RankedTensorType>(value.getType()).getShape(), llvm::to_vector(shapes->shape(value)))) {
-      std::string name = ShapedType::isDynamic(size) ? "d" + std::to_string(names.try_emplace(extent, names.size()).first->second) : "";
+    for (auto [size, extent] :
+         llvm::zip_equal(cast<RankedTensorType>(value.getType()).getShape(), llvm::to_vector(shapes->shape(value)))) {
+      std::string name = ShapedType::isDynamic(size)
+                             ? "d" + std::to_string(names.try_emplace(extent, names.size()).first->second)
+                             : "";
       result.push_back(b.getStringAttr(name));
     }
     return b.getArrayAttr(result);

@@ -15,7 +15,7 @@ namespace {
 struct Grouping {
   ShapeAnalysis &shapes;
   bool fuse;
-  std::vector<KernelGroup> groups;     // ops in reverse program order while growing
+  std::vector<KernelGroup> groups; // ops in reverse program order while growing
   llvm::DenseMap<Operation *, size_t> groupOf;
 
   Grouping(ShapeAnalysis &shapes, bool fuse) : shapes(shapes), fuse(fuse) {}
@@ -36,7 +36,8 @@ struct Grouping {
 
   /// Ops whose element costs little: they may be computed more than once.
   static bool isCheap(Operation *op) {
-    return isa<TransposeOp, SliceOp, ExpandOp, GatherOp, CastOp, AddOp, SubOp, MulOp, MaxOp, MinOp, ReluOp, NegOp, WhereOp, AbsOp>(op) ||
+    return isa<TransposeOp, SliceOp, ExpandOp, GatherOp, CastOp, AddOp, SubOp, MulOp, MaxOp, MinOp, ReluOp, NegOp,
+               WhereOp, AbsOp>(op) ||
            (isa<ElementwiseOpInterface>(op) && elementTypeOf(op->getResult(0)).isInteger(1));
   }
 
@@ -65,8 +66,9 @@ struct Grouping {
     for (Operation *member : llvm::reverse(group.ops)) { // program order
       if (isa<KernelOpInterface>(member))
         return false;
-      bool depends = dependent.contains(member) ||
-                     llvm::any_of(member->getOperands(), [&](Value operand) { return operand.getDefiningOp() && dependent.contains(operand.getDefiningOp()); });
+      bool depends = dependent.contains(member) || llvm::any_of(member->getOperands(), [&](Value operand) {
+                       return operand.getDefiningOp() && dependent.contains(operand.getDefiningOp());
+                     });
       if (!depends)
         continue;
       if (!isa<ElementwiseOpInterface>(member) || !sameShape(op->getResult(0), member->getResult(0)))

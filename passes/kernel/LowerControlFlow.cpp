@@ -32,7 +32,8 @@ static Value castTo(OpBuilder &b, Location loc, Value value, Type type) {
 }
 
 /// Moves a region's block into another block before its end, and returns what the region yielded, cast to `types`.
-static SmallVector<Value> inlineRegion(IRRewriter &rewriter, Region &region, Block *target, ValueRange arguments, TypeRange types) {
+static SmallVector<Value> inlineRegion(IRRewriter &rewriter, Region &region, Block *target, ValueRange arguments,
+                                       TypeRange types) {
   auto yield = cast<YieldOp>(region.front().getTerminator());
   SmallVector<Value> values;
   rewriter.inlineBlockBefore(&region.front(), target, target->end(), arguments);
@@ -46,8 +47,10 @@ static SmallVector<Value> inlineRegion(IRRewriter &rewriter, Region &region, Blo
 static void lowerIf(IRRewriter &rewriter, IfOp op) {
   rewriter.setInsertionPoint(op);
   Value flag = loadFlag(rewriter, op.getLoc(), op.getCondition());
-  auto lowered = scf::IfOp::create(rewriter, op.getLoc(), op.getResultTypes(), flag, /*addThenBlock=*/true, /*addElseBlock=*/true);
-  for (auto [from, to] : {std::pair(&op.getThenRegion(), lowered.thenBlock()), std::pair(&op.getElseRegion(), lowered.elseBlock())}) {
+  auto lowered =
+      scf::IfOp::create(rewriter, op.getLoc(), op.getResultTypes(), flag, /*addThenBlock=*/true, /*addElseBlock=*/true);
+  for (auto [from, to] :
+       {std::pair(&op.getThenRegion(), lowered.thenBlock()), std::pair(&op.getElseRegion(), lowered.elseBlock())}) {
     SmallVector<Value> values = inlineRegion(rewriter, *from, to, {}, op.getResultTypes());
     rewriter.setInsertionPointToEnd(to);
     scf::YieldOp::create(rewriter, op.getLoc(), values);
@@ -66,7 +69,8 @@ struct LoopLowering {
   YieldOp yield;
 
   LoopLowering(IRRewriter &b, LoopOp op)
-      : b(b), op(op), loc(op.getLoc()), carried(op.getInits().size()), collected(op.getCollected()), yield(cast<YieldOp>(op.getBody().front().getTerminator())) {}
+      : b(b), op(op), loc(op.getLoc()), carried(op.getInits().size()), collected(op.getCollected()),
+        yield(cast<YieldOp>(op.getBody().front().getTerminator())) {}
 
   /// Types of the carried tensors: the results', as the initial values may know more.
   SmallVector<Type> stateTypes() {
@@ -87,18 +91,22 @@ struct LoopLowering {
     for (Value slice : yield.getValues().drop_front(1 + carried))
       unknown += cast<RankedTensorType>(slice.getType()).getNumDynamicDims();
     if (unknown != op.getSizes().size())
-      return op.emitOpError() << "collects slices whose sizes are known only inside the loop; give the model static sizes (--dim)";
+      return op.emitOpError()
+             << "collects slices whose sizes are known only inside the loop; give the model static sizes (--dim)";
     if (collected && !op.getTripCount())
-      return op.emitOpError() << "collects values without a trip count, so their number has no bound; give the loop a trip count";
+      return op.emitOpError()
+             << "collects values without a trip count, so their number has no bound; give the loop a trip count";
     b.setInsertionPoint(op);
     Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1), limit;
     if (op.getTripCount()) {
-      Value count = tensor::ExtractOp::create(b, loc, op.getTripCount(), SmallVector<Value>(rankOf(op.getTripCount()), zero));
+      Value count =
+          tensor::ExtractOp::create(b, loc, op.getTripCount(), SmallVector<Value>(rankOf(op.getTripCount()), zero));
       limit = arith::MaxSIOp::create(b, loc, arith::IndexCastOp::create(b, loc, b.getIndexType(), count), zero);
     } else {
       limit = arith::ConstantIndexOp::create(b, loc, std::numeric_limits<int64_t>::max());
     }
-    Value flag = op.getCondition() ? loadFlag(b, loc, op.getCondition()) : Value(arith::ConstantIntOp::create(b, loc, 1, 1));
+    Value flag =
+        op.getCondition() ? loadFlag(b, loc, op.getCondition()) : Value(arith::ConstantIntOp::create(b, loc, 1, 1));
     SmallVector<Type> types = stateTypes();
     SmallVector<Value> states;
     for (auto [value, type] : llvm::zip(op.getInits(), types))
@@ -114,7 +122,8 @@ struct LoopLowering {
       states.push_back(tensor::EmptyOp::create(b, loc, types[i], dynamic));
     }
     bool plain = conditionIsConstantlyTrue();
-    SmallVector<Value> results = plain ? lowerToFor(zero, limit, one, states, types) : lowerToWhile(zero, limit, one, flag, states, types);
+    SmallVector<Value> results =
+        plain ? lowerToFor(zero, limit, one, states, types) : lowerToWhile(zero, limit, one, flag, states, types);
     Value trips = plain ? limit : results.front();
     if (!plain)
       results.erase(results.begin());
@@ -142,9 +151,11 @@ struct LoopLowering {
     b.setInsertionPointToEnd(target);
     Value number = arith::IndexCastOp::create(b, loc, b.getI64Type(), iteration);
     Block &body = op.getBody().front();
-    SmallVector<Value> arguments = {tensor::FromElementsOp::create(b, loc, cast<RankedTensorType>(body.getArgument(0).getType()), number)};
+    SmallVector<Value> arguments = {
+        tensor::FromElementsOp::create(b, loc, cast<RankedTensorType>(body.getArgument(0).getType()), number)};
     Value go = arith::ConstantIntOp::create(b, loc, 1, 1);
-    arguments.push_back(tensor::FromElementsOp::create(b, loc, cast<RankedTensorType>(body.getArgument(1).getType()), go));
+    arguments.push_back(
+        tensor::FromElementsOp::create(b, loc, cast<RankedTensorType>(body.getArgument(1).getType()), go));
     for (auto [state, argument] : llvm::zip(states, body.getArguments().drop_front(2)))
       arguments.push_back(castTo(b, loc, state, argument.getType()));
     SmallVector<Type> types(yield.getValues().getTypes());
@@ -160,7 +171,8 @@ struct LoopLowering {
 
   Value insert(Value into, Value slice, Value position) {
     auto type = cast<RankedTensorType>(slice.getType());
-    SmallVector<OpFoldResult> offsets(type.getRank() + 1, b.getIndexAttr(0)), sizes = {b.getIndexAttr(1)}, strides(type.getRank() + 1, b.getIndexAttr(1));
+    SmallVector<OpFoldResult> offsets(type.getRank() + 1, b.getIndexAttr(0)),
+        sizes = {b.getIndexAttr(1)}, strides(type.getRank() + 1, b.getIndexAttr(1));
     offsets[0] = position;
     for (int64_t d = 0; d < type.getRank(); ++d)
       sizes.push_back(tensor::getMixedSize(b, loc, slice, d));
@@ -169,7 +181,8 @@ struct LoopLowering {
 
   Value cut(Value whole, Value count) {
     auto type = cast<RankedTensorType>(whole.getType());
-    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes = {count}, strides(type.getRank(), b.getIndexAttr(1));
+    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes = {count},
+                                                                          strides(type.getRank(), b.getIndexAttr(1));
     for (int64_t d = 1; d < type.getRank(); ++d)
       sizes.push_back(tensor::getMixedSize(b, loc, whole, d));
     return tensor::ExtractSliceOp::create(b, loc, type, whole, offsets, sizes, strides);
@@ -199,7 +212,8 @@ struct LoopLowering {
         [](OpBuilder &, Location, ValueRange) {});
     Block *after = loop.getAfterBody();
     auto [condition, next] = inlineBody(after, after->getArgument(0), after->getArguments().drop_front(2));
-    SmallVector<Value> values = {arith::AddIOp::create(b, loc, after->getArgument(0), one), loadFlag(b, loc, condition)};
+    SmallVector<Value> values = {arith::AddIOp::create(b, loc, after->getArgument(0), one),
+                                 loadFlag(b, loc, condition)};
     values.append(next);
     scf::YieldOp::create(b, loc, values);
     b.setInsertionPoint(op);

@@ -18,7 +18,8 @@ static Value flatten(OpBuilder &b, Location loc, Value value) {
   if (type.getRank() == 1)
     return value;
   if (type.getRank() == 0)
-    return tensor::ExpandShapeOp::create(b, loc, RankedTensorType::get({1}, type.getElementType()), value, ArrayRef<ReassociationIndices>{});
+    return tensor::ExpandShapeOp::create(b, loc, RankedTensorType::get({1}, type.getElementType()), value,
+                                         ArrayRef<ReassociationIndices>{});
   ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
   return tensor::CollapseShapeOp::create(b, loc, value, ArrayRef<ReassociationIndices>{all});
 }
@@ -41,9 +42,11 @@ static Value lowerView(OpBuilder &b, ShapeAnalysis &shapes, Operation *op) {
       ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
       auto viewType = cast<RankedTensorType>(view.getType());
       if (type.hasStaticShape() && !viewType.hasStaticShape()) // the verifier wants both static
-        view = tensor::CastOp::create(b, loc, RankedTensorType::get({type.getNumElements()}, type.getElementType()), view);
+        view =
+            tensor::CastOp::create(b, loc, RankedTensorType::get({type.getNumElements()}, type.getElementType()), view);
       if (viewType.hasStaticShape() && !type.hasStaticShape())
-        view = tensor::CastOp::create(b, loc, RankedTensorType::get({ShapedType::kDynamic}, type.getElementType()), view);
+        view =
+            tensor::CastOp::create(b, loc, RankedTensorType::get({ShapedType::kDynamic}, type.getElementType()), view);
       view = tensor::ExpandShapeOp::create(b, loc, type, view, ArrayRef<ReassociationIndices>{all}, extents);
     }
   }

@@ -135,9 +135,11 @@ private:
     entry.walk([&](Operation *op) {
       if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && extract.getType().isInteger(1))
         flags.push_back(extract);
-      else if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && !extract.getType().isSignlessInteger() && isa<IntegerType>(extract.getType()))
+      else if (auto extract = dyn_cast<tensor::ExtractOp>(op);
+               extract && !extract.getType().isSignlessInteger() && isa<IntegerType>(extract.getType()))
         extract.getResult().setType(KernelEmitter::scalarType(extract.getType()));
-      if (auto elements = dyn_cast<tensor::FromElementsOp>(op); elements && elements.getType().getElementType().isInteger(1))
+      if (auto elements = dyn_cast<tensor::FromElementsOp>(op);
+          elements && elements.getType().getElementType().isInteger(1))
         made.push_back(elements);
       if (auto cast = dyn_cast<UnrealizedConversionCastOp>(op))
         casts.push_back(cast);

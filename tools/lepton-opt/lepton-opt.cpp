@@ -15,7 +15,8 @@
 /// Each phase as a pipeline of its own: `--lepton-phase-kernel` and so on.
 template <void (*Build)(mlir::OpPassManager &, const lepton::PipelineOptions &)>
 static void registerPhase(llvm::StringRef name, llvm::StringRef description) {
-  static mlir::PassPipelineRegistration<> registration(name, description, [](mlir::OpPassManager &pm) { Build(pm, {}); });
+  static mlir::PassPipelineRegistration<> registration(name, description,
+                                                       [](mlir::OpPassManager &pm) { Build(pm, {}); });
 }
 
 int main(int argc, char **argv) {
@@ -31,6 +32,7 @@ int main(int argc, char **argv) {
   registerPhase<lepton::buildTilePipeline>("lepton-phase-tile", "the phase tile");
   registerPhase<lepton::buildBufferPipeline>("lepton-phase-buffer", "the phase buffer");
   registerPhase<lepton::buildVectorPipeline>("lepton-phase-vector", "the phase vector");
-  mlir::PassPipelineRegistration<> llvmPhase("lepton-phase-llvm", "the phase llvm", [](mlir::OpPassManager &pm) { lepton::buildLlvmPipeline(pm); });
+  mlir::PassPipelineRegistration<> llvmPhase("lepton-phase-llvm", "the phase llvm",
+                                             [](mlir::OpPassManager &pm) { lepton::buildLlvmPipeline(pm); });
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Lepton's optimizer driver\n", registry));
 }

@@ -46,7 +46,8 @@ static HostTensor makeUp(const lepton_value_info &info, std::mt19937_64 &random)
   return tensor;
 }
 
-static bool gatherInputs(const RunOptions &options, const lepton_model &model, std::vector<HostTensor> &tensors, std::string &error) {
+static bool gatherInputs(const RunOptions &options, const lepton_model &model, std::vector<HostTensor> &tensors,
+                         std::string &error) {
   std::map<std::string, std::string> files;
   for (const std::string &input : options.inputs) {
     size_t equals = input.find('=');
@@ -57,7 +58,8 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
     files[input.substr(0, equals)] = input.substr(equals + 1);
   }
   for (const auto &entry : files)
-    if (std::none_of(model.inputs, model.inputs + model.input_count, [&](const lepton_value_info &info) { return entry.first == info.name; })) {
+    if (std::none_of(model.inputs, model.inputs + model.input_count,
+                     [&](const lepton_value_info &info) { return entry.first == info.name; })) {
       error = "the model has no input '" + entry.first + "'";
       return false;
     }
@@ -73,7 +75,8 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
     } else if (options.randomInputs) {
       tensors.push_back(makeUp(info, random));
     } else {
-      error = "no value for input '" + std::string(info.name) + "'; give --input " + info.name + "=FILE.npy or --random-inputs=SEED";
+      error = "no value for input '" + std::string(info.name) + "'; give --input " + info.name +
+              "=FILE.npy or --random-inputs=SEED";
       return false;
     }
   }
@@ -88,7 +91,8 @@ static std::string fileName(llvm::StringRef name) {
   return result.empty() || result[0] == '.' ? "_" + result : result;
 }
 
-static bool writeOutputs(const RunOptions &options, const lepton_model &model, const std::vector<lepton_tensor> &outputs, std::string &error) {
+static bool writeOutputs(const RunOptions &options, const lepton_model &model,
+                         const std::vector<lepton_tensor> &outputs, std::string &error) {
   if (auto problem = llvm::sys::fs::create_directories(options.outputFolder)) {
     error = options.outputFolder + ": cannot be made: " + problem.message();
     return false;
@@ -130,7 +134,8 @@ int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
   }
   if (options.repeat > 1) {
     llvm::sort(times);
-    llvm::outs() << llvm::format("latency: minimum %.4f ms, median %.4f ms over %u runs\n", times.front(), times[times.size() / 2], options.repeat);
+    llvm::outs() << llvm::format("latency: minimum %.4f ms, median %.4f ms over %u runs\n", times.front(),
+                                 times[times.size() / 2], options.repeat);
   }
   bool written = options.outputFolder.empty() || writeOutputs(options, model, outputs, error);
   for (lepton_tensor &output : outputs)
@@ -149,7 +154,8 @@ static llvm::json::Array describe(const lepton_value_info *values, uint32_t coun
       else
         shape.push_back(name ? name : "?");
     }
-    array.push_back(llvm::json::Object{{"name", values[i].name}, {"dtype", dtypeText(values[i].dtype)}, {"shape", std::move(shape)}});
+    array.push_back(llvm::json::Object{
+        {"name", values[i].name}, {"dtype", dtypeText(values[i].dtype)}, {"shape", std::move(shape)}});
   }
   return array;
 }

@@ -18,11 +18,13 @@ struct Dtype {
 } // namespace
 
 /// NumPy has no name for bfloat16: its files hold raw two-byte elements, as ml_dtypes writes them.
-static constexpr Dtype dtypes[] = {
-    {LEPTON_FLOAT, "<f4", "float32", 4}, {LEPTON_DOUBLE, "<f8", "float64", 8}, {LEPTON_FLOAT16, "<f2", "float16", 2}, {LEPTON_BFLOAT16, "<V2", "bfloat16", 2},
-    {LEPTON_INT8, "|i1", "int8", 1},     {LEPTON_INT16, "<i2", "int16", 2},    {LEPTON_INT32, "<i4", "int32", 4},     {LEPTON_INT64, "<i8", "int64", 8},
-    {LEPTON_UINT8, "|u1", "uint8", 1},   {LEPTON_UINT16, "<u2", "uint16", 2},  {LEPTON_UINT32, "<u4", "uint32", 4},   {LEPTON_UINT64, "<u8", "uint64", 8},
-    {LEPTON_BOOL, "|b1", "bool", 1}};
+static constexpr Dtype dtypes[] = {{LEPTON_FLOAT, "<f4", "float32", 4},   {LEPTON_DOUBLE, "<f8", "float64", 8},
+                                   {LEPTON_FLOAT16, "<f2", "float16", 2}, {LEPTON_BFLOAT16, "<V2", "bfloat16", 2},
+                                   {LEPTON_INT8, "|i1", "int8", 1},       {LEPTON_INT16, "<i2", "int16", 2},
+                                   {LEPTON_INT32, "<i4", "int32", 4},     {LEPTON_INT64, "<i8", "int64", 8},
+                                   {LEPTON_UINT8, "|u1", "uint8", 1},     {LEPTON_UINT16, "<u2", "uint16", 2},
+                                   {LEPTON_UINT32, "<u4", "uint32", 4},   {LEPTON_UINT64, "<u8", "uint64", 8},
+                                   {LEPTON_BOOL, "|b1", "bool", 1}};
 
 static const Dtype *find(uint32_t number) {
   for (const Dtype &dtype : dtypes)

@@ -9,27 +9,39 @@
 using namespace lepton;
 namespace cl = llvm::cl;
 
-static cl::SubCommand compileCommand("compile", "compiles a model to an artifact"), runCommand("run", "runs a model or an artifact"),
+static cl::SubCommand compileCommand("compile", "compiles a model to an artifact"),
+    runCommand("run", "runs a model or an artifact"),
     inspectCommand("inspect", "says what a model or an artifact takes, gives and needs");
 
-static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required, cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
-static cl::opt<std::string> output("o", cl::desc("file to write; its ending says what"), cl::value_desc("FILE"), cl::init("-"), cl::sub(compileCommand));
+static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required, cl::sub(compileCommand),
+                                  cl::sub(runCommand), cl::sub(inspectCommand));
+static cl::opt<std::string> output("o", cl::desc("file to write; its ending says what"), cl::value_desc("FILE"),
+                                   cl::init("-"), cl::sub(compileCommand));
 static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, asm, llvm, header"), cl::sub(compileCommand));
-static cl::opt<std::string> target("target", cl::desc("target triple"), cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
-static cl::opt<std::string> cpu("cpu", cl::desc("processor: native, x86-64-v2, x86-64-v3, x86-64-v4, znver3, ..."), cl::sub(compileCommand), cl::sub(runCommand),
-                                cl::sub(inspectCommand));
-static cl::opt<unsigned> threads("threads", cl::desc("threads of a run"), cl::init(1), cl::sub(compileCommand), cl::sub(runCommand));
-static cl::list<std::string> dims("dim", cl::desc("size of a named dimension"), cl::value_desc("NAME=VALUE"), cl::sub(compileCommand), cl::sub(runCommand),
-                                  cl::sub(inspectCommand));
-static cl::opt<std::string> compileTo("compile-to", cl::desc("stop after this phase and write its IR"), cl::value_desc("PHASE"), cl::sub(compileCommand));
-static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("folder for the IR after each phase"), cl::value_desc("DIR"), cl::sub(compileCommand), cl::sub(runCommand));
-static cl::opt<bool> timing("mlir-timing", cl::desc("report the time of each pass"), cl::sub(compileCommand), cl::sub(runCommand));
-static cl::opt<char> optLevel("O", cl::desc("optimization level: -O0, -O1, -O2 or -O3"), cl::Prefix, cl::init('3'), cl::sub(compileCommand), cl::sub(runCommand),
-                              cl::sub(inspectCommand));
-static cl::list<std::string> inputs("input", cl::desc("value of an input"), cl::value_desc("NAME=FILE.npy"), cl::sub(runCommand));
-static cl::opt<uint64_t> randomInputs("random-inputs", cl::desc("make up the inputs that no file is given for"), cl::value_desc("SEED"), cl::sub(runCommand));
-static cl::opt<std::string> outputDir("output-dir", cl::desc("folder for the outputs"), cl::value_desc("DIR"), cl::sub(runCommand));
-static cl::opt<unsigned> repeat("repeat", cl::desc("run so often and print the latency"), cl::init(1), cl::sub(runCommand));
+static cl::opt<std::string> target("target", cl::desc("target triple"), cl::sub(compileCommand), cl::sub(runCommand),
+                                   cl::sub(inspectCommand));
+static cl::opt<std::string> cpu("cpu", cl::desc("processor: native, x86-64-v2, x86-64-v3, x86-64-v4, znver3, ..."),
+                                cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
+static cl::opt<unsigned> threads("threads", cl::desc("threads of a run"), cl::init(1), cl::sub(compileCommand),
+                                 cl::sub(runCommand));
+static cl::list<std::string> dims("dim", cl::desc("size of a named dimension"), cl::value_desc("NAME=VALUE"),
+                                  cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
+static cl::opt<std::string> compileTo("compile-to", cl::desc("stop after this phase and write its IR"),
+                                      cl::value_desc("PHASE"), cl::sub(compileCommand));
+static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("folder for the IR after each phase"),
+                                       cl::value_desc("DIR"), cl::sub(compileCommand), cl::sub(runCommand));
+static cl::opt<bool> timing("mlir-timing", cl::desc("report the time of each pass"), cl::sub(compileCommand),
+                            cl::sub(runCommand));
+static cl::opt<char> optLevel("O", cl::desc("optimization level: -O0, -O1, -O2 or -O3"), cl::Prefix, cl::init('3'),
+                              cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
+static cl::list<std::string> inputs("input", cl::desc("value of an input"), cl::value_desc("NAME=FILE.npy"),
+                                    cl::sub(runCommand));
+static cl::opt<uint64_t> randomInputs("random-inputs", cl::desc("make up the inputs that no file is given for"),
+                                      cl::value_desc("SEED"), cl::sub(runCommand));
+static cl::opt<std::string> outputDir("output-dir", cl::desc("folder for the outputs"), cl::value_desc("DIR"),
+                                      cl::sub(runCommand));
+static cl::opt<unsigned> repeat("repeat", cl::desc("run so often and print the latency"), cl::init(1),
+                                cl::sub(runCommand));
 static cl::opt<bool> json("json", cl::desc("print JSON"), cl::sub(inspectCommand));
 
 /// Fills the options; false with the reason in `error`.
@@ -92,7 +104,8 @@ int main(int argc, char **argv) {
   if (compileCommand)
     return cli::report(compileFile(modelPath, outputPath, options, error), error);
   if (runCommand)
-    return finish(cli::run({modelPath, outputDir, "npy", inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat}, options));
+    return finish(cli::run(
+        {modelPath, outputDir, "npy", inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat}, options));
   if (inspectCommand)
     return finish(cli::inspect(modelPath, asJson, options));
   llvm::errs() << "error: say what to do: lepton compile, lepton run or lepton inspect (--help)\n";
