@@ -1,5 +1,6 @@
 //===- TensorData.cpp - tensors of a model as constants -------------------------------------------------------------------===//
 
+#include "frontend/onnx/TensorData.h"
 #include "frontend/onnx/ExternalData.h"
 #include "frontend/onnx/GraphImporter.h"
 
@@ -93,6 +94,10 @@ static std::string typedBytes(const TensorProto &tensor) {
     append<uint8_t>(bytes, tensor.int32_data());
   }
   return bytes;
+}
+
+std::string importer::rawBytes(const TensorProto &tensor) {
+  return tensor.has_raw_data() ? tensor.raw_data() : typedBytes(tensor);
 }
 
 /// Number of elements; nothing where a size is negative or the product overflows.

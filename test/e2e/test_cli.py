@@ -290,3 +290,13 @@ def test_inspect(model):
     result = lepton("inspect", model)
     assert result.returncode == OK and '"name":"x"' in result.stdout and result.stderr == ""
     assert onnx.load(model).graph.name in result.stdout
+
+
+def test_tensor_proto_files(tmp_path, model):
+    """A .pb input gives what the .npy gives, and --output-format=pb writes it back as a TensorProto."""
+    x = np.arange(8, dtype=np.float32).reshape(2, 4)
+    (tmp_path / "x.pb").write_bytes(onnx.numpy_helper.from_array(x, "x").SerializeToString())
+    done = lepton("run", model, "--input", f"x={tmp_path / 'x.pb'}", "--output-dir", tmp_path, "--output-format=pb")
+    assert done.returncode == 0, done.stderr
+    tensor = TensorProto.FromString((tmp_path / "y.pb").read_bytes())
+    np.testing.assert_allclose(onnx.numpy_helper.to_array(tensor), small_result(x), rtol=1e-6)

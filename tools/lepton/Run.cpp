@@ -68,7 +68,7 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
     const lepton_value_info &info = model.inputs[i];
     auto file = files.find(info.name);
     if (file != files.end()) {
-      if (!readNpy(file->second, tensors.emplace_back(), error)) {
+      if (!readTensor(file->second, tensors.emplace_back(), error)) {
         error = file->second + ": " + error;
         return false;
       }
@@ -83,14 +83,6 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
   return true;
 }
 
-/// A file name from an output's name.
-static std::string fileName(llvm::StringRef name) {
-  std::string result;
-  for (char c : name)
-    result += c == '/' || c == '\0' ? '_' : c;
-  return result.empty() || result[0] == '.' ? "_" + result : result;
-}
-
 static bool writeOutputs(const RunOptions &options, const lepton_model &model,
                          const std::vector<lepton_tensor> &outputs, std::string &error) {
   if (auto problem = llvm::sys::fs::create_directories(options.outputFolder)) {
@@ -98,7 +90,7 @@ static bool writeOutputs(const RunOptions &options, const lepton_model &model,
     return false;
   }
   for (uint32_t i = 0; i < model.output_count; ++i)
-    if (!writeNpy(options.outputFolder + "/" + fileName(model.outputs[i].name) + ".npy", outputs[i], error))
+    if (!writeTensor(options.outputFolder, model.outputs[i].name, options.outputFormat, outputs[i], error))
       return false;
   return true;
 }

@@ -2,6 +2,8 @@
 
 #include "tools/lepton/TensorFiles.h"
 
+#include "frontend/onnx/TensorFile.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -131,4 +133,34 @@ bool lepton::cli::writeNpy(const std::string &path, const lepton_tensor &tensor,
   if (problem)
     error = path + ": cannot be written: " + problem.message();
   return !problem;
+}
+
+bool lepton::cli::readTensor(const std::string &path, HostTensor &tensor, std::string &error) {
+  if (!llvm::StringRef(path).ends_with(".pb"))
+    return readNpy(path, tensor, error);
+  TensorFile file;
+  if (!readTensorFile(path, file, error))
+    return false;
+  tensor.dtype = file.dataType;
+  tensor.shape = file.shape;
+  tensor.data.assign(file.bytes.begin(), file.bytes.end());
+  return true;
+}
+
+bool lepton::cli::writeTensor(const std::string &folder, const std::string &name, const std::string &format,
+                              const lepton_tensor &tensor, std::string &error) {
+  std::string file;
+  for (char c : name)
+    file += c == '/' || c == '\0' ? '_' : c;
+  if (file.empty() || file[0] == '.')
+    file = "_" + file;
+  std::string path = folder + "/" + file + "." + format;
+  if (format == "npy")
+    return writeNpy(path, tensor, error);
+  TensorFile proto;
+  proto.dataType = tensor.dtype;
+  proto.name = name;
+  proto.shape.assign(tensor.shape, tensor.shape + tensor.rank);
+  proto.bytes.assign(static_cast<const char *>(tensor.data), tensor.bytes);
+  return writeTensorFile(path, proto, error);
 }

@@ -34,12 +34,14 @@ static cl::opt<bool> timing("mlir-timing", cl::desc("report the time of each pas
                             cl::sub(runCommand));
 static cl::opt<char> optLevel("O", cl::desc("optimization level: -O0, -O1, -O2 or -O3"), cl::Prefix, cl::init('3'),
                               cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
-static cl::list<std::string> inputs("input", cl::desc("value of an input"), cl::value_desc("NAME=FILE.npy"),
+static cl::list<std::string> inputs("input", cl::desc("value of an input"), cl::value_desc("NAME=FILE.npy|FILE.pb"),
                                     cl::sub(runCommand));
 static cl::opt<uint64_t> randomInputs("random-inputs", cl::desc("make up the inputs that no file is given for"),
                                       cl::value_desc("SEED"), cl::sub(runCommand));
 static cl::opt<std::string> outputDir("output-dir", cl::desc("folder for the outputs"), cl::value_desc("DIR"),
                                       cl::sub(runCommand));
+static cl::opt<std::string> outputFormat("output-format", cl::desc("npy, or pb: ONNX TensorProto"), cl::init("npy"),
+                                         cl::sub(runCommand));
 static cl::opt<unsigned> repeat("repeat", cl::desc("run so often and print the latency"), cl::init(1),
                                 cl::sub(runCommand));
 static cl::opt<bool> json("json", cl::desc("print JSON"), cl::sub(inspectCommand));
@@ -101,11 +103,13 @@ int main(int argc, char **argv) {
   // Copies: lld, which links in this process, sets all of LLVM's options back to their defaults.
   const std::string modelPath = model, outputPath = output;
   const bool asJson = json;
+  if (outputFormat != "npy" && outputFormat != "pb")
+    return cli::report(Failure::usage, "unknown --output-format '" + outputFormat + "'; there are npy and pb");
   if (compileCommand)
     return cli::report(compileFile(modelPath, outputPath, options, error), error);
   if (runCommand)
     return finish(cli::run(
-        {modelPath, outputDir, "npy", inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat}, options));
+        {modelPath, outputDir, outputFormat, inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat}, options));
   if (inspectCommand)
     return finish(cli::inspect(modelPath, asJson, options));
   llvm::errs() << "error: say what to do: lepton compile, lepton run or lepton inspect (--help)\n";

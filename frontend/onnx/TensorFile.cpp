@@ -1,0 +1,42 @@
+//===- TensorFile.cpp - files of one ONNX TensorProto --------------------------------------------------===//
+
+#include "frontend/onnx/TensorFile.h"
+#include "frontend/onnx/TensorData.h"
+
+#include <fstream>
+#include <google/protobuf/stubs/logging.h>
+
+using namespace lepton;
+
+bool lepton::readTensorFile(const std::string &path, TensorFile &tensor, std::string &error) {
+  google::protobuf::LogSilencer silent; // its messages are ours to give
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    error = "cannot be read";
+    return false;
+  }
+  ::onnx::TensorProto proto;
+  if (!proto.ParseFromIstream(&file) || proto.data_location() == ::onnx::TensorProto::EXTERNAL) {
+    error = "is no ONNX TensorProto, or it is truncated";
+    return false;
+  }
+  tensor.dataType = proto.data_type();
+  tensor.name = proto.name();
+  tensor.shape.assign(proto.dims().begin(), proto.dims().end());
+  tensor.bytes = importer::rawBytes(proto);
+  return true;
+}
+
+bool lepton::writeTensorFile(const std::string &path, const TensorFile &tensor, std::string &error) {
+  ::onnx::TensorProto proto;
+  proto.set_name(tensor.name);
+  proto.set_data_type(tensor.dataType);
+  for (int64_t size : tensor.shape)
+    proto.add_dims(size);
+  proto.set_raw_data(tensor.bytes);
+  std::ofstream file(path, std::ios::binary);
+  if (file && proto.SerializeToOstream(&file) && file.flush())
+    return true;
+  error = path + ": cannot be written";
+  return false;
+}
