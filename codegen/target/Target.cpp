@@ -19,8 +19,8 @@ struct Processor {
   const char *required;
 };
 
-constexpr const char *avx2 = "sse4_2,avx,avx2,fma,f16c,bmi2";
-constexpr const char *avx512 = "sse4_2,avx,avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl";
+constexpr const char *avx2 = "sse4_2,avx,avx2,fma,f16c,bmi1,bmi2,lzcnt,movbe";
+constexpr const char *avx512 = "sse4_2,avx,avx2,fma,f16c,bmi1,bmi2,lzcnt,movbe,avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
 
 /// vectorBits: of the widest registers that run at full speed.
 constexpr Processor processors[] = {
