@@ -20,7 +20,16 @@ struct Processor {
 };
 
 constexpr const char *avx2 = "sse4_2,avx,avx2,fma,f16c,bmi1,bmi2,lzcnt,movbe";
-constexpr const char *avx512 = "sse4_2,avx,avx2,fma,f16c,bmi1,bmi2,lzcnt,movbe,avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
+constexpr const char *avx512 =
+    "sse4_2,avx,avx2,fma,f16c,bmi1,bmi2,lzcnt,movbe,avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
+
+/// LLVM's names of features that compilers use unasked and the runtime can check.
+constexpr const char *checkedFeatures[] = {"sse4.2",     "popcnt",     "avx",         "avx2",           "fma",
+                                           "f16c",       "bmi",        "bmi2",        "lzcnt",          "movbe",
+                                           "adx",        "sha",        "gfni",        "vaes",           "vpclmulqdq",
+                                           "avx512f",    "avx512bw",   "avx512cd",    "avx512dq",       "avx512vl",
+                                           "avx512ifma", "avx512vbmi", "avx512vbmi2", "avx512vnni",     "avx512bitalg",
+                                           "avx512bf16", "avx512fp16", "avxvnni",     "avx512vpopcntdq"};
 
 /// vectorBits: of the widest registers that run at full speed.
 constexpr Processor processors[] = {
@@ -66,7 +75,10 @@ static Target host() {
   target.vectorBits = wide ? 512 : middle ? 256 : 128;
   target.vectorRegisters = wide || isArm ? 32 : 16;
   target.fma = middle || isArm;
-  target.required = wide ? avx512 : middle ? avx2 : "";
+  // The code may use whatever this machine has: it runs where all of that is there.
+  for (const char *name : checkedFeatures)
+    if (features.lookup(name))
+      target.required += (target.required.empty() ? "" : ",") + std::string(name);
   return target;
 }
 
