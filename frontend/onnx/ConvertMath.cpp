@@ -28,6 +28,16 @@ template <typename OpT> LogicalResult binaryWithAxis(Node &n) {
   return n.result(n.make<OpT>({n.input(0), rhs}));
 }
 
+/// Before opset 7 a one-dimensional slope was one per channel.
+LogicalResult preluPerChannel(Node &n) {
+  Value slope = n.input(1);
+  if (n.rank(1) == 1 && n.rank(0) > 2) {
+    SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, n.rank(0) - 1));
+    slope = n.make<UnsqueezeOp>(slope, n.g.attr("axes", ArrayRef<int64_t>(axes)));
+  }
+  return n.result(n.make<PReluOp>({n.input(0), slope}));
+}
+
 template <typename OpT> LogicalResult variadic(Node &n) {
   Value result = n.input(0);
   for (int i = 1; i < n.inputCount(); ++i)
@@ -182,7 +192,7 @@ const Entry entries[] = {
     {"LessOrEqual", 12, binary<LessOrEqualOp>},
     {"GreaterOrEqual", 12, binary<GreaterOrEqualOp>},
     {"PRelu", 7, binary<PReluOp>},
-    {"PRelu", 1, binary<PReluOp>},
+    {"PRelu", 1, preluPerChannel},
     {"BitwiseAnd", 18, binary<BitwiseAndOp>},
     {"BitwiseOr", 18, binary<BitwiseOrOp>},
     {"BitwiseXor", 18, binary<BitwiseXorOp>},

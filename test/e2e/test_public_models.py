@@ -9,6 +9,7 @@ import functools
 import numpy as np
 import onnxruntime
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 import lepton
 from common import FULL, ROOT, difference
@@ -18,6 +19,16 @@ MODELS = ROOT / "build/models"
 TOLERANCE = 1e-4  # of an output's scale
 OCR, DDDD, SILERO, ROMANIZER = "rapidocr_onnxruntime/models/", "ddddocr/", "silero_vad/data/", "arabic_name_romanizer/resources/"
 RATE = np.array(16000, np.int64)
+
+
+def page(height, width):
+    """A page with lines of text, normalised as PP-OCR's detection wants it: [1, 3, height, width]."""
+    image = Image.new("RGB", (width, height), "white")
+    for top in range(8, height - 24, 36):
+        font = ImageFont.truetype("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", 22)
+        ImageDraw.Draw(image).text((8, top), f"Line {top} of a page with text", fill="black", font=font)
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    return ((np.asarray(image) / 255 - mean) / deviation).transpose(2, 0, 1)[None].astype(np.float32)
 
 
 class Inputs:
@@ -42,7 +53,8 @@ class Inputs:
         return [{"x": self.normal(n, 3, 48, width)} for n, width in ((1, 320), (1, 200), (2, 97))]
 
     def ocr_detection(self):
-        return [{"x": self.normal(1, 3, height, width)} for height, width in ((64, 96), (160, 224), (320, 320))]
+        # Text, as the model knows it: noise leaves its output at a millionth, where onnxruntime does not agree with itself.
+        return [{"x": page(height, width)} for height, width in ((64, 96), (160, 224), (320, 320))]
 
     def ocr_direction(self):
         return [{"x": self.normal(n, 3, 48, 192)} for n in (1, 2, 6)]

@@ -3,7 +3,7 @@
 // The producer is computed where the consumer reads it: one loop nest, no temporary. Bools are bytes in memory.
 // CHECK-LABEL: func.func private @add_less
 // CHECK-SAME:    (%{{.*}}: !llvm.ptr, %[[A:.*]]: tensor<2x3xf32>, %[[B:.*]]: tensor<3xf32>, %[[OUT:.*]]: tensor<2x3xi8>) -> tensor<2x3xi8>
-// CHECK-NOT:     lepton.
+// CHECK-NOT:     = lepton.
 // CHECK:         linalg.generic {{.*}} outs(%[[OUT]] : tensor<2x3xi8>)
 // CHECK:           tensor.extract %[[A]]
 // CHECK:           tensor.extract %[[B]]
@@ -33,9 +33,9 @@ func.func private @packed_matmul_relu(%a: tensor<8x4xf32>, %b: tensor<2x4x16xf32
 
 // Constants become trailing arguments that are never written; the caller allocates results.
 // CHECK-LABEL: func.func @main
-// CHECK-SAME:    (%[[RUN:.*]]: !llvm.ptr, %[[X:.*]]: tensor<2x3xf32> {bufferization.writable = false}, %[[C:.*]]: tensor<3xf32> {bufferization.writable = false, lepton.constant = 0 : i64}) -> tensor<2x3xi8>
+// CHECK-SAME:    (%[[CTX:.*]]: !llvm.ptr, %[[X:.*]]: tensor<2x3xf32> {bufferization.writable = false}, %[[C:.*]]: tensor<3xf32> {bufferization.writable = false, lepton.constant = 0 : i64}) -> tensor<2x3xi8>
 // CHECK:         %[[EMPTY:.*]] = tensor.empty() : tensor<2x3xi8>
-// CHECK:         call @add_less(%[[RUN]], %[[X]], %[[C]], %[[EMPTY]])
+// CHECK:         call @add_less(%[[CTX]], %[[X]], %[[C]], %[[EMPTY]])
 func.func @main(%x: tensor<2x3xf32>) -> tensor<2x3xi1> {
   %c = lepton.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>
   %0 = lepton.call @add_less(%x, %c) : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x3xi1>
