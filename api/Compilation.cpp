@@ -28,7 +28,7 @@ using namespace lepton;
 // The phases
 //===----------------------------------------------------------------------------------------------------------------------------------===//
 
-static void buildLlvmPhase(OpPassManager &pm, const PipelineOptions &) { buildLlvmPipeline(pm); }
+static void buildLlvmPhase(OpPassManager &pm, const PipelineOptions &options) { buildLlvmPipeline(pm, options.fma); }
 
 namespace {
 struct Phase {

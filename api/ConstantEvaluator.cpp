@@ -31,7 +31,7 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   buildTilePipeline(pm, options);
   buildBufferPipeline(pm, options);
   buildVectorPipeline(pm, options);
-  buildLlvmPipeline(pm);
+  buildLlvmPipeline(pm, options.fma);
   if (failed(pm.run(module)))
     return failure();
   ModelInfo info;

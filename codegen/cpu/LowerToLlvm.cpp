@@ -24,9 +24,11 @@
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
@@ -66,8 +68,9 @@ struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
     RewritePatternSet patterns(context);
     arith::populateArithToLLVMConversionPatterns(converter, patterns);
     index::populateIndexToLLVMConversionPatterns(converter, patterns);
-    populateMathToLLVMConversionPatterns(converter, patterns);
-    populateMathToLibmConversionPatterns(patterns);
+    // Intrinsics before calls: only they vectorize.
+    populateMathToLLVMConversionPatterns(converter, patterns, /*approximateLog1p=*/false, /*benefit=*/2);
+    populateMathToLibmConversionPatterns(patterns, /*benefit=*/1);
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
     populateFuncToLLVMConversionPatterns(converter, patterns);
@@ -99,6 +102,7 @@ struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
 
 struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ApproximateMath)
+  explicit ApproximateMath(bool fma) : fma(fma) {}
   StringRef getArgument() const override { return "lepton-approximate-math"; }
   StringRef getDescription() const override {
     return "Replaces transcendental functions of f32 by polynomials that vectorize";
@@ -111,25 +115,37 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<func::FuncOp
     auto chosen = [&](StringRef name) { return llvm::is_contained(names, name); };
     populateMathPolynomialApproximationPatterns(patterns, chosen);
     (void)applyPatternsGreedily(getOperation(), std::move(patterns));
+    if (!fma)
+      getOperation().walk([](math::FmaOp op) { split(op); });
   }
+
+  /// Where the processor has no fused multiply-add, each would be a call of libm; the polynomials do as well without.
+  static void split(math::FmaOp op) {
+    OpBuilder b(op);
+    Value product = arith::MulFOp::create(b, op.getLoc(), op.getA(), op.getB());
+    op.replaceAllUsesWith(arith::AddFOp::create(b, op.getLoc(), product, op.getC()).getResult());
+    op.erase();
+  }
+
+  bool fma;
 };
 
 } // namespace
 
 std::unique_ptr<Pass> lepton::createLowerToLlvmPass() { return std::make_unique<LowerToLlvm>(); }
-std::unique_ptr<Pass> lepton::createApproximateMathPass() { return std::make_unique<ApproximateMath>(); }
+std::unique_ptr<Pass> lepton::createApproximateMathPass(bool fma) { return std::make_unique<ApproximateMath>(fma); }
 
 void lepton::registerLowerToLlvmPasses() {
   registerPass(createLowerToLlvmPass);
-  registerPass(createApproximateMathPass);
+  registerPass([] { return createApproximateMathPass(); });
 }
 
-void lepton::buildLlvmPipeline(OpPassManager &pm) {
-  pm.addNestedPass<func::FuncOp>(createApproximateMathPass());
+void lepton::buildLlvmPipeline(OpPassManager &pm, bool fma) {
+  pm.addNestedPass<func::FuncOp>(createApproximateMathPass(fma));
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
-  pm.addPass(arith::createArithExpandOpsPass());
+  pm.addPass(arith::createArithExpandOpsPass({.includeBf16 = true})); // in integers, which vectorize everywhere
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

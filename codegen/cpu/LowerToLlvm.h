@@ -8,12 +8,13 @@
 namespace lepton {
 
 /// The phase `llvm`: functions of loops, vectors and memrefs become LLVM functions; `lepton_entry(ptr) -> i32` is the only public one.
-void buildLlvmPipeline(mlir::OpPassManager &pm);
+/// Without `fma` the processor has no fused multiply-add.
+void buildLlvmPipeline(mlir::OpPassManager &pm, bool fma = true);
 
 /// Lowers the dialect `lrt`, and everything else that is left, in one conversion.
 std::unique_ptr<mlir::Pass> createLowerToLlvmPass();
 /// Replaces transcendental functions of f32 by polynomials that vectorize.
-std::unique_ptr<mlir::Pass> createApproximateMathPass();
+std::unique_ptr<mlir::Pass> createApproximateMathPass(bool fma = true);
 void registerLowerToLlvmPasses();
 
 } // namespace lepton
