@@ -109,7 +109,8 @@ int main(int argc, char **argv) {
     return cli::report(compileFile(modelPath, outputPath, options, error), error);
   if (runCommand)
     return finish(cli::run(
-        {modelPath, outputDir, outputFormat, inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat}, options));
+        {modelPath, outputDir, outputFormat, inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat},
+        options));
   if (inspectCommand)
     return finish(cli::inspect(modelPath, asJson, options));
   llvm::errs() << "error: say what to do: lepton compile, lepton run or lepton inspect (--help)\n";
