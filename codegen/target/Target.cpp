@@ -4,8 +4,10 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/AArch64TargetParser.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/X86TargetParser.h"
 
 using namespace lepton;
 
@@ -14,35 +16,58 @@ namespace {
 struct Processor {
   const char *name;
   const char *arch;
-  int vectorBits, registers;
+  int vectorBits, registers; // of the widest vectors that run at full speed
   bool fma;
-  const char *required;
 };
 
-constexpr const char *avx2 = "sse4_2,avx,avx2,fma,f16c,bmi1,bmi2,lzcnt,movbe";
-constexpr const char *avx512 =
-    "sse4_2,avx,avx2,fma,f16c,bmi1,bmi2,lzcnt,movbe,avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
-
 /// LLVM's names of features that compilers use unasked and the runtime can check.
-constexpr const char *checkedFeatures[] = {"sse4.2",     "popcnt",     "avx",         "avx2",           "fma",
-                                           "f16c",       "bmi",        "bmi2",        "lzcnt",          "movbe",
-                                           "adx",        "sha",        "gfni",        "vaes",           "vpclmulqdq",
-                                           "avx512f",    "avx512bw",   "avx512cd",    "avx512dq",       "avx512vl",
-                                           "avx512ifma", "avx512vbmi", "avx512vbmi2", "avx512vnni",     "avx512bitalg",
-                                           "avx512bf16", "avx512fp16", "avxvnni",     "avx512vpopcntdq"};
+constexpr const char *checkedFeatures[] = {
+    // x86-64
+    "sse4.2", "popcnt", "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe", "adx", "sha", "gfni", "vaes",
+    "vpclmulqdq", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512ifma", "avx512vbmi", "avx512vbmi2",
+    "avx512vnni", "avx512bitalg", "avx512bf16", "avx512fp16", "avxvnni", "avx512vpopcntdq",
+    // AArch64
+    "lse", "rdm", "rcpc", "dotprod", "fullfp16", "fp16fml", "complxnum", "jscvt", "sve", "sve2", "i8mm", "bf16"};
 
-/// vectorBits: of the widest registers that run at full speed.
 constexpr Processor processors[] = {
-    {"x86-64-v2", "x86_64", 128, 16, false, "sse4_2"},   {"x86-64-v3", "x86_64", 256, 16, true, avx2},
-    {"x86-64-v4", "x86_64", 512, 32, true, avx512},      {"haswell", "x86_64", 256, 16, true, avx2},
-    {"znver2", "x86_64", 256, 16, true, avx2},           {"znver3", "x86_64", 256, 16, true, avx2},
-    {"znver4", "x86_64", 512, 32, true, avx512},         {"znver5", "x86_64", 512, 32, true, avx512},
-    {"skylake-avx512", "x86_64", 512, 32, true, avx512}, {"icelake-server", "x86_64", 512, 32, true, avx512},
-    {"sapphirerapids", "x86_64", 512, 32, true, avx512}, {"generic", "aarch64", 128, 32, true, ""},
-    {"cortex-a72", "aarch64", 128, 32, true, ""},        {"neoverse-n1", "aarch64", 128, 32, true, ""},
+    {"x86-64-v2", "x86_64", 128, 16, false},     {"x86-64-v3", "x86_64", 256, 16, true},
+    {"x86-64-v4", "x86_64", 512, 32, true},      {"haswell", "x86_64", 256, 16, true},
+    {"znver2", "x86_64", 256, 16, true},         {"znver3", "x86_64", 256, 16, true},
+    {"znver4", "x86_64", 512, 32, true},         {"znver5", "x86_64", 512, 32, true},
+    {"skylake-avx512", "x86_64", 512, 32, true}, {"icelake-server", "x86_64", 512, 32, true},
+    {"sapphirerapids", "x86_64", 512, 32, true}, {"generic", "aarch64", 128, 32, true},
+    {"cortex-a72", "aarch64", 128, 32, true},    {"neoverse-n1", "aarch64", 128, 32, true},
 };
 
 } // namespace
+
+/// The code may use whatever the processor has: it runs where all of that is there.
+static std::string requiredFeatures(const llvm::StringMap<bool> &features) {
+  std::string required;
+  for (const char *name : checkedFeatures)
+    if (features.lookup(name))
+      required += (required.empty() ? "" : ",") + std::string(name);
+  return required;
+}
+
+/// What LLVM takes for granted on a processor.
+static llvm::StringMap<bool> featuresOf(const Processor &processor) {
+  llvm::StringMap<bool> features;
+  if (llvm::StringRef(processor.arch) == "x86_64") {
+    llvm::SmallVector<llvm::StringRef> names;
+    llvm::X86::getFeaturesForCPU(processor.name, names);
+    for (llvm::StringRef name : names) {
+      features[name] = true;
+      llvm::X86::updateImpliedFeatures(name, /*Enabled=*/true, features);
+    }
+  } else if (auto known = llvm::AArch64::parseCpu(processor.name)) {
+    std::vector<llvm::StringRef> names; // with a sign in front
+    llvm::AArch64::getExtensionFeatures(known->getImpliedExtensions(), names);
+    for (llvm::StringRef name : names)
+      features[name.drop_front()] = true;
+  }
+  return features;
+}
 
 static Target fromTable(const Processor &processor) {
   Target target;
@@ -52,7 +77,7 @@ static Target fromTable(const Processor &processor) {
   target.vectorBits = processor.vectorBits;
   target.vectorRegisters = processor.registers;
   target.fma = processor.fma;
-  target.required = processor.required;
+  target.required = requiredFeatures(featuresOf(processor));
   return target;
 }
 
@@ -75,36 +100,38 @@ static Target host() {
   target.vectorBits = wide ? 512 : middle ? 256 : 128;
   target.vectorRegisters = wide || isArm ? 32 : 16;
   target.fma = middle || isArm;
-  // The code may use whatever this machine has: it runs where all of that is there.
-  for (const char *name : checkedFeatures)
-    if (features.lookup(name))
-      target.required += (target.required.empty() ? "" : ",") + std::string(name);
+  target.required = requiredFeatures(features);
   return target;
 }
 
 std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error) {
-  std::string arch;
-  if (!target.empty() && target != "native") {
-    arch = llvm::Triple(target).getArch() == llvm::Triple::aarch64  ? "aarch64"
-           : llvm::Triple(target).getArch() == llvm::Triple::x86_64 ? "x86_64"
-                                                                    : "";
-    if (arch.empty()) {
+  const std::string hostArch = llvm::Triple(llvm::sys::getProcessTriple()).getArchName().str();
+  const bool isNamed = !target.empty() && target != "native";
+  std::string arch = hostArch;
+  if (isNamed) {
+    llvm::Triple triple(llvm::Triple::normalize(target));
+    if (!triple.isOSLinux() ||
+        (triple.getArch() != llvm::Triple::x86_64 && triple.getArch() != llvm::Triple::aarch64)) {
       error = "unknown target '" + target.str() + "'; known are native, x86_64-linux-gnu and aarch64-linux-gnu";
       return std::nullopt;
     }
+    arch = llvm::Triple::getArchTypeName(triple.getArch()).str();
   }
-  bool isHost = arch.empty() || arch == llvm::Triple(llvm::sys::getProcessTriple()).getArchName();
-  if ((cpu.empty() && isHost && target != "x86_64-linux-gnu") || cpu == "native") {
-    if (isHost)
+  if (cpu == "native" || (cpu.empty() && !isNamed)) {
+    if (arch == hostArch)
       return host();
     error = "--cpu=native names this machine, which is no " + target.str() + "; name the processor";
     return std::nullopt;
   }
-  std::string wanted = cpu.empty() ? (arch == "aarch64" ? "generic" : "x86-64-v3") : cpu.str();
+  const std::string wanted = !cpu.empty() ? cpu.str() : arch == "aarch64" ? "generic" : "x86-64-v3";
   std::string known;
   for (const Processor &processor : processors) {
-    if (wanted == processor.name && (arch.empty() || arch == processor.arch))
+    if (wanted == processor.name && arch == processor.arch)
       return fromTable(processor);
+    if (wanted == processor.name) {
+      error = "processor '" + wanted + "' is no " + arch + "; add --target=" + processor.arch + "-linux-gnu";
+      return std::nullopt;
+    }
     known += std::string(known.empty() ? "" : ", ") + processor.name;
   }
   error = "unknown processor '" + wanted + "'; known are native, " + known;

@@ -1,5 +1,6 @@
 """The command line: what each fault says and exits with, and what each kind of output is."""
 
+import re
 import shutil
 import subprocess
 
@@ -129,7 +130,9 @@ def test_missing_or_unknown_input(model):
     [
         (["--compile-to=zip"], ["'zip'", *PHASES]),
         (["--cpu=i8"], ["'i8'", "x86-64-v3"]),
+        (["--cpu=cortex-a72"], ["'cortex-a72'", "--target=aarch64-linux-gnu"]),
         (["--target=z80"], ["'z80'", "aarch64"]),
+        (["--target=aarch64-apple-darwin"], ["'aarch64-apple-darwin'", "aarch64-linux-gnu"]),
         (["--emit=zip"], ["'zip'", "shared"]),
         (["-O7"], ["-O3"]),
         (["--dim", "N=many"], ["N=many"]),
@@ -233,6 +236,24 @@ def test_texts(tmp_path, model):
         assert lepton("compile", model, "-o", tmp_path / f"a.{ending}").returncode == OK
         assert part in (tmp_path / f"a.{ending}").read_text()
     assert files(tmp_path) == ["a.h", "a.ll", "a.mlir", "a.s", "small.onnx"]
+
+
+@pytest.mark.parametrize(
+    "flags, feature",
+    [
+        (["--cpu=x86-64-v2"], "popcnt"),
+        (["--cpu=x86-64-v3"], "avx2"),
+        (["--cpu=znver5"], "avxvnni"),
+        (["--cpu=sapphirerapids"], "avx512fp16"),
+        (["--target=aarch64-linux-gnu", "--cpu=neoverse-n1"], "dotprod"),
+    ],
+    ids=str,
+)
+def test_artifact_requires_what_its_processor_has(tmp_path, model, flags, feature):
+    """Whatever the processor has may be in the code, so the runtime has to ask for all of it."""
+    assert lepton("compile", model, *flags, "-o", tmp_path / "a.ll").returncode == OK
+    required = re.findall(r'c"([a-z0-9.]+(?:,[a-z0-9.]+)+)\\00"', (tmp_path / "a.ll").read_text())
+    assert len(required) == 1 and feature in required[0].split(","), required
 
 
 def test_shared_library_needs_the_c_library_alone(tmp_path, model):
