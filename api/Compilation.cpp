@@ -162,8 +162,8 @@ bool Compilation::readBytes(llvm::ArrayRef<char> bytes, const std::string &name)
   bool isDialect = text.starts_with("ML\xefR") || llvm::StringRef(name).ends_with(".mlir");
   if (isDialect) {
     moduleRef = parseSourceString<ModuleOp>(text, ParserConfig(context.get()), name);
-    if (moduleRef && !module().lookupSymbol<func::FuncOp>("main"))
-      return fail(Failure::input, "has no function @main");
+    if (moduleRef && !checkEntry())
+      return false;
   } else {
     ImportOptions import;
     import.dims = options.dims;
@@ -172,6 +172,25 @@ bool Compilation::readBytes(llvm::ArrayRef<char> bytes, const std::string &name)
   if (!moduleRef)
     failure = Failure::input;
   return bool(moduleRef);
+}
+
+/// Text may hold any function: the entry must have a body, and tensors of known rank, whose dimensions' names are as many.
+bool Compilation::checkEntry() {
+  auto main = module().lookupSymbol<func::FuncOp>("main");
+  if (!main || main.isExternal())
+    return fail(Failure::input, "has no function @main with a body");
+  auto isTensor = [](Type type) { return isa<RankedTensorType>(type); };
+  if (!llvm::all_of(main.getArgumentTypes(), isTensor) || !llvm::all_of(main.getResultTypes(), isTensor))
+    return fail(Failure::input, "has a function @main whose arguments and results are not all tensors of known rank");
+  for (unsigned i = 0; i < main.getNumArguments(); ++i) {
+    auto names = main.getArgAttrOfType<ArrayAttr>(i, "lepton.dims");
+    auto rank = cast<RankedTensorType>(main.getArgumentTypes()[i]).getRank();
+    if (names &&
+        (int64_t(names.size()) != rank || !llvm::all_of(names, [](Attribute name) { return isa<StringAttr>(name); })))
+      return fail(Failure::input, "has a `lepton.dims` on argument " + std::to_string(i) +
+                                      " of @main that is not one string for each dimension");
+  }
+  return true;
 }
 
 void Compilation::take(OwningOpRef<ModuleOp> newModule) { moduleRef = std::move(newModule); }

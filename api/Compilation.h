@@ -42,6 +42,7 @@ public:
 private:
   bool fail(Failure kind, const std::string &message);
   bool chooseTarget();
+  bool checkEntry();
   void describe();
   bool runPhase(const char *name, void (*build)(mlir::OpPassManager &, const struct PipelineOptions &));
   bool dump(const std::string &phase);
