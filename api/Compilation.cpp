@@ -9,6 +9,7 @@
 #include "frontend/onnx/Importer.h"
 #include "passes/Pipelines.h"
 
+#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
@@ -246,6 +247,7 @@ void Compilation::describe() {
   auto main = module().lookupSymbol<func::FuncOp>("main");
   auto name = module()->getAttrOfType<StringAttr>("lepton.name");
   modelInfo.name = !options.name.empty() ? options.name : name && !name.empty() ? name.getValue().str() : "model";
+  modelInfo.symbol = options.symbol;
   modelInfo.target = chosen.triple + ":" + chosen.cpu;
   modelInfo.required = chosen.required;
   modelInfo.threads = options.threads;
@@ -283,14 +285,46 @@ bool Compilation::dump(const std::string &phase) {
 // Output
 //===----------------------------------------------------------------------------------------------------------------------------------===//
 
+namespace {
+/// What is written to it, as a number.
+class HashStream : public llvm::raw_ostream {
+public:
+  explicit HashStream(uint64_t seed) : hash(seed) { SetBufferSize(1 << 16); }
+  ~HashStream() override { flush(); }
+  uint64_t value() {
+    flush();
+    return hash;
+  }
+
+private:
+  void write_impl(const char *data, size_t size) override {
+    uint64_t both[] = {hash, llvm::xxh3_64bits(llvm::StringRef(data, size))};
+    hash = llvm::xxh3_64bits(llvm::ArrayRef(reinterpret_cast<const uint8_t *>(both), sizeof both));
+    position += size;
+  }
+  uint64_t current_pos() const override { return position; }
+
+  uint64_t hash, position = 0;
+};
+} // namespace
+
+/// Of the code and of the weights.
+static uint64_t hashOf(ModuleOp module, const ObjectBytes &weights) {
+  HashStream os(llvm::xxh3_64bits(llvm::StringRef(weights.data(), weights.size())));
+  Attribute constants = module->removeAttr("lepton.constants"); // already in the weights
+  (void)writeBytecodeToFile(module, os);
+  if (constants)
+    module->setAttr("lepton.constants", constants);
+  return os.value();
+}
+
 bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   unsigned kernels = 0;
   std::string text;
   module().walk([&](Operation *op) { kernels += op->hasAttr("lepton.kernel"); });
   modelInfo.kernels = kernels;
   ObjectBytes weights = writeWeightsObject(module(), chosen.arch);
-  modelInfo.hash =
-      llvm::xxh3_64bits(llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(weights.data()), weights.size()));
+  modelInfo.hash = hashOf(module(), weights);
   objects = emitCode(module(), modelInfo, chosen, options.optLevel, CodeForm::object,
                      std::max(1u, std::thread::hardware_concurrency()));
   if (objects.empty())

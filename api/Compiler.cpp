@@ -82,19 +82,22 @@ static bool writeLinked(Compilation &compilation, const std::string &form, const
     return false;
   }
   std::string temporary = output + ".part" + std::to_string(llvm::sys::Process::getProcessId());
-  using Link = bool (*)(const std::vector<ObjectBytes> &, const Target &, const std::string &, std::string &);
-  Link link = form == "shared" ? Link(linkSharedLibrary) : form == "archive" ? writeArchive : linkRelocatable;
+  const Target &target = compilation.target();
   std::error_code problem;
-  bool linked = link(objects, compilation.target(), temporary, error);
-  if (linked && form == "shared")
+  bool linked = form == "shared"    ? linkSharedLibrary(objects, compilation.info().symbol, target, temporary, error)
+                : form == "archive" ? writeArchive(objects, target, temporary, error)
+                : form == "exe"     ? linkExecutable(objects, target, temporary, error)
+                                    : writeObject(objects, temporary, error);
+  if (linked && (form == "shared" || form == "exe"))
     problem = llvm::sys::fs::setPermissions(temporary, llvm::sys::fs::perms(0755));
   if (linked && !problem)
     problem = llvm::sys::fs::rename(temporary, output);
   if (linked && !problem)
-    return form == "obj" || writeText(std::string(llvm::StringRef(output).take_front(
-                                          output.size() - llvm::sys::path::extension(output).size())) +
-                                          ".h",
-                                      writeHeader(compilation.info()), error);
+    return form == "obj" || form == "exe" ||
+           writeText(std::string(llvm::StringRef(output).take_front(output.size() -
+                                                                    llvm::sys::path::extension(output).size())) +
+                         ".h",
+                     writeHeader(compilation.info()), error);
   (void)llvm::sys::fs::remove(temporary);
   error = output + ": cannot be written: " + (problem ? problem.message() : error);
   return false;
@@ -104,17 +107,19 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
                             std::string &error) {
   CompileOptions wanted = options;
   std::string form = formOf(output, options.emit);
+  if (wanted.symbol.empty())
+    wanted.symbol = cIdentifier(output == "-" ? "model" : llvm::sys::path::stem(output));
   if (form == "mlir" && wanted.compileTo.empty())
     wanted.compileTo = "graph";
   if (!wanted.compileTo.empty() && wanted.compileTo != "object" && wanted.compileTo != "artifact")
     form = "mlir";
   const bool isText = llvm::is_contained({"asm", "llvm", "mlir", "header"}, form),
-             isBinary = llvm::is_contained({"obj", "archive", "shared"}, form);
+             isBinary = llvm::is_contained({"obj", "archive", "shared", "exe"}, form);
   if (!isText && !isBinary) {
-    error = options.emit.empty()
-                ? "cannot tell what to write to '" + output +
-                      "'; end its name in .so, .a, .o, .s, .ll, .h or .mlir, or say --emit"
-                : "unknown kind of output '" + form + "'; there are shared, archive, obj, asm, llvm, mlir and header";
+    error = options.emit.empty() ? "cannot tell what to write to '" + output +
+                                       "'; end its name in .so, .a, .o, .s, .ll, .h or .mlir, or say --emit"
+                                 : "unknown kind of output '" + form +
+                                       "'; there are shared, archive, obj, exe, asm, llvm, mlir and header";
     return Failure::usage;
   }
   if (isBinary && output == "-") {

@@ -31,10 +31,11 @@ struct CompileOptions {
   uint32_t threads = 1; ///< threads that take part in a run, unless the session says otherwise
   int optLevel = 3;     ///< 0: every op a kernel of plain loops; 3: everything
   std::vector<std::pair<std::string, int64_t>> dims; ///< sizes for named dimensions
-  std::string emit;       ///< shared, archive, obj, asm, llvm, mlir, header; empty: from the output's ending
+  std::string emit;       ///< shared, archive, obj, exe, asm, llvm, mlir, header; empty: from the output's ending
   std::string compileTo;  ///< stop after this phase and write its IR; see phaseNames()
   std::string dumpPhases; ///< folder for the IR after each phase
   std::string name;       ///< of the model, where bytes are compiled; empty: the graph's own
+  std::string symbol;     ///< prefix of the C functions of an artifact; empty: from the output's name
   bool timing = false;    ///< report the time of each phase and pass on standard error
 };
 

@@ -5,6 +5,8 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <set>
+
 using namespace lepton;
 
 /// The text of runtime/core/lepton_abi.h, so that the header needs no other file.
@@ -12,10 +14,9 @@ static const char abiText[] =
 #include "codegen/artifact/AbiText.inc"
     ;
 
-/// Letters, digits and underscores; never empty, never starting with a digit.
-static std::string identifier(const std::string &name) {
+std::string lepton::cIdentifier(llvm::StringRef text) {
   std::string result;
-  for (char c : name)
+  for (char c : text)
     result += llvm::isAlnum(c) ? c : '_';
   return result.empty() || llvm::isDigit(result[0]) ? "m_" + result : result;
 }
@@ -28,40 +29,145 @@ static std::string comment(const std::string &text) {
   return result;
 }
 
-static const char *dtypeName(uint32_t dtype) {
-  static const char *names[] = {"undefined", "float",  "uint8",     "int8",       "uint16",  "int16",
-                                "int32",     "int64",  "string",    "bool",       "float16", "double",
-                                "uint32",    "uint64", "complex64", "complex128", "bfloat16"};
-  return dtype < std::size(names) ? names[dtype] : "other";
+namespace {
+struct DtypeNames {
+  const char *constant, *text, *c; // of lepton_dtype, for people, of C
+};
+} // namespace
+
+/// By number of lepton_dtype; C has no 16-bit floats, they are passed as their bits.
+static const DtypeNames dtypes[] = {
+    {"0", "undefined", "void"},
+    {"LEPTON_FLOAT", "float32", "float"},
+    {"LEPTON_UINT8", "uint8", "uint8_t"},
+    {"LEPTON_INT8", "int8", "int8_t"},
+    {"LEPTON_UINT16", "uint16", "uint16_t"},
+    {"LEPTON_INT16", "int16", "int16_t"},
+    {"LEPTON_INT32", "int32", "int32_t"},
+    {"LEPTON_INT64", "int64", "int64_t"},
+    {"LEPTON_STRING", "string", "void"},
+    {"LEPTON_BOOL", "bool", "uint8_t"},
+    {"LEPTON_FLOAT16", "float16", "uint16_t"},
+    {"LEPTON_DOUBLE", "float64", "double"},
+    {"LEPTON_UINT32", "uint32", "uint32_t"},
+    {"LEPTON_UINT64", "uint64", "uint64_t"},
+    {"LEPTON_COMPLEX64", "complex64", "float"},
+    {"LEPTON_COMPLEX128", "complex128", "double"},
+    {"LEPTON_BFLOAT16", "bfloat16", "uint16_t"},
+};
+
+static const DtypeNames &namesOf(const ValueInfo &value) {
+  return dtypes[value.dtype < std::size(dtypes) ? value.dtype : 0];
 }
 
-static void writeValues(llvm::raw_ostream &os, const std::string &macro, const char *what,
-                        const std::vector<ValueInfo> &values) {
-  os << "#define " << macro << "_" << what << "_COUNT " << values.size() << "\n";
+static bool isStatic(const ValueInfo &value) {
+  return llvm::all_of(value.shape, [](int64_t size) { return size >= 0; });
+}
+
+/// `float32[N, 4]`
+static std::string typeText(const ValueInfo &value) {
+  std::string text = std::string(namesOf(value).text) + "[";
+  for (auto [d, size] : llvm::enumerate(value.shape))
+    text += (d ? ", " : "") + (size >= 0                   ? std::to_string(size)
+                               : value.dimNames[d].empty() ? std::string("any")
+                                                           : comment(value.dimNames[d]));
+  return text + "]";
+}
+
+/// Rank, type and, where they are known, sizes as macros.
+static void writeMacros(llvm::raw_ostream &os, const std::string &prefix, const std::vector<ValueInfo> &values) {
+  os << "#define " << prefix << "_COUNT " << values.size() << "\n";
   for (auto [i, value] : llvm::enumerate(values)) {
-    os << "/* " << what << " " << i << ": " << comment(value.name) << " " << dtypeName(value.dtype) << "[";
-    for (auto [d, size] : llvm::enumerate(value.shape))
-      os << (d ? ", " : "")
-         << (size >= 0                   ? std::to_string(size)
-             : value.dimNames[d].empty() ? "any"
-                                         : comment(value.dimNames[d]));
-    os << "] */\n#define " << macro << "_" << what << "_" << i << "_RANK " << value.shape.size() << "\n";
+    std::string name = prefix + "_" + std::to_string(i);
+    os << "/* " << comment(value.name) << ": " << typeText(value) << " */\n"
+       << "#define " << name << "_DTYPE " << namesOf(value).constant << "\n"
+       << "#define " << name << "_RANK " << value.shape.size() << "\n";
+    if (!isStatic(value))
+      continue;
+    uint64_t elements = 1;
+    for (int64_t size : value.shape)
+      elements *= size;
+    os << "#define " << name << "_ELEMENTS " << elements << "u\n";
   }
 }
 
+namespace {
+/// Parameters of SYMBOL_run for one side: the data where all sizes are fixed, a lepton_tensor where not.
+struct Parameters {
+  std::string list, shapes, tensors, back; // text of the signature; of the body
+  std::set<std::string> names;
+
+  void add(const ValueInfo &value, size_t i, bool isInput) {
+    std::string side = isInput ? "in" : "out", name = cIdentifier(side + "_" + value.name);
+    if (!names.insert(name).second)
+      names.insert(name += "_" + std::to_string(i));
+    list += (isInput ? "const " : "") + (isStatic(value) ? std::string(namesOf(value).c) : "lepton_tensor") + " *" +
+            name + ", ";
+    std::string at = (isInput ? "inputs[" : "outputs[") + std::to_string(i) + "]", separator = i ? ", " : "";
+    if (!isStatic(value)) {
+      tensors += separator + "*" + name;
+      if (!isInput)
+        back += "  *" + name + " = " + at + ";\n";
+      return;
+    }
+    std::string sizes, shape = "0", bytes = "sizeof(" + std::string(namesOf(value).c) + ")";
+    for (int64_t size : value.shape) {
+      sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
+      bytes += " * " + std::to_string(size) + "u";
+    }
+    if (!value.shape.empty()) {
+      shape = side + std::to_string(i) + "_shape";
+      shapes += "  static const int64_t " + shape + "[] = {" + sizes + "};\n";
+    }
+    tensors += separator + "{(void *)" + name + ", " + shape + ", " + namesOf(value).constant + ", " +
+               std::to_string(value.shape.size()) + "u, " + bytes + "}";
+  }
+};
+} // namespace
+
+/// SYMBOL_run: a run with a parameter per input and output.
+static void writeRun(llvm::raw_ostream &os, const ModelInfo &info) {
+  Parameters in, out;
+  for (auto [i, value] : llvm::enumerate(info.inputs))
+    in.add(value, i, true);
+  for (auto [i, value] : llvm::enumerate(info.outputs))
+    out.add(value, i, false);
+  // No array of C is empty.
+  std::string none = "{0, 0, 0, 0, 0}";
+  os << "/* One run. Values of fixed size pass as their elements. Others pass as tensors: an output whose data is 0 is "
+        "allocated, to be\n"
+     << " * released by lepton_tensor_release. */\n"
+     << "static inline lepton_status " << info.symbol << "_run(lepton_session *session, " << in.list << out.list
+     << "lepton_error *error) {\n"
+     << in.shapes << out.shapes << "  lepton_tensor inputs[] = {" << (in.tensors.empty() ? none : in.tensors) << "};\n"
+     << "  lepton_tensor outputs[] = {" << (out.tensors.empty() ? none : out.tensors) << "};\n"
+     << "  lepton_status status = " << info.symbol << "_api()->session_run(session, inputs, outputs, error);\n"
+     << out.back << "  return status;\n}\n";
+}
+
 std::string lepton::writeHeader(const ModelInfo &info) {
-  std::string text, macro = llvm::StringRef(identifier(info.name)).upper();
+  const std::string &symbol = info.symbol, macro = llvm::StringRef(symbol).upper();
+  std::string text;
   llvm::raw_string_ostream os(text);
   os << "/* " << comment(info.name) << ", compiled by Lepton for " << comment(info.target) << ".\n *\n"
-     << " *   const lepton_api *api = lepton_artifact_api();\n"
      << " *   lepton_session *session;\n *   lepton_error error;\n"
-     << " *   api->session_create(api->model, 0, &session, &error);\n"
-     << " *   api->session_run(session, inputs, outputs, &error);      inputs and outputs in the order below\n"
-     << " *   api->session_destroy(session);\n */\n";
-  writeValues(os, macro, "INPUT", info.inputs);
-  writeValues(os, macro, "OUTPUT", info.outputs);
-  os << "#define " << macro << "_WEIGHTS_BYTES " << info.weightsBytes << "\n#define " << macro << "_WORKSPACE_BYTES "
-     << info.arenaBytes << "\n#define " << macro << "_HASH 0x" << llvm::utohexstr(info.hash) << "u\n\n"
-     << abiText;
+     << " *   " << symbol << "_create(0, &session, &error);      0 when all is well\n"
+     << " *   " << symbol << "_run(session, ..., &error);        from any number of threads\n"
+     << " *   " << symbol << "_api()->session_destroy(session);\n *\n"
+     << " * A library opened with dlopen gives the same table of functions by lepton_artifact_api.\n */\n"
+     << "#ifndef LEPTON_MODEL_" << macro << "_H\n#define LEPTON_MODEL_" << macro << "_H\n\n"
+     << abiText << "\n";
+  writeMacros(os, macro + "_INPUT", info.inputs);
+  writeMacros(os, macro + "_OUTPUT", info.outputs);
+  os << "#define " << macro << "_WEIGHTS_BYTES " << info.weightsBytes << "u\n#define " << macro << "_WORKSPACE_BYTES "
+     << info.arenaBytes << "u\n#define " << macro << "_HASH 0x" << llvm::utohexstr(info.hash) << "u\n"
+     << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+     << "const lepton_api *" << symbol << "_api(void);\n\n"
+     << "static inline lepton_status " << symbol
+     << "_create(const lepton_options *options, lepton_session **session, lepton_error *error) {\n"
+     << "  return " << symbol << "_api()->session_create(" << symbol
+     << "_api()->model, options, session, error);\n}\n\n";
+  writeRun(os, info);
+  os << "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
   return text;
 }

@@ -5,9 +5,14 @@
 
 #include "codegen/artifact/ModelInfo.h"
 
+#include "llvm/ADT/StringRef.h"
+
 namespace lepton {
 
-/// The header of a compiled model: what it takes and gives, its sizes, and the interface to run it. Names from the model become safe identifiers.
+/// A C identifier from any text: letters, digits and underscores; never empty, never starting with a digit.
+std::string cIdentifier(llvm::StringRef text);
+
+/// The header of a compiled model: what it takes and gives, its sizes, and the functions to run it. Names from the model become safe identifiers.
 std::string writeHeader(const ModelInfo &info);
 
 } // namespace lepton

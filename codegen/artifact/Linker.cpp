@@ -3,8 +3,12 @@
 #include "codegen/artifact/Linker.h"
 
 #include "lld/Common/Driver.h"
+#include "llvm/ObjCopy/CommonConfig.h"
+#include "llvm/ObjCopy/ELF/ELFConfig.h"
+#include "llvm/ObjCopy/ELF/ELFObjcopy.h"
 #include "llvm/Object/Archive.h"
 #include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -20,13 +24,18 @@ LLD_HAS_DRIVER(elf)
 
 using namespace lepton;
 
-MemoryFile::MemoryFile(llvm::ArrayRef<char> bytes) : descriptor(memfd_create("lepton", MFD_CLOEXEC)) { append(bytes); }
+MemoryFile::MemoryFile(llvm::ArrayRef<char> bytes)
+    : descriptor(memfd_create("lepton", MFD_CLOEXEC)), whole(descriptor >= 0) {
+  append(bytes);
+}
 
 void MemoryFile::append(llvm::ArrayRef<char> bytes) {
   for (size_t done = 0; descriptor >= 0 && done < bytes.size();) {
     ssize_t written = write(descriptor, bytes.data() + done, bytes.size() - done);
-    if (written <= 0)
-      break;
+    if (written <= 0) {
+      whole = false;
+      return;
+    }
     done += written;
   }
 }
@@ -36,30 +45,31 @@ MemoryFile::~MemoryFile() {
     close(descriptor);
 }
 
-/// The runtime's archive, near the file that this code is in: build/bin, an installed prefix or a Python package.
-static std::string runtimeArchive(const Target &target, std::string &error) {
+/// A part of the runtime, near the file that this code is in: build/bin, an installed prefix or a Python package.
+static std::string runtimeFile(const Target &target, const char *name, std::string &error) {
   Dl_info self;
   llvm::SmallString<256> folder;
-  if (dladdr(reinterpret_cast<void *>(&runtimeArchive), &self) && self.dli_fname)
+  if (dladdr(reinterpret_cast<void *>(&runtimeFile), &self) && self.dli_fname)
     (void)llvm::sys::fs::real_path(self.dli_fname, folder);
   llvm::sys::path::remove_filename(folder);
   for (const char *relative : {"../lib", "lib", "../../lib"}) {
     llvm::SmallString<256> path(folder);
-    llvm::sys::path::append(path, relative, target.arch, "liblepton_rt.a");
+    llvm::sys::path::append(path, relative, target.arch, name);
     if (llvm::sys::fs::exists(path))
       return std::string(path);
   }
-  error = "the runtime liblepton_rt.a for " + target.arch + " is not beside the compiler (looked near " +
+  error = std::string("the runtime ") + name + " for " + target.arch + " is not beside the compiler (looked near " +
           std::string(folder) + ")";
   return {};
 }
 
-/// The C library's shared objects, for the names of what is needed at run time; where there are none, symbols stay to be found by the loader.
-static std::vector<std::string> systemLibraries(const Target &target) {
+/// The files of the C library that are there, in the order of their names.
+static std::vector<std::string> systemFiles(const Target &target, std::initializer_list<const char *> names) {
   std::vector<std::string> found;
-  for (const char *name : {"libm.so.6", "libc.so.6"})
-    for (std::string folder : {"/lib/" + target.arch + "-linux-gnu/", "/usr/" + target.arch + "-linux-gnu/lib/",
-                               std::string(target.arch == "x86_64" ? "/lib64/" : "/lib/")})
+  for (const char *name : names)
+    for (std::string folder :
+         {"/lib/" + target.arch + "-linux-gnu/", "/usr/lib/" + target.arch + "-linux-gnu/",
+          "/usr/" + target.arch + "-linux-gnu/lib/", std::string("/lib64/"), std::string("/usr/lib64/")})
       if (llvm::sys::fs::exists(folder + name)) {
         found.push_back(folder + name);
         break;
@@ -79,48 +89,9 @@ static bool runLinker(const std::vector<std::string> &arguments, std::string &er
   return result.retCode == 0;
 }
 
-static std::vector<MemoryFile> asFiles(const std::vector<ObjectBytes> &objects) {
-  std::vector<MemoryFile> files;
-  for (const ObjectBytes &object : objects)
-    files.emplace_back(object);
-  return files;
-}
-
-bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
-                               std::string &error) {
-  std::string runtime = runtimeArchive(target, error);
-  if (runtime.empty())
-    return false;
-  llvm::StringRef script = "{ global: lepton_artifact_api; lepton_session_*; lepton_tensor_release; local: *; };";
-  MemoryFile exports(llvm::ArrayRef(script.data(), script.size()));
-  std::vector<MemoryFile> files = asFiles(objects);
-  std::vector<std::string> arguments = {"-shared",
-                                        "-o",
-                                        path,
-                                        "--no-mmap-output-file",
-                                        "--gc-sections",
-                                        "-z",
-                                        "relro",
-                                        "-z",
-                                        "now",
-                                        "-z",
-                                        "noexecstack",
-                                        "--as-needed",
-                                        "--build-id",
-                                        "--version-script=" + exports.path(),
-                                        "-u",
-                                        "lepton_artifact_api"};
-  for (const MemoryFile &file : files)
-    arguments.push_back(file.path());
-  arguments.push_back(runtime);
-  for (const std::string &library : systemLibraries(target))
-    arguments.push_back(library);
-  return runLinker(arguments, error);
-}
-
-/// lld writes regular files by way of a temporary file beside them, which /proc/self/fd cannot hold; into a pipe it writes at once.
-bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library,
-                               std::string &error) {
+/// What lld writes, in memory: it writes regular files by way of a temporary file beside them, which /proc/self/fd cannot hold; into a pipe it writes at once.
+static bool runLinkerInMemory(std::vector<std::string> arguments, llvm::function_ref<void(llvm::ArrayRef<char>)> take,
+                              std::string &error) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
     error = std::string("no pipe: ") + strerror(errno);
@@ -129,28 +100,160 @@ bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Ta
   std::thread reader([&] {
     std::vector<char> buffer(1 << 20);
     for (ssize_t count; (count = read(ends[0], buffer.data(), buffer.size())) > 0;)
-      library.append({buffer.data(), size_t(count)});
+      take({buffer.data(), size_t(count)});
   });
-  bool linked = linkSharedLibrary(objects, target, "/proc/self/fd/" + std::to_string(ends[1]), error);
+  arguments.insert(arguments.end(), {"-o", "/proc/self/fd/" + std::to_string(ends[1])});
+  bool linked = runLinker(arguments, error);
   close(ends[1]);
   reader.join();
   close(ends[0]);
   return linked;
 }
 
-bool lepton::linkRelocatable(const std::vector<ObjectBytes> &objects, const Target &, const std::string &path,
-                             std::string &error) {
-  std::vector<MemoryFile> files = asFiles(objects);
-  std::vector<std::string> arguments = {"-r", "-o", path, "--no-mmap-output-file"};
-  for (const MemoryFile &file : files)
-    arguments.push_back(file.path());
+/// Objects as files that the linker reads, their names appended to its arguments.
+static bool asFiles(const std::vector<ObjectBytes> &objects, std::vector<MemoryFile> &files,
+                    std::vector<std::string> &arguments, std::string &error) {
+  for (const ObjectBytes &object : objects) {
+    arguments.push_back(files.emplace_back(object).path());
+    if (!files.back().isWhole()) {
+      error = "no memory for an object of " + std::to_string(object.size()) + " bytes";
+      return false;
+    }
+  }
+  return true;
+}
+
+//===----------------------------------------------------------------------------------------------------------------------===//
+// Libraries and programs
+//===----------------------------------------------------------------------------------------------------------------------===//
+
+/// Objects, the runtime and the C library: what follows the flags of a library or a program. Symbols are left to the loader only where there is no C library.
+static bool appendInputs(const std::vector<ObjectBytes> &objects, const Target &target, std::vector<MemoryFile> &files,
+                         std::vector<std::string> &arguments, std::string &error) {
+  std::string runtime = runtimeFile(target, "liblepton_rt.a", error);
+  if (runtime.empty() || !asFiles(objects, files, arguments, error))
+    return false;
+  arguments.push_back(runtime);
+  std::vector<std::string> libraries = systemFiles(target, {"libm.so.6", "libc.so.6"});
+  if (libraries.size() == 2)
+    arguments.push_back("--no-undefined");
+  arguments.insert(arguments.end(), libraries.begin(), libraries.end());
+  return true;
+}
+
+static const std::vector<std::string> hardened = {
+    "--gc-sections",        "-z", "relro", "-z", "now", "-z", "noexecstack", "--as-needed", "--build-id",
+    "--no-mmap-output-file"};
+
+/// Calls `link` with the arguments of a shared library, less its path.
+static bool withLibrary(const std::vector<ObjectBytes> &objects, const std::string &symbol, const Target &target,
+                        llvm::function_ref<bool(std::vector<std::string>)> link, std::string &error) {
+  std::string script = "{ global: lepton_artifact_api; lepton_session_*; lepton_tensor_release; " +
+                       (symbol.empty() ? "" : symbol + "_api; ") + "local: *; };";
+  MemoryFile exports(llvm::ArrayRef(script.data(), script.size()));
+  std::vector<MemoryFile> files;
+  std::vector<std::string> arguments = hardened;
+  arguments.insert(arguments.end(), {"-shared", "--version-script=" + exports.path(), "-u", "lepton_artifact_api"});
+  return appendInputs(objects, target, files, arguments, error) && link(std::move(arguments));
+}
+
+bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const std::string &symbol, const Target &target,
+                               const std::string &path, std::string &error) {
+  return withLibrary(
+      objects, symbol, target,
+      [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), {"-o", path});
+        return runLinker(arguments, error);
+      },
+      error);
+}
+
+bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library,
+                               std::string &error) {
+  return withLibrary(
+      objects, "", target,
+      [&](std::vector<std::string> arguments) {
+        bool linked = runLinkerInMemory(arguments, [&](llvm::ArrayRef<char> bytes) { library.append(bytes); }, error);
+        if (linked && !library.isWhole())
+          error = "no memory for the library";
+        return linked && library.isWhole();
+      },
+      error);
+}
+
+bool lepton::linkExecutable(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
+                            std::string &error) {
+  std::string program = runtimeFile(target, "liblepton_main.a", error);
+  if (program.empty())
+    return false;
+  std::vector<std::string> start = systemFiles(target, {"Scrt1.o", "crti.o", "crtn.o"}),
+                           rest = systemFiles(target, {"libc_nonshared.a"});
+  if (start.size() != 3) {
+    error = "the start files of the C library (Scrt1.o) for " + target.arch + " are not installed";
+    return false;
+  }
+  const bool isArm = target.arch == "aarch64";
+  std::vector<MemoryFile> files;
+  std::vector<std::string> arguments = hardened;
+  arguments.insert(arguments.end(),
+                   {"-pie", "-o", path, "--dynamic-linker",
+                    isArm ? "/lib/ld-linux-aarch64.so.1" : "/lib64/ld-linux-x86-64.so.2", start[0], start[1], program});
+  if (!appendInputs(objects, target, files, arguments, error))
+    return false;
+  arguments.insert(arguments.end(), rest.begin(), rest.end());
+  arguments.push_back(start[2]);
   return runLinker(arguments, error);
+}
+
+//===----------------------------------------------------------------------------------------------------------------------===//
+// Objects and archives
+//===----------------------------------------------------------------------------------------------------------------------===//
+
+/// Joins objects into one and makes hidden symbols local, so that several models go into one program.
+static bool join(const std::vector<ObjectBytes> &objects, ObjectBytes &joined, std::string &error) {
+  std::vector<MemoryFile> files;
+  std::vector<std::string> arguments = {"-r", "--no-mmap-output-file"};
+  ObjectBytes bytes;
+  auto take = [&](llvm::ArrayRef<char> more) { bytes.append(more.begin(), more.end()); };
+  if (!asFiles(objects, files, arguments, error) || !runLinkerInMemory(arguments, take, error))
+    return false;
+  auto object = llvm::object::ObjectFile::createELFObjectFile(
+      llvm::MemoryBufferRef(llvm::StringRef(bytes.data(), bytes.size()), "model.o"));
+  llvm::objcopy::CommonConfig common;
+  llvm::objcopy::ELFConfig elf;
+  elf.LocalizeHidden = true;
+  llvm::raw_svector_ostream os(joined);
+  llvm::Error problem = object ? llvm::objcopy::elf::executeObjcopyOnBinary(
+                                     common, elf, llvm::cast<llvm::object::ELFObjectFileBase>(**object), os)
+                               : object.takeError();
+  if (!problem)
+    return true;
+  error = llvm::toString(std::move(problem));
+  return false;
+}
+
+bool lepton::writeObject(const std::vector<ObjectBytes> &objects, const std::string &path, std::string &error) {
+  ObjectBytes joined;
+  if (!join(objects, joined, error))
+    return false;
+  std::error_code problem;
+  llvm::raw_fd_ostream os(path, problem);
+  if (!problem) {
+    os.write(joined.data(), joined.size());
+    os.flush();
+    problem = os.error();
+    os.clear_error();
+  }
+  if (problem)
+    error = problem.message();
+  return !problem;
 }
 
 bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
                           std::string &error) {
-  std::string runtime = runtimeArchive(target, error);
-  if (runtime.empty())
+  std::string runtime = runtimeFile(target, "liblepton_rt.a", error);
+  ObjectBytes joined;
+  if (runtime.empty() || !join(objects, joined, error))
     return false;
   auto buffer = llvm::MemoryBuffer::getFile(runtime);
   if (!buffer) {
@@ -158,11 +261,7 @@ bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target 
     return false;
   }
   std::vector<llvm::NewArchiveMember> members;
-  std::vector<std::string> names;
-  for (size_t i = 0; i < objects.size(); ++i)
-    names.push_back("model" + std::to_string(i) + ".o");
-  for (size_t i = 0; i < objects.size(); ++i)
-    members.emplace_back(llvm::MemoryBufferRef(llvm::StringRef(objects[i].data(), objects[i].size()), names[i]));
+  members.emplace_back(llvm::MemoryBufferRef(llvm::StringRef(joined.data(), joined.size()), "model.o"));
   auto fail = [&](llvm::Error problem) {
     error = llvm::toString(std::move(problem));
     return false;

@@ -13,16 +13,20 @@ namespace lepton {
 using ObjectBytes = llvm::SmallVector<char, 0>;
 class MemoryFile;
 
-/// Links objects and the runtime into a shared library at `path`. False with the linker's words in `error`.
-bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
-                       std::string &error);
+// Each of these returns false with the reason in `error`.
+
+/// Links objects and the runtime into a shared library at `path`. It exports lepton_artifact_api and, with a `symbol`, SYMBOL_api.
+bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const std::string &symbol, const Target &target,
+                       const std::string &path, std::string &error);
 /// The same without touching the disk.
 bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library,
                        std::string &error);
-/// Joins objects (without the runtime) into one relocatable object.
-bool linkRelocatable(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
-                     std::string &error);
-/// Objects and the runtime's members as a static archive.
+/// Links objects, the runtime and its main function into a program that runs the model on files.
+bool linkExecutable(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
+                    std::string &error);
+/// Joins objects (without the runtime) into one relocatable object, whose hidden symbols are local.
+bool writeObject(const std::vector<ObjectBytes> &objects, const std::string &path, std::string &error);
+/// The same object and the runtime's members as a static archive.
 bool writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
                   std::string &error);
 
@@ -30,13 +34,16 @@ bool writeArchive(const std::vector<ObjectBytes> &objects, const Target &target,
 class MemoryFile {
 public:
   explicit MemoryFile(llvm::ArrayRef<char> bytes = {});
-  MemoryFile(MemoryFile &&other) : descriptor(other.descriptor) { other.descriptor = -1; }
+  MemoryFile(MemoryFile &&other) : descriptor(other.descriptor), whole(other.whole) { other.descriptor = -1; }
   ~MemoryFile();
   std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor); }
   void append(llvm::ArrayRef<char> bytes);
+  /// False where memory ran out.
+  bool isWhole() const { return whole; }
 
 private:
   int descriptor;
+  bool whole;
 };
 
 } // namespace lepton

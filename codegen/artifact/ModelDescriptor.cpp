@@ -5,6 +5,7 @@
 
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DerivedTypes.h"
+#include "llvm/IR/Instructions.h"
 
 using namespace lepton;
 
@@ -63,8 +64,25 @@ void lepton::addModelDescriptor(llvm::Module &module, const ModelInfo &info) {
        c.string(info.required), c.values(info.inputs), c.values(info.outputs), c.u32(info.inputs.size()),
        c.u32(info.outputs.size()), c.u64(info.arenaBytes), c.u64(info.weightsBytes), c.u64(info.hash),
        c.u32(info.threads), c.u32(info.kernels), module.getFunction("lepton_entry")});
-  auto *global = new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::ExternalLinkage, model,
-                                          "lepton_artifact_model");
-  global->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  // Weak: where several models are linked into one program, the runtime's lepton_artifact_api gives the first.
+  new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::WeakAnyLinkage, model,
+                           "lepton_artifact_model");
   module.getFunction("lepton_entry")->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  if (info.symbol.empty())
+    return;
+  // The table refers to this model whatever becomes of the weak name.
+  auto *own = new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::PrivateLinkage, model);
+  std::vector<llvm::Constant *> table = {c.u32(LEPTON_ABI_VERSION), c.u32(sizeof(lepton_api)), own};
+  for (const char *name :
+       {"lepton_session_create", "lepton_session_run", "lepton_session_destroy", "lepton_tensor_release"})
+    table.push_back(llvm::cast<llvm::Constant>(
+        module.getOrInsertFunction(name, llvm::FunctionType::get(llvm::Type::getVoidTy(c.context), false))
+            .getCallee()));
+  std::string name = info.symbol + "_api";
+  if (llvm::GlobalValue *taken = module.getNamedValue(name))
+    taken->setName(name + "_kernel");
+  auto *function = llvm::Function::Create(llvm::FunctionType::get(c.pointer, false), llvm::GlobalValue::ExternalLinkage,
+                                          name, module);
+  auto *block = llvm::BasicBlock::Create(c.context, "", function);
+  llvm::ReturnInst::Create(c.context, c.global(llvm::ConstantStruct::getAnon(table)), block);
 }

@@ -8,7 +8,8 @@
 
 namespace lepton {
 
-/// Defines `lepton_artifact_model`, the struct lepton_model of runtime/core/lepton_abi.h, in a module that defines `lepton_entry`.
+/// Defines `lepton_artifact_model`, the struct lepton_model of runtime/core/lepton_abi.h, in a module that defines `lepton_entry`; and, with a symbol,
+/// `const lepton_api *SYMBOL_api(void)`, by which a program tells the models that are linked into it apart.
 void addModelDescriptor(llvm::Module &module, const ModelInfo &info);
 
 } // namespace lepton

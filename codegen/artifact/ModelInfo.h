@@ -18,6 +18,7 @@ struct ValueInfo {
 
 struct ModelInfo {
   std::string name;
+  std::string symbol;   // prefix of the C names, an identifier; empty: none
   std::string target;   // for people
   std::string required; // CPU features
   std::vector<ValueInfo> inputs, outputs;

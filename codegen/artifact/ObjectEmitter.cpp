@@ -6,6 +6,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -133,11 +134,15 @@ std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, cons
     optimize(*code, *machine, optLevel);
     return {generate(*code, *machine, form)};
   }
+  llvm::StringSet<> exported;
+  for (const llvm::GlobalValue &value : code->global_values())
+    if (!value.hasLocalLinkage() && !value.isDeclaration() && value.hasDefaultVisibility())
+      exported.insert(value.getName());
   std::vector<Bytes> bitcode, objects(parts);
   llvm::SplitModule(*code, parts, [&](std::unique_ptr<llvm::Module> part) {
-    for (llvm::GlobalValue &value :
-         part->global_values()) // what crosses parts is renamed and must stay inside the artifact
-      if (!value.hasLocalLinkage() && !value.isDeclaration())
+    // What crosses parts is renamed and must stay inside the artifact.
+    for (llvm::GlobalValue &value : part->global_values())
+      if (!value.hasLocalLinkage() && !value.isDeclaration() && !exported.contains(value.getName()))
         value.setVisibility(llvm::GlobalValue::HiddenVisibility);
     llvm::raw_svector_ostream os(bitcode.emplace_back());
     llvm::WriteBitcodeToFile(*part, os);
