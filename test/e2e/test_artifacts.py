@@ -1,0 +1,170 @@
+"""Artifacts in C programs: several models in one, the functions of the header, programs, 16-bit floats on any processor."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from common import CLANG, ROOT, SECONDS, lepton, save, save_small, small_result
+
+ROWS = np.array([[1, 2, 3, 4], [-1, 0, 1, 2]], np.float32)
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+
+TWO_MODELS = """
+#include "small.h"
+#include "the_square.h"
+#include <stdio.h>
+int main(void) {
+  float x[8] = {1, 2, 3, 4, -1, 0, 1, 2}, a[2] = {3, -4}, b[THE_SQUARE_OUTPUT_0_ELEMENTS], y[6];
+  int64_t shape[2] = {2, 4};
+  lepton_tensor in = {x, shape, SMALL_INPUT_0_DTYPE, SMALL_INPUT_0_RANK, sizeof x};
+  lepton_tensor out = {y, NULL, LEPTON_FLOAT, 2, sizeof y};
+  lepton_session *small, *square;
+  lepton_error error;
+  if (small_create(NULL, &small, &error) || the_square_create(NULL, &square, &error) ||
+      small_run(small, &in, &out, &error) || the_square_run(square, a, b, &error)) {
+    puts(error.message);
+    return 1;
+  }
+  for (unsigned i = 0; i < 6; ++i)
+    printf("%g ", y[i]);
+  printf("%g %g\\n", b[0], b[1]);
+  small_api()->session_destroy(small);
+  the_square_api()->session_destroy(square);
+  return 0;
+}
+"""
+
+
+def save_square(path, name="the */ square \\"):
+    value = (TensorProto.FLOAT, [2])
+    return save(path, [helper.make_node("Mul", ["a", "a"], ["b"])], {"a": value}, {"b": value}, name=name)
+
+
+def compile_to(folder, model, output, *flags):
+    result = lepton("compile", model, "-o", folder / output, *flags)
+    assert result.returncode == 0, result.stderr
+    return folder / output
+
+
+def build_and_run(folder, source, compiler, *flags):
+    (folder / "program.c").write_text(source)
+    built = subprocess.run([*compiler, folder / "program.c", *flags, "-lm", "-o", folder / "program"], capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return subprocess.run([folder / "program"], capture_output=True, text=True, timeout=SECONDS)
+
+
+@pytest.mark.parametrize("compiler", [[CLANG, "-std=c99"], [f"{CLANG}++", "-xc++", "-std=c++11"]], ids=["c", "c++"])
+@pytest.mark.parametrize("ending", ["a", "o", "so"])
+def test_two_models_in_one_program(tmp_path, ending, compiler):
+    artifacts = [
+        compile_to(tmp_path, save_small(tmp_path / "small.onnx"), f"small.{ending}"),
+        compile_to(tmp_path, save_square(tmp_path / "square.onnx"), f"the-square.{ending}"),
+    ]
+    if ending == "o":
+        for name in ("small", "the-square"):
+            compile_to(tmp_path, tmp_path / f"{name.split('-')[-1]}.onnx", f"{name}.h")
+        artifacts.append(ROOT / "build/lib/x86_64/liblepton_rt.a")
+    (tmp_path / "the-square.h").rename(tmp_path / "the_square.h")
+    libraries = [part for artifact in artifacts for part in ("-xnone", artifact)]
+    result = build_and_run(tmp_path, TWO_MODELS, [*compiler, *WARNINGS, f"-I{tmp_path}"], *libraries, f"-Wl,-rpath,{tmp_path}")
+    assert result.returncode == 0, result.stdout
+    np.testing.assert_allclose(np.array(result.stdout.split(), float), [*small_result(ROWS).ravel(), 9, 16], rtol=1e-5)
+
+
+def test_model_of_many_kernels_in_parts(tmp_path):
+    """Large models are compiled in parts; what is exported survives the cut, what is not stays inside."""
+    shapes = [(TensorProto.FLOAT, [3 + i, 5]) for i in range(20)]
+    nodes = [helper.make_node("Softmax", [f"x{i}"], [f"y{i}"]) for i in range(20)]
+    sides = [{f"{side}{i}": shape for i, shape in enumerate(shapes)} for side in "xy"]
+    model = save(tmp_path / "many.onnx", nodes, *sides)
+    listing = subprocess.run(["nm", "-g", "--defined-only", compile_to(tmp_path, model, "many.o")], capture_output=True, text=True)
+    assert {line.split()[-1] for line in listing.stdout.splitlines()} == {"lepton_artifact_model", "many_api"}
+    compile_to(tmp_path, model, "many.so")
+    assert lepton("run", tmp_path / "many.so", "--random-inputs=1").stdout.count("float32") == 20
+    source = '#include "many.h"\nint main(void) { return lepton_artifact_api()->model->input_count != 20 || many_api()->model->kernel_count == 0; }\n'
+    assert build_and_run(tmp_path, source, [CLANG, f"-I{tmp_path}"], compile_to(tmp_path, model, "many.a")).returncode == 0
+
+
+def test_hash_is_of_code_and_weights(tmp_path):
+    def hash_of(model, *flags):
+        header = compile_to(tmp_path, model, "m.so", *flags).with_suffix(".h").read_text()
+        return next(line.split()[2] for line in header.splitlines() if line.startswith("#define M_HASH"))
+
+    small = save_small(tmp_path / "small.onnx")
+    first = hash_of(small, "--cpu=x86-64-v2")
+    assert hash_of(small, "--cpu=x86-64-v2") == first
+    assert len({first, hash_of(small, "--cpu=x86-64-v3"), hash_of(save_square(tmp_path / "square.onnx"))}) == 3
+
+
+def test_program(tmp_path):
+    model = save_small(tmp_path / "small.onnx")
+    program = compile_to(tmp_path, model, "small", "--emit=exe")
+
+    def run(*arguments):
+        return subprocess.run([program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
+
+    assert run().stdout == "y: float32[1,3]\n"
+    np.save(tmp_path / "rows.npy", ROWS)
+    result = run("x=rows.npy", "--output-dir=out", "--threads=2", "--repeat=3")
+    assert result.returncode == 0 and result.stdout.startswith("y: float32[2,3]\nlatency: minimum"), result.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "out/y.npy"), small_result(ROWS), rtol=1e-6)
+    assert "input  x: float32 [N,4]" in run("--help").stdout
+    for arguments, status, part in (
+        (["--frob"], 2, "unknown argument '--frob'"),
+        (["x=absent.npy"], 1, "absent.npy: No such file"),
+        (["x=small.onnx"], 1, "no .npy file"),
+        (["--output-dir=small.onnx/out"], 1, "Not a directory"),
+    ):
+        result = run(*arguments)
+        assert result.returncode == status and part in result.stderr, result.stderr
+    np.save(tmp_path / "wrong.npy", ROWS[:, :3])
+    result = run("x=wrong.npy")
+    assert result.returncode == 1 and "[2,3]" in result.stderr
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int32, np.uint8, np.bool_], ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("shape", [(), (0, 3), (5,), (2, 1, 3)], ids=str)
+def test_program_reads_and_writes_numpy_files(tmp_path, dtype, shape):
+    number = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    node = helper.make_node("Reshape", ["x", "shape"], ["y"])
+    initializers = {"shape": np.array(shape[::-1], np.int64)}
+    if 0 in shape:
+        node = helper.make_node("Transpose", ["x"], ["y"])
+        initializers = {}
+    model = save(tmp_path / "m.onnx", [node], {"x": (number, shape)}, {"y": (number, shape[::-1])}, initializers)
+    value = (np.arange(np.prod(shape, dtype=int)) % 2 * 3).astype(dtype).reshape(shape)
+    np.save(tmp_path / "x.npy", value)
+    program = compile_to(tmp_path, model, "m", "--emit=exe")
+    subprocess.run([program, f"x={tmp_path}/x.npy", f"--output-dir={tmp_path}"], check=True, timeout=SECONDS)
+    result = np.load(tmp_path / "y.npy")
+    assert result.dtype == value.dtype and result.shape == shape[::-1]
+    np.testing.assert_array_equal(result.ravel(), value.ravel())
+
+
+@pytest.mark.skipif(not shutil.which("qemu-aarch64"), reason="no qemu-aarch64")
+def test_program_for_aarch64(tmp_path):
+    program = compile_to(tmp_path, save_small(tmp_path / "small.onnx"), "small", "--emit=exe", "--target=aarch64-linux-gnu")
+    np.save(tmp_path / "rows.npy", ROWS)
+    command = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", program, f"x={tmp_path}/rows.npy", f"--output-dir={tmp_path}"]
+    subprocess.run(command, check=True, timeout=SECONDS)
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), small_result(ROWS), rtol=1e-5)
+
+
+@pytest.mark.parametrize("cpu", ["x86-64-v2", "x86-64-v3", "native"])
+@pytest.mark.parametrize("source, target", [("FLOAT", "FLOAT16"), ("DOUBLE", "FLOAT16"), ("FLOAT", "BFLOAT16"), ("DOUBLE", "BFLOAT16")], ids=str)
+def test_16_bit_floats_on_any_processor(tmp_path, cpu, source, target):
+    """No processor up to x86-64-v4 converts them all: the artifact brings what it lacks, and rounds alike."""
+    wide, narrow = getattr(TensorProto, source), getattr(TensorProto, target)
+    nodes = [helper.make_node("Cast", ["x"], ["n"], to=narrow), helper.make_node("Cast", ["n"], ["y"], to=wide)]
+    model = save(tmp_path / "m.onnx", nodes, {"x": (wide, ["N"])}, {"y": (wide, ["N"])})
+    value = np.concatenate([np.float32(2) ** np.arange(-140, 127), np.linspace(-3, 3, 999), [0, -0.0, np.inf, -np.inf, np.nan, 65519.9, 65520, 2.0**-25]])
+    value = value.astype(helper.tensor_dtype_to_np_dtype(wide))
+    np.save(tmp_path / "x.npy", value)
+    program = compile_to(tmp_path, model, "m", "--emit=exe", f"--cpu={cpu}")
+    subprocess.run([program, f"x={tmp_path}/x.npy", f"--output-dir={tmp_path}"], check=True, timeout=SECONDS)
+    with np.errstate(over="ignore"):
+        expected = value.astype(helper.tensor_dtype_to_np_dtype(narrow)).astype(value.dtype)
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), expected)
