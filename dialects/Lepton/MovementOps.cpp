@@ -72,7 +72,9 @@ LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
   } else if (totalValue && knownValue && *totalValue != *knownValue) {
     return emitOpError() << "turns " << *totalValue << " elements into " << *knownValue;
   }
-  if (inferred < 0)
+  if (dims.size() == 1 && !data.empty())
+    dims[0] = total; // whatever the operand says, and without waiting for it
+  else if (inferred < 0)
     for (auto [i, raw] : data) {
       SmallVector<AffineExpr> others;
       for (auto [j, size] : llvm::enumerate(dims))

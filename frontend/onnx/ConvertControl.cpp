@@ -50,7 +50,7 @@ LogicalResult importIf(Node &n) {
   if (!thenGraph || !elseGraph)
     return n.error("lacks a branch");
   // A condition that is known picks its branch now: exporters ask for ranks and sizes that are fixed.
-  if (auto known = n.constantIntegers(0)) {
+  if (auto known = n.constantIntegers(0); known && known->size() == 1) {
     auto outputs = n.importer.importSubgraph(known->front() ? thenGraph->g() : elseGraph->g(), {});
     if (failed(outputs))
       return failure();
@@ -69,8 +69,10 @@ LogicalResult importIf(Node &n) {
     return n.error("has branches with different numbers of outputs");
   for (auto [a, b] : llvm::zip_equal(*thenValues, *elseValues)) {
     RankedTensorType type = join(a.getType(), b.getType());
-    if (!type)
+    if (!type) {
+      n.importer.retire(state);
       return speculate(n, thenGraph->g());
+    }
     state.addTypes(type);
   }
   state.addOperands(n.input(0));
@@ -80,9 +82,22 @@ LogicalResult importIf(Node &n) {
   return success();
 }
 
-Type sliceStack(Type slice) {
+/// The number of iterations, where nothing but the trip count ends the loop and it is known; dynamic otherwise.
+int64_t iterations(Node &n, Value argument, Value yielded) {
+  auto isTrue = [&](Value condition) {
+    auto known = n.g.shapes.constantElements(condition);
+    return known && known->size() == 1 && known->front();
+  };
+  auto count = n.constantIntegers(0);
+  bool runs = (!n.input(1) || isTrue(n.input(1))) && (yielded == argument || isTrue(yielded));
+  if (!runs || !count || count->size() != 1 || count->front() > std::numeric_limits<int32_t>::max())
+    return ShapedType::kDynamic;
+  return std::max<int64_t>(count->front(), 0);
+}
+
+Type sliceStack(int64_t count, Type slice) {
   auto type = cast<RankedTensorType>(slice);
-  SmallVector<int64_t> sizes = {ShapedType::kDynamic};
+  SmallVector<int64_t> sizes = {count};
   llvm::append_range(sizes, type.getShape());
   return RankedTensorType::get(sizes, type.getElementType());
 }
@@ -98,9 +113,9 @@ LogicalResult importLoop(Node &n) {
     inits.push_back(n.input(i));
     carried.push_back(n.input(i).getType());
   }
-  // Sizes that change from one iteration to the next are dynamic: import the body until the types hold.
+  // Sizes that change from one iteration to the next are dynamic: import the body until the types hold. Each attempt makes at least one more size dynamic, so this ends.
   auto scalar = [&](Type element) { return RankedTensorType::get({}, element); };
-  for (int attempt = 0;; ++attempt) {
+  for (;;) {
     OperationState state(n.loc, LoopOp::getOperationName());
     Region *body = state.addRegion();
     SmallVector<Type> arguments = {scalar(b.getI64Type()), scalar(b.getI1Type())};
@@ -118,12 +133,15 @@ LogicalResult importLoop(Node &n) {
       holds &= type == carried[i];
       carried[i] = type;
     }
-    if (!holds && attempt < 4)
+    if (!holds) {
+      n.importer.retire(state);
       continue;
+    }
     int64_t collected = yielded->size() - 1 - carried.size();
     state.addTypes(carried);
+    int64_t count = iterations(n, body->getArgument(1), yielded->front());
     for (int64_t i = 0; i < collected; ++i)
-      state.addTypes(sliceStack((*yielded)[1 + carried.size() + i].getType()));
+      state.addTypes(sliceStack(count, (*yielded)[1 + carried.size() + i].getType()));
     SmallVector<Value> operands;
     if (n.input(0))
       operands.push_back(n.g.reshape(n.loc, n.input(0), {}));
@@ -239,7 +257,7 @@ LogicalResult Scan::run() {
   int64_t steps = cast<RankedTensorType>(scanned[0].getType()).getDimSize(axes[0]);
   Builder &b = g.b;
   auto scalar = [&](Type element) { return RankedTensorType::get({}, element); };
-  for (int attempt = 0;; ++attempt) {
+  for (;;) {
     OperationState state(n.loc, LoopOp::getOperationName());
     Region *body = state.addRegion();
     SmallVector<Type> arguments = {scalar(b.getI64Type()), scalar(b.getI1Type())};
@@ -266,15 +284,13 @@ LogicalResult Scan::run() {
       holds &= type == carried[i];
       carried[i] = type;
     }
-    if (!holds && attempt < 4)
+    if (!holds) {
+      n.importer.retire(state);
       continue;
-    state.addTypes(carried);
-    for (Value slice : ArrayRef(yielded).drop_front(1 + states)) {
-      auto type = cast<RankedTensorType>(slice.getType());
-      SmallVector<int64_t> sizes = {steps};
-      llvm::append_range(sizes, type.getShape());
-      state.addTypes(RankedTensorType::get(sizes, type.getElementType()));
     }
+    state.addTypes(carried);
+    for (Value slice : ArrayRef(yielded).drop_front(1 + states))
+      state.addTypes(sliceStack(steps, slice.getType()));
     state.addOperands(count);
     state.addOperands(inits);
     state.addAttribute("collected", b.getI64IntegerAttr(outputs));

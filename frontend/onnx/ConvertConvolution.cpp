@@ -62,7 +62,8 @@ FailureOr<Window> window(Node &n, ArrayRef<int64_t> kernel) {
 }
 
 ArrayRef<int64_t> filterKernel(Node &n, int operand) {
-  return cast<RankedTensorType>(n.input(operand).getType()).getShape().drop_front(2);
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(n.input(operand).getType()).getShape();
+  return shape.size() < 2 ? ArrayRef<int64_t>() : shape.drop_front(2);
 }
 
 Value addBias(Node &n, Value y, Value bias) {
@@ -207,6 +208,10 @@ LogicalResult lpPool(Node &n) {
 }
 
 Value overSpatial(Node &n, ReduceKind kind, Value x) {
+  if (rankOf(x) < 3) {
+    (void)n.error("needs an input of at least three dimensions");
+    return {};
+  }
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rankOf(x)));
   return n.make<ReduceOp>(x, {n.g.kind(kind), n.g.attr("axes", ArrayRef<int64_t>(axes)), n.g.flag("keepdims")});
 }

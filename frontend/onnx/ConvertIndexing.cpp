@@ -29,6 +29,8 @@ Value iota(Node &n, Value count, int64_t axis, int64_t rank) {
 
 LogicalResult range(Node &n) {
   Value start = single(n, n.input(0)), limit = single(n, n.input(1)), delta = single(n, n.input(2)), count;
+  if (!start || !limit || !delta)
+    return failure();
   if (n.isFloat(0)) {
     auto first = n.constantNumbers(0), end = n.constantNumbers(1), step = n.constantNumbers(2);
     if (first && end && step) {

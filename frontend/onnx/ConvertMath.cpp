@@ -46,8 +46,6 @@ template <typename OpT> LogicalResult variadic(Node &n) {
 }
 
 LogicalResult mean(Node &n) {
-  if (failed(variadic<AddOp>(n)))
-    return failure();
   Value sum = n.input(0);
   for (int i = 1; i < n.inputCount(); ++i)
     sum = n.make<AddOp>({sum, n.input(i)});

@@ -1,5 +1,6 @@
 //===- ConvertMovement.cpp - operators that move, view or generate data ------------------------------------------------------===//
 
+#include "frontend/onnx/ComputedAxes.h"
 #include "frontend/onnx/GraphImporter.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
@@ -19,7 +20,7 @@ LogicalResult dropout(Node &n) {
   }
   if (n.input(2)) {
     auto training = n.constantIntegers(2);
-    if (!training || training->front())
+    if (!training || training->size() != 1 || training->front())
       return n.error("drops elements at random, as in training; only inference is supported");
   }
   return n.result(n.input(0));
@@ -56,7 +57,7 @@ LogicalResult constantOfShape(Node &n) {
       return failure();
     fill = n.g.reshape(n.loc, n.g.constant(n.loc, *attribute), {});
   }
-  if (cast<RankedTensorType>(n.input(0).getType()).getNumElements() == 0)
+  if (auto type = cast<RankedTensorType>(n.input(0).getType()); type.hasStaticShape() && type.getNumElements() == 0)
     return n.result(fill);
   return n.result(n.make<ExpandOp>({fill, n.input(0)}));
 }
@@ -79,6 +80,10 @@ LogicalResult transpose(Node &n) {
 }
 
 LogicalResult squeeze(Node &n) {
+  if (hasComputedAxes(n, 1)) {
+    auto computed = computedAxes(n, 1, n.rank(0));
+    return failed(computed) ? failure() : n.result(squeezeComputed(n, n.input(0), *computed));
+  }
   auto axes = n.axes(1, n.rank(0));
   if (failed(axes))
     return failure();
@@ -93,6 +98,12 @@ LogicalResult squeeze(Node &n) {
 }
 
 LogicalResult unsqueeze(Node &n) {
+  if (hasComputedAxes(n, 1)) {
+    auto type = cast<RankedTensorType>(n.input(1).getType());
+    int64_t added = type.hasStaticShape() ? type.getNumElements() : 0;
+    auto computed = computedAxes(n, 1, n.rank(0) + added);
+    return failed(computed) ? failure() : n.result(unsqueezeComputed(n, n.input(0), *computed));
+  }
   int64_t count = n.has("axes") ? n.integers("axes").size() : n.constantIntegers(1) ? n.constantIntegers(1)->size() : 0;
   auto axes = n.axes(1, n.rank(0) + count);
   if (failed(axes))
@@ -137,15 +148,22 @@ Value part(Node &n, Value vector, int64_t begin, int64_t end) { return n.g.slice
 LogicalResult slice(Node &n) {
   Type i64 = n.g.b.getI64Type();
   Value starts = n.g.cast(n.loc, n.input(1), i64), ends = n.g.cast(n.loc, n.input(2), i64);
-  int64_t count = cast<RankedTensorType>(starts.getType()).getDimSize(0);
-  if (rankOf(starts) != 1 || count == ShapedType::kDynamic)
+  int64_t count = rankOf(starts) == 1 ? cast<RankedTensorType>(starts.getType()).getDimSize(0) : ShapedType::kDynamic;
+  if (count == ShapedType::kDynamic)
     return n.error("has starts of unknown length");
+  Value steps = n.input(4) ? n.g.cast(n.loc, n.input(4), i64) : n.g.integers(n.loc, SmallVector<int64_t>(count, 1));
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, count));
-  if (n.input(3)) {
-    auto given = n.constantIntegers(3);
-    if (!given)
-      return n.error("takes its axes from a computed value; make them a constant");
-    axes = *given;
+  if (hasComputedAxes(n, 3)) { // along all dimensions, whole ones where none of the axes is
+    int64_t rank = n.rank(0);
+    auto computed = computedAxes(n, 3, rank);
+    if (failed(computed))
+      return failure();
+    starts = spreadOverAxes(n, *computed, starts, rank, 0);
+    ends = spreadOverAxes(n, *computed, ends, rank, std::numeric_limits<int64_t>::max());
+    steps = spreadOverAxes(n, *computed, steps, rank, 1);
+    axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  } else if (n.input(3)) {
+    axes = *n.constantIntegers(3);
   }
   for (int64_t &value : axes) {
     auto axis = n.axis(value, n.rank(0));
@@ -153,7 +171,6 @@ LogicalResult slice(Node &n) {
       return failure();
     value = *axis;
   }
-  Value steps = n.input(4) ? n.g.cast(n.loc, n.input(4), i64) : n.g.integers(n.loc, SmallVector<int64_t>(count, 1));
   return n.result(n.make<SliceOp>({n.input(0), starts, ends, steps}, n.g.attr("axes", ArrayRef<int64_t>(axes))));
 }
 
@@ -169,6 +186,20 @@ LogicalResult sliceByAttributes(Node &n) {
   Value steps = n.g.integers(n.loc, SmallVector<int64_t>(starts.size(), 1));
   return n.result(n.make<SliceOp>({n.input(0), n.g.integers(n.loc, starts), n.g.integers(n.loc, ends), steps},
                                   n.g.attr("axes", ArrayRef<int64_t>(axes))));
+}
+
+/// Parts whose sizes only the run knows, a vector of one element each.
+LogicalResult splitComputed(Node &n, int64_t axis, llvm::function_ref<Value(int64_t)> sizeOf) {
+  Value begin = n.g.integers(n.loc, int64_t(0)), one = n.g.integers(n.loc, int64_t(1));
+  for (int64_t i = 0; i < n.proto.output_size(); ++i) {
+    Value end = n.make<AddOp>({begin, sizeOf(i)});
+    Value value = n.make<SliceOp>({n.input(0), begin, end, one}, n.g.attr("axes", ArrayRef<int64_t>(axis)));
+    if (!value)
+      return failure();
+    n.set(i, value);
+    begin = end;
+  }
+  return success();
 }
 
 /// Parts of given sizes along an axis.
@@ -193,13 +224,20 @@ LogicalResult split(Node &n) {
   if (n.input(1)) {
     auto given = n.constantIntegers(1);
     if (!given)
-      return n.error("takes the sizes of its parts from a computed value; make them a constant");
+      return splitComputed(
+          n, *axis, [&](int64_t i) { return n.g.cast(n.loc, part(n, n.input(1), i, i + 1), n.g.b.getI64Type()); });
     sizes = *given;
   }
   if (sizes.empty()) {
-    if (size == ShapedType::kDynamic)
-      return n.error("splits a dimension of unknown size into equal parts; give the sizes of the parts");
-    int64_t each = llvm::divideCeil(size, n.integer("num_outputs", outputs));
+    int64_t parts = n.integer("num_outputs", outputs);
+    if (parts < 1)
+      return n.error("splits into " + Twine(parts) + " parts");
+    if (size == ShapedType::kDynamic) { // the last part is what is left: slices end where their input does
+      Value whole = n.make<ShapeOp>(n.input(0), {n.g.attr("start", *axis), n.g.attr("end", *axis + 1)});
+      Value each = n.make<DivOp>({n.make<AddOp>({whole, n.g.integers(n.loc, parts - 1)}), n.g.integers(n.loc, parts)});
+      return splitComputed(n, *axis, [&](int64_t) { return each; });
+    }
+    int64_t each = llvm::divideCeil(size, parts);
     for (int64_t i = 0; i < outputs; ++i)
       sizes.push_back(std::clamp<int64_t>(size - i * each, 0, each));
   }
@@ -232,11 +270,18 @@ LogicalResult padWith(Node &n, Value pads, Value value, ArrayRef<int64_t> axes) 
 
 LogicalResult pad(Node &n) {
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
-  if (n.input(3)) {
-    auto given = n.constantIntegers(3);
-    if (!given)
-      return n.error("takes its axes from a computed value; make them a constant");
-    axes = *given;
+  Value pads = n.g.cast(n.loc, n.input(1), n.g.b.getI64Type());
+  if (hasComputedAxes(n, 3)) { // along all dimensions, by nothing where none of the axes is
+    int64_t rank = n.rank(0);
+    auto computed = computedAxes(n, 3, rank);
+    if (failed(computed))
+      return failure();
+    int64_t count = cast<RankedTensorType>(computed->getType()).getDimSize(0);
+    Value before = spreadOverAxes(n, *computed, part(n, pads, 0, count), rank, 0),
+          after = spreadOverAxes(n, *computed, part(n, pads, count, 2 * count), rank, 0);
+    pads = n.make<ConcatOp>({before, after}, n.g.attr("axis", int64_t(0)));
+  } else if (n.input(3)) {
+    axes = *n.constantIntegers(3);
     for (int64_t &value : axes) {
       auto axis = n.axis(value, n.rank(0));
       if (failed(axis))
@@ -244,7 +289,7 @@ LogicalResult pad(Node &n) {
       value = *axis;
     }
   }
-  return padWith(n, n.g.cast(n.loc, n.input(1), n.g.b.getI64Type()), n.input(2), axes);
+  return padWith(n, pads, n.input(2), axes);
 }
 
 LogicalResult padByAttributes(Node &n) {

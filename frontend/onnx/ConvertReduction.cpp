@@ -1,6 +1,6 @@
 //===- ConvertReduction.cpp - reductions, normalisations, matrix products ---------------------------------------------------===//
 
-#include "frontend/onnx/Node.h"
+#include "frontend/onnx/ComputedAxes.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -18,15 +18,30 @@ Value reduce(Node &n, ReduceKind kind, Value input, ArrayRef<int64_t> axes, bool
 /// Axes and keepdims of a Reduce operator; no axes where it is an identity (noop_with_empty_axes).
 struct Reduction {
   SmallVector<int64_t> axes;
+  Value computed; // axes that only the run knows, instead
   bool keepdims = true, noop = false;
+
+  Value apply(Node &n, ReduceKind kind, Value input, bool keep) const {
+    if (!computed)
+      return reduce(n, kind, input, axes, keep);
+    Value result = reduceComputed(n, kind, input, computed);
+    return result && !keep ? squeezeComputed(n, result, computed) : result;
+  }
 };
 
 FailureOr<Reduction> reduction(Node &n) {
+  Reduction result;
+  result.keepdims = n.integer("keepdims", 1);
+  if (hasComputedAxes(n, 1)) {
+    auto computed = computedAxes(n, 1, n.rank(0));
+    if (failed(computed))
+      return failure();
+    result.computed = *computed;
+    return result;
+  }
   auto axes = n.axes(1, n.rank(0));
   if (failed(axes))
     return failure();
-  Reduction result;
-  result.keepdims = n.integer("keepdims", 1);
   if (*axes && !(*axes)->empty())
     result.axes = **axes;
   else if (n.integer("noop_with_empty_axes", 0))
@@ -40,7 +55,7 @@ template <ReduceKind Kind> LogicalResult simple(Node &n) {
   auto r = reduction(n);
   if (failed(r))
     return failure();
-  return n.result(r->noop ? n.input(0) : reduce(n, Kind, n.input(0), r->axes, r->keepdims));
+  return n.result(r->noop ? n.input(0) : r->apply(n, Kind, n.input(0), r->keepdims));
 }
 
 template <typename Before, typename After> LogicalResult around(Node &n, Before before, After after) {
@@ -48,7 +63,7 @@ template <typename Before, typename After> LogicalResult around(Node &n, Before 
   if (failed(r))
     return failure();
   Value x = before(n.input(0));
-  return n.result(after(r->noop ? x : reduce(n, ReduceKind::sum, x, r->axes, r->keepdims)));
+  return n.result(after(r->noop ? x : r->apply(n, ReduceKind::sum, x, r->keepdims)));
 }
 
 LogicalResult l1(Node &n) {
@@ -71,12 +86,13 @@ LogicalResult logSumExp(Node &n) {
   if (r->noop)
     return n.result(n.input(0));
   // max + log(sum(exp(x - max))); an infinite maximum must not turn into a NaN
-  Value x = n.input(0), max = reduce(n, ReduceKind::max, x, r->axes, true), zero = n.scalarLike(x, 0);
+  Value x = n.input(0), max = r->apply(n, ReduceKind::max, x, true), zero = n.scalarLike(x, 0);
   Value finite = n.make<WhereOp>({n.make<IsInfOp>(max), zero, max});
-  Value sum = reduce(n, ReduceKind::sum, n.make<ExpOp>(n.make<SubOp>({x, finite})), r->axes, true);
+  Value sum = r->apply(n, ReduceKind::sum, n.make<ExpOp>(n.make<SubOp>({x, finite})), true);
   Value result = n.make<AddOp>({n.make<LogOp>(sum), finite});
   if (!r->keepdims && result)
-    result = n.make<SqueezeOp>(result, n.g.attr("axes", ArrayRef<int64_t>(r->axes)));
+    result = r->computed ? squeezeComputed(n, result, r->computed)
+                         : n.make<SqueezeOp>(result, n.g.attr("axes", ArrayRef<int64_t>(r->axes)));
   return n.result(result);
 }
 
@@ -161,30 +177,56 @@ template <bool Rms> LogicalResult layerNormalization(Node &n) {
   return n.result(y);
 }
 
+/// begin, begin + 1, .. end - 1; none where there are no such numbers.
+SmallVector<int64_t> dimensions(int64_t begin, int64_t end) {
+  return llvm::to_vector(llvm::seq(begin, std::max(begin, end)));
+}
+
 /// A value per channel for an input of `rank` dimensions: [C] -> [C, 1, ..].
 Value perChannel(Node &n, Value vector, int64_t rank) {
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, rank - 1));
+  SmallVector<int64_t> axes = dimensions(1, rank - 1);
   return axes.empty() ? vector : n.make<UnsqueezeOp>(vector, n.g.attr("axes", ArrayRef<int64_t>(axes)));
 }
 
 LogicalResult instanceNormalization(Node &n) {
   int64_t rank = n.rank(0);
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
+  SmallVector<int64_t> axes = dimensions(2, rank);
+  if (axes.empty())
+    return n.error("needs an input of at least three dimensions");
   Value y = normalized(n, n.input(0), axes, n.number("epsilon", 1e-5), false);
   y = n.make<MulOp>({y, perChannel(n, n.input(1), rank)});
   return n.result(n.make<AddOp>({y, perChannel(n, n.input(2), rank)}));
 }
 
 LogicalResult batchNormalization(Node &n) {
-  if (n.integer("training_mode", 0))
-    return n.error("is in training mode; only inference is supported");
   int64_t rank = n.rank(0);
-  // y = x * s + (bias - mean * s) with s = scale / sqrt(variance + epsilon): s and the offset are constants.
-  Value variance = n.input(4),
-        deviation = n.make<SqrtOp>(n.make<AddOp>({variance, n.scalarLike(variance, n.number("epsilon", 1e-5))}));
+  if (rank < 1 || !n.integer("spatial", 1))
+    return n.error("needs statistics per channel (spatial = 1) and an input of at least one dimension");
+  Value average = n.input(3), variance = n.input(4);
+  if (n.integer("training_mode", 0)) { // the batch's own statistics, which also move the running ones
+    SmallVector<int64_t> axes = dimensions(2, rank);
+    axes.insert(axes.begin(), 0);
+    Value x = n.g.cast(n.loc, n.input(0), elementTypeOf(variance)), own = reduce(n, ReduceKind::mean, x, axes, false);
+    if (!own)
+      return failure();
+    Value centred = n.make<SubOp>({x, perChannel(n, own, rank)}),
+          spread = reduce(n, ReduceKind::mean, n.make<MulOp>({centred, centred}), axes, false);
+    double momentum = n.number("momentum", 0.9);
+    auto moved = [&](Value running, Value batch) {
+      return n.make<AddOp>({n.make<MulOp>({running, n.scalarLike(running, momentum)}),
+                            n.make<MulOp>({batch, n.scalarLike(running, 1 - momentum)})});
+    };
+    n.set(1, moved(average, own));
+    n.set(2, moved(variance, spread));
+    average = own;
+    variance = spread;
+  }
+  if (!variance)
+    return failure();
+  // y = x * s + (bias - mean * s) with s = scale / sqrt(variance + epsilon): s and the offset are constants in inference.
+  Value deviation = n.make<SqrtOp>(n.make<AddOp>({variance, n.scalarLike(variance, n.number("epsilon", 1e-5))}));
   Value scale = n.make<DivOp>({n.g.cast(n.loc, n.input(1), elementTypeOf(variance)), deviation});
-  Value offset =
-      n.make<SubOp>({n.g.cast(n.loc, n.input(2), elementTypeOf(variance)), n.make<MulOp>({n.input(3), scale})});
+  Value offset = n.make<SubOp>({n.g.cast(n.loc, n.input(2), elementTypeOf(variance)), n.make<MulOp>({average, scale})});
   Type type = n.elementType(0);
   Value y = n.make<MulOp>({n.input(0), perChannel(n, n.g.cast(n.loc, scale, type), rank)});
   return n.result(n.make<AddOp>({y, perChannel(n, n.g.cast(n.loc, offset, type), rank)}));

@@ -23,6 +23,14 @@ Value Scope::find(StringRef name) const {
 GraphImporter::GraphImporter(const ::onnx::ModelProto &model, MLIRContext &context, const ImportOptions &options)
     : b(&context), shapes(&context), g(b, shapes), model(model), options(options) {}
 
+void GraphImporter::retire(OperationState &state) {
+  for (std::unique_ptr<Region> &region : state.regions) {
+    region->dropAllReferences();
+    retired.push_back(std::move(region));
+  }
+  state.regions.clear();
+}
+
 Location GraphImporter::locationOf(const ::onnx::NodeProto &node) {
   std::string name = node.name();
   if (name.empty() && node.output_size())
@@ -138,6 +146,8 @@ LogicalResult GraphImporter::importNode(const ::onnx::NodeProto &proto) {
   if (const auto *function = modelFunction(proto))
     return importFunction(*function, proto, loc);
   int64_t version = versionIn(scope->opsets, domainOf(proto));
+  if (failed(checkNode(proto, version, loc)))
+    return failure();
   if (Converter convert = findConverter(domainOf(proto), proto.op_type(), version)) {
     Node node(*this, proto, loc, version);
     return convert(node);
@@ -191,10 +201,12 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
            << "input '" << input.name()
            << "' declares no shape, so its rank is unknown; add a shape to the model (its sizes may be names)";
   SmallVector<int64_t> sizes;
+  // A declared 0 is how some exporters write an unknown size; a real input without elements would be of no use. A list of integers, such as axes, may
+  // be empty.
+  bool isList = tensor.shape().dim_size() == 1 && isa<IntegerType>(element);
   for (const auto &dim : tensor.shape().dim()) {
     std::string name = dimName(dim);
-    int64_t size = dim.has_dim_value() && dim.dim_value() > 0 ? dim.dim_value() : ShapedType::kDynamic;
-    // A declared 0 is how some exporters write an unknown size; a real input without elements would be of no use.
+    int64_t size = dim.has_dim_value() && dim.dim_value() >= (isList ? 0 : 1) ? dim.dim_value() : ShapedType::kDynamic;
     for (const auto &[fixedName, fixedSize] : options.dims)
       if (fixedName == name)
         size = fixedSize;

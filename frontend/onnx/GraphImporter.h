@@ -32,6 +32,10 @@ public:
   /// A tensor as a constant.
   mlir::FailureOr<mlir::ElementsAttr> tensor(const ::onnx::TensorProto &tensor, mlir::Location loc);
 
+  /// Takes the regions of an op that is not made after all. They live on until the end of the import, since the shape analysis knows values by their
+  /// addresses, which must not be given to others.
+  void retire(mlir::OperationState &state);
+
   mlir::OpBuilder b;
   ShapeAnalysis shapes;
   GraphBuilder g;
@@ -40,6 +44,8 @@ public:
 private:
   mlir::Location locationOf(const ::onnx::NodeProto &node);
   mlir::LogicalResult checkOps();
+  /// Checks a node's operands, results and attributes against the standard's schema of its op, where it has one.
+  mlir::LogicalResult checkNode(const ::onnx::NodeProto &node, int64_t version, mlir::Location loc);
   void collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes,
                           const llvm::StringMap<int64_t> &opsets,
                           llvm::StringMap<std::pair<std::string, int>> &unsupported, int depth);
@@ -56,6 +62,7 @@ private:
 
   const ::onnx::ModelProto &model;
   const ImportOptions &options;
+  std::vector<std::unique_ptr<mlir::Region>> retired;
   int functionDepth = 0;
   int64_t expandedNodes = 0;
 };

@@ -22,6 +22,37 @@ static ::onnx::TypeProto typeOf(Value value) {
   return type;
 }
 
+LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t version, Location loc) {
+  const auto *schema =
+      ::onnx::OpSchemaRegistry::Schema(node.op_type(), version, node.domain() == "ai.onnx" ? "" : node.domain());
+  if (!schema)
+    return success();
+  auto fail = [&](const Twine &message) -> LogicalResult { return emitError(loc) << message; };
+  if (node.input_size() < schema->min_input() || node.input_size() > schema->max_input())
+    return fail("has " + Twine(node.input_size()) + " inputs; " + Twine(schema->min_input()) + " to " +
+                Twine(schema->max_input()) + " are allowed");
+  if (node.output_size() < schema->min_output() || node.output_size() > schema->max_output())
+    return fail("has " + Twine(node.output_size()) + " outputs; " + Twine(schema->min_output()) + " to " +
+                Twine(schema->max_output()) + " are allowed");
+  for (int i = 0; i < node.input_size(); ++i) {
+    const auto &formal = schema->inputs()[std::min<size_t>(i, schema->inputs().size() - 1)];
+    if (node.input(i).empty() && formal.GetOption() == ::onnx::OpSchema::Single)
+      return fail("lacks its input '" + formal.GetName() + "'");
+  }
+  for (const auto &[name, formal] : schema->attributes()) {
+    const ::onnx::AttributeProto *given = nullptr;
+    for (const auto &attribute : node.attribute())
+      if (attribute.name() == name)
+        given = &attribute;
+    if (!given && formal.required)
+      return fail("lacks its attribute '" + name + "'");
+    // Models of the first IR versions leave the type out.
+    if (given && given->type() != formal.type && given->type() != ::onnx::AttributeProto::UNDEFINED)
+      return fail("has the attribute '" + name + "' of another type than the standard's");
+  }
+  return success();
+}
+
 std::unique_ptr<::onnx::FunctionProto> GraphImporter::standardBody(const ::onnx::NodeProto &node, int64_t version) {
   try {
     std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
