@@ -66,11 +66,13 @@ bool Compilation::runPhases() {
   if (options.compileTo == "import")
     return true;
   for (const Phase &phase : phases) {
+    writeReproducer(phase.name);
     if (!runPhase(phase.name, phase.build) || !dump(phase.name))
       return false;
     if (options.compileTo == phase.name)
       return true;
   }
+  writeReproducer("object");
   auto bytes = [&](const char *name) {
     auto attribute = module()->getAttrOfType<IntegerAttr>(name);
     return attribute ? attribute.getInt() : 0;
@@ -94,12 +96,18 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   build(pm, pipeline);
   if (succeeded(pm.run(module())))
     return true;
-  // What a model may do wrong was reported with its node; a pass that fails without a word is our fault.
-  failure = errors.empty() ? Failure::internal : Failure::input;
-  if (errors.empty())
-    fail(Failure::internal,
-         std::string("phase '") + name + "' failed; this is a fault of Lepton: please report it with the model");
-  return false;
+  // What a model may do wrong is found by the first phases and reported with its node. A pass that fails without a word or in the words of MLIR, and whatever
+  // fails later, is our fault.
+  const bool isLate = llvm::is_contained({"buffer", "vector", "llvm"}, llvm::StringRef(name));
+  if (!isLate && !errors.empty() && !llvm::StringRef(errors).contains("failed to legalize")) {
+    failure = Failure::input;
+    return false;
+  }
+  std::string reason = llvm::StringRef(errors).split('\n').first.str();
+  errors.clear();
+  return fail(Failure::internal, std::string("phase '") + name + "' failed" +
+                                     (reason.empty() ? "" : " (" + reason.substr(source.size() + 2) + ")") +
+                                     "; this is a fault of Lepton");
 }
 
 //===----------------------------------------------------------------------------------------------------------------------------------===//
@@ -135,6 +143,9 @@ Compilation::Compilation(const CompileOptions &options) : options(options), cont
 bool Compilation::fail(Failure kind, const std::string &message) {
   failure = kind;
   errors += (errors.empty() ? "" : "\n") + (source.empty() ? "" : source + ": ") + message;
+  if (kind == Failure::internal)
+    errors += options.reproducer.empty() ? "; please report it with the model"
+                                         : "; please report it with " + options.reproducer;
   return false;
 }
 
@@ -259,6 +270,19 @@ void Compilation::describe() {
     modelInfo.outputs.push_back(describeValue(main.getResultTypes()[i], "output" + std::to_string(i),
                                               main.getResultAttrOfType<StringAttr>(i, "lepton.name"),
                                               main.getResultAttrOfType<ArrayAttr>(i, "lepton.dims")));
+}
+
+/// Constants are left out: a fault rarely lies in their values, and they may be large or private.
+void Compilation::writeReproducer(const std::string &phase) {
+  if (options.reproducer.empty())
+    return;
+  std::error_code problem;
+  llvm::raw_fd_ostream os(options.reproducer, problem);
+  os << (phase == "object" ? "// in front of code generation" : "// lepton-opt --lepton-phase-" + phase + " FILE")
+     << "\n";
+  module()->print(os, OpPrintingFlags().elideLargeElementsAttrs(64).elideLargeResourceString(64));
+  os.flush();
+  os.clear_error();
 }
 
 bool Compilation::dump(const std::string &phase) {

@@ -46,6 +46,7 @@ private:
   void describe();
   bool runPhase(const char *name, void (*build)(mlir::OpPassManager &, const struct PipelineOptions &));
   bool dump(const std::string &phase);
+  void writeReproducer(const std::string &phase);
 
   CompileOptions options;
   std::shared_ptr<mlir::MLIRContext> context;

@@ -35,8 +35,10 @@ struct CompileOptions {
   std::string compileTo;  ///< stop after this phase and write its IR; see phaseNames()
   std::string dumpPhases; ///< folder for the IR after each phase
   std::string name;       ///< of the model, where bytes are compiled; empty: the graph's own
-  std::string symbol;     ///< prefix of the C functions of an artifact; empty: from the output's name
-  bool timing = false;    ///< report the time of each phase and pass on standard error
+  std::string
+      reproducer;      ///< file for the IR in front of each phase, which stays where a phase fails by a fault of Lepton
+  std::string symbol;  ///< prefix of the C functions of an artifact; empty: from the output's name
+  bool timing = false; ///< report the time of each phase and pass on standard error
 };
 
 /// The phases in their order.

@@ -1,6 +1,7 @@
 //===- Run.cpp - lepton run, lepton inspect ---------------------------------------------------------------------------------===//
 
 #include "tools/lepton/Commands.h"
+#include "tools/lepton/Faults.h"
 #include "tools/lepton/TensorFiles.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -17,6 +18,8 @@ using namespace lepton;
 using namespace lepton::cli;
 
 int lepton::cli::report(Failure failure, const std::string &error) {
+  if (failure == Failure::internal)
+    repeatWithReproducer();
   llvm::SmallVector<llvm::StringRef> lines;
   llvm::StringRef(error).split(lines, '\n', -1, false);
   for (llvm::StringRef line : lines)

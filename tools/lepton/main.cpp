@@ -1,8 +1,10 @@
 //===- main.cpp - the command line: flags only ---------------------------------------------------------------------------------===//
 
 #include "tools/lepton/Commands.h"
+#include "tools/lepton/Faults.h"
 
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -32,6 +34,9 @@ static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("folder for the I
                                        cl::value_desc("DIR"), cl::sub(compileCommand), cl::sub(runCommand));
 static cl::opt<bool> timing("mlir-timing", cl::desc("report the time of each pass"), cl::sub(compileCommand),
                             cl::sub(runCommand));
+static cl::opt<std::string> reproducer("reproducer", cl::Hidden, cl::value_desc("FILE"),
+                                       cl::desc("IR in front of the phase that fails by a fault of Lepton"),
+                                       cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<char> optLevel("O", cl::desc("optimization level: -O0, -O1, -O2 or -O3"), cl::Prefix, cl::init('3'),
                               cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::list<std::string> inputs("input", cl::desc("value of an input"), cl::value_desc("NAME=FILE.npy|FILE.pb"),
@@ -55,6 +60,7 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   options.compileTo = compileTo;
   options.dumpPhases = dumpPhases;
   options.timing = timing;
+  options.reproducer = reproducer;
   options.optLevel = optLevel - '0';
   if (options.optLevel < 0 || options.optLevel > 3) {
     error = "unknown optimization level; there are -O0, -O1, -O2 and -O3";
@@ -102,17 +108,22 @@ int main(int argc, char **argv) {
     return cli::report(Failure::usage, error);
   // Copies: lld, which links in this process, sets all of LLVM's options back to their defaults.
   const std::string modelPath = model, outputPath = output;
+  cli::catchFaults(argv, modelPath, options.reproducer);
   const bool asJson = json;
   if (outputFormat != "npy" && outputFormat != "pb")
     return cli::report(Failure::usage, "unknown --output-format '" + outputFormat + "'; there are npy and pb");
+  int status = int(Failure::usage);
   if (compileCommand)
-    return cli::report(compileFile(modelPath, outputPath, options, error), error);
-  if (runCommand)
-    return finish(cli::run(
+    status = cli::report(compileFile(modelPath, outputPath, options, error), error);
+  else if (runCommand)
+    status = finish(cli::run(
         {modelPath, outputDir, outputFormat, inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat},
         options));
-  if (inspectCommand)
-    return finish(cli::inspect(modelPath, asJson, options));
-  llvm::errs() << "error: say what to do: lepton compile, lepton run or lepton inspect (--help)\n";
-  return int(Failure::usage);
+  else if (inspectCommand)
+    status = finish(cli::inspect(modelPath, asJson, options));
+  else
+    llvm::errs() << "error: say what to do: lepton compile, lepton run or lepton inspect (--help)\n";
+  if (!options.reproducer.empty() && status != int(Failure::internal))
+    (void)llvm::sys::fs::remove(options.reproducer); // there was no fault
+  return status;
 }
