@@ -3,6 +3,7 @@
 #include "codegen/artifact/Linker.h"
 
 #include "lld/Common/Driver.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ObjCopy/CommonConfig.h"
 #include "llvm/ObjCopy/ELF/ELFConfig.h"
 #include "llvm/ObjCopy/ELF/ELFObjcopy.h"
@@ -45,21 +46,34 @@ MemoryFile::~MemoryFile() {
     close(descriptor);
 }
 
-/// A part of the runtime, near the file that this code is in: build/bin, an installed prefix or a Python package.
-static std::string runtimeFile(const Target &target, const char *name, std::string &error) {
+/// The folders of the file that this code is in: the program, or a library that a program loaded.
+static std::vector<std::string> ownFolders() {
+  std::vector<std::string> files = {"/proc/self/exe"};
   Dl_info self;
-  llvm::SmallString<256> folder;
-  if (dladdr(reinterpret_cast<void *>(&runtimeFile), &self) && self.dli_fname)
-    (void)llvm::sys::fs::real_path(self.dli_fname, folder);
-  llvm::sys::path::remove_filename(folder);
-  for (const char *relative : {"../lib", "lib", "../../lib"}) {
-    llvm::SmallString<256> path(folder);
-    llvm::sys::path::append(path, relative, target.arch, name);
-    if (llvm::sys::fs::exists(path))
-      return std::string(path);
+  // For the program itself this is the name that it was called by, which need not be a path.
+  if (dladdr(reinterpret_cast<void *>(&ownFolders), &self) && self.dli_fname)
+    files.insert(files.begin(), self.dli_fname);
+  std::vector<std::string> folders;
+  for (const std::string &file : files) {
+    llvm::SmallString<256> path;
+    if (!llvm::sys::fs::real_path(file, path))
+      folders.push_back(llvm::sys::path::parent_path(path).str());
   }
+  return folders;
+}
+
+/// A part of the runtime, near this code: build/bin, an installed prefix or a Python package.
+static std::string runtimeFile(const Target &target, const char *name, std::string &error) {
+  const std::vector<std::string> folders = ownFolders();
+  for (const std::string &folder : folders)
+    for (const char *relative : {"../lib", "lib", "../../lib"}) {
+      llvm::SmallString<256> path(folder);
+      llvm::sys::path::append(path, relative, target.arch, name);
+      if (llvm::sys::fs::exists(path))
+        return std::string(path);
+    }
   error = std::string("the runtime ") + name + " for " + target.arch + " is not beside the compiler (looked near " +
-          std::string(folder) + ")";
+          llvm::join(folders, ", ") + ")";
   return {};
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from common import CLANG, ROOT, SECONDS, lepton, save, save_small, small_result
+from common import CLANG, LEPTON, ROOT, SECONDS, lepton, save, save_small, small_result
 
 ROWS = np.array([[1, 2, 3, 4], [-1, 0, 1, 2]], np.float32)
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
@@ -97,6 +97,17 @@ def test_hash_is_of_code_and_weights(tmp_path):
     first = hash_of(small, "--cpu=x86-64-v2")
     assert hash_of(small, "--cpu=x86-64-v2") == first
     assert len({first, hash_of(small, "--cpu=x86-64-v3"), hash_of(save_square(tmp_path / "square.onnx"))}) == 3
+
+
+def test_compiler_called_by_any_name(tmp_path):
+    """The runtime lies beside the compiler, whatever it is called by and from where."""
+    save_small(tmp_path / "small.onnx")
+    (tmp_path / "link").symlink_to(LEPTON)
+    environment = {"PATH": f"{LEPTON.parent}:{tmp_path}"}
+    for name in ("lepton", "link", "./link"):
+        command = [name, "compile", "small.onnx", "-o", "small.so"]
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=SECONDS)
+        assert result.returncode == 0, result.stderr
 
 
 def test_program(tmp_path):
