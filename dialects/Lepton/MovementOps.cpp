@@ -27,12 +27,24 @@ LogicalResult ConstantOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Res
 // Views
 //===------------------------------------------------------------------------------------------------------------------===//
 
+/// More dimensions than any network has: a rank past it is a mistake, and could take all memory.
+static constexpr int64_t largestRank = 64;
+
+static LogicalResult checkShapeOperand(Operation *op, RankedTensorType type) {
+  if (type.getRank() != 1 || type.isDynamicDim(0))
+    return op->emitOpError()
+           << "needs a shape operand of one dimension and static length, so that the result's rank is known, got "
+           << type;
+  if (type.getDimSize(0) > largestRank)
+    return op->emitOpError() << "asks for " << type.getDimSize(0) << " dimensions; at most " << largestRank
+                             << " are supported";
+  return success();
+}
+
 LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   auto shapeType = cast<RankedTensorType>(getShape().getType());
-  if (shapeType.getRank() != 1 || shapeType.isDynamicDim(0))
-    return emitOpError()
-           << "needs a shape operand of one dimension and static length, so that the result's rank is known, got "
-           << shapeType;
+  if (failed(checkShapeOperand(*this, shapeType)))
+    return failure();
   SmallVector<AffineExpr> input = shapes.shape(getInput()), dims;
   AffineExpr known = shapes.constant(1);
   int64_t inferred = -1;
@@ -164,10 +176,8 @@ Value TransposeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
 
 LogicalResult ExpandOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   auto shapeType = cast<RankedTensorType>(getShape().getType());
-  if (shapeType.getRank() != 1 || shapeType.isDynamicDim(0))
-    return emitOpError()
-           << "needs a shape operand of one dimension and static length, so that the result's rank is known, got "
-           << shapeType;
+  if (failed(checkShapeOperand(*this, shapeType)))
+    return failure();
   SmallVector<AffineExpr> input = shapes.shape(getInput()), dims;
   int64_t rank = std::max<int64_t>(input.size(), shapeType.getDimSize(0));
   for (int64_t i = 0; i < rank; ++i) {

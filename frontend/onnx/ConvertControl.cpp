@@ -19,14 +19,32 @@ RankedTensorType join(Type a, Type b) {
   return RankedTensorType::get(sizes, left.getElementType());
 }
 
-/// Imports a subgraph into a new block of `region`, ended by a yield of its outputs; `extra` is yielded first.
+/// A value as a scalar of an element type; null, with an error, where it is none. Exporters also write scalars as vectors of one element.
+Value scalarOf(Node &n, Value value, Type element, StringRef what) {
+  auto type = cast<RankedTensorType>(value.getType());
+  bool fits = type.getElementType() == element && (!type.hasStaticShape() || type.getNumElements() == 1);
+  if (!fits) {
+    (void)n.error("has a " + what + " that is no scalar of the right type");
+    return {};
+  }
+  return type.getRank() == 0 ? value : n.g.reshape(n.loc, value, {});
+}
+
+/// Imports a subgraph into a new block of `region`, ended by a yield of its outputs. The first output of a loop's body is a condition.
 FailureOr<SmallVector<Value>> importInto(Node &n, Region &region, const ::onnx::GraphProto &graph,
-                                         ArrayRef<Type> arguments) {
+                                         ArrayRef<Type> arguments, bool isLoop = false) {
   OpBuilder::InsertionGuard guard(n.g.b);
   Block *block = n.g.b.createBlock(&region, region.end(), arguments, SmallVector<Location>(arguments.size(), n.loc));
   auto outputs = n.importer.importSubgraph(graph, block->getArguments());
   if (failed(outputs))
     return failure();
+  if (isLoop) {
+    if (outputs->empty())
+      return n.error("has a body without outputs");
+    outputs->front() = scalarOf(n, outputs->front(), n.g.b.getI1Type(), "condition");
+    if (!outputs->front())
+      return failure();
+  }
   YieldOp::create(n.g.b, n.loc, *outputs);
   return outputs;
 }
@@ -58,6 +76,9 @@ LogicalResult importIf(Node &n) {
       n.set(i, value);
     return success();
   }
+  Value condition = scalarOf(n, n.input(0), n.g.b.getI1Type(), "condition");
+  if (!condition)
+    return failure();
   OperationState state(n.loc, IfOp::getOperationName());
   Region *thenRegion = state.addRegion(), *elseRegion = state.addRegion();
   auto thenValues = importInto(n, *thenRegion, thenGraph->g(), {});
@@ -75,7 +96,7 @@ LogicalResult importIf(Node &n) {
     }
     state.addTypes(type);
   }
-  state.addOperands(n.input(0));
+  state.addOperands(condition);
   Operation *op = n.g.b.create(state);
   for (auto [i, value] : llvm::enumerate(op->getResults()))
     n.set(i, value);
@@ -120,7 +141,7 @@ LogicalResult importLoop(Node &n) {
     Region *body = state.addRegion();
     SmallVector<Type> arguments = {scalar(b.getI64Type()), scalar(b.getI1Type())};
     llvm::append_range(arguments, carried);
-    auto yielded = importInto(n, *body, graph->g(), arguments);
+    auto yielded = importInto(n, *body, graph->g(), arguments, /*isLoop=*/true);
     if (failed(yielded))
       return failure();
     if (yielded->size() < 1 + carried.size())
@@ -144,9 +165,11 @@ LogicalResult importLoop(Node &n) {
       state.addTypes(sliceStack(count, (*yielded)[1 + carried.size() + i].getType()));
     SmallVector<Value> operands;
     if (n.input(0))
-      operands.push_back(n.g.reshape(n.loc, n.input(0), {}));
+      operands.push_back(scalarOf(n, n.input(0), b.getI64Type(), "trip count"));
     if (n.input(1))
-      operands.push_back(n.g.reshape(n.loc, n.input(1), {}));
+      operands.push_back(scalarOf(n, n.input(1), b.getI1Type(), "condition"));
+    if (llvm::is_contained(operands, Value()))
+      return failure();
     llvm::append_range(operands, inits);
     state.addOperands(operands);
     state.addAttribute("collected", b.getI64IntegerAttr(collected));

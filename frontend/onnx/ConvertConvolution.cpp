@@ -44,10 +44,12 @@ LogicalResult resolvePads(Node &n, Window &w) {
 FailureOr<Window> window(Node &n, ArrayRef<int64_t> kernel) {
   Window w;
   int64_t spatial = n.rank(0) - 2;
+  if (spatial < 1)
+    return n.error("needs an input of at least three dimensions, got " + Twine(n.rank(0)));
   w.kernel.assign(kernel.begin(), kernel.end());
   w.strides = n.integers("strides", SmallVector<int64_t>(spatial, 1));
   w.dilations = n.integers("dilations", SmallVector<int64_t>(spatial, 1));
-  if (spatial < 1 || int64_t(w.kernel.size()) != spatial || int64_t(w.strides.size()) != spatial ||
+  if (int64_t(w.kernel.size()) != spatial || int64_t(w.strides.size()) != spatial ||
       int64_t(w.dilations.size()) != spatial)
     return n.error("has a kernel, strides or dilations that do not fit the input's " + Twine(spatial) +
                    " spatial dimensions");

@@ -76,7 +76,9 @@ struct Einsum {
         int64_t size = type.getDimSize(i);
         if (size == ShapedType::kDynamic || type.getDimSize(j) != size)
           return n.error("takes a diagonal, which needs two equal static sizes");
-        Value positions = n.g.integers(n.loc, llvm::to_vector(llvm::seq<int64_t>(0, size)));
+        Type i64 = n.g.b.getI64Type();
+        Value positions =
+            n.make<RangeOp>({n.g.scalar(n.loc, i64, 0), n.g.scalar(n.loc, i64, 1), n.g.integers(n.loc, size)});
         SmallVector<int64_t> row(type.getRank(), 1), column(type.getRank(), 1);
         row[i] = column[j] = size;
         Value mask = n.make<EqualOp>({n.g.reshape(n.loc, positions, row), n.g.reshape(n.loc, positions, column)});

@@ -193,11 +193,12 @@ LogicalResult topK(Node &n) {
 /// Scatters the values into zeros of the shape that the pool had; a larger output_shape adds zeros at the ends.
 LogicalResult maxUnpool(Node &n) {
   int64_t rank = n.rank(0), spatial = rank - 2;
+  if (spatial < 1)
+    return n.error("needs an input of at least three dimensions, got " + Twine(rank));
   SmallVector<int64_t> kernel = n.integers("kernel_shape"),
                        strides = n.integers("strides", SmallVector<int64_t>(spatial, 1)),
                        pads = n.integers("pads", SmallVector<int64_t>(2 * spatial, 0));
-  if (spatial < 1 || int64_t(kernel.size()) != spatial || int64_t(strides.size()) != spatial ||
-      int64_t(pads.size()) != 2 * spatial)
+  if (int64_t(kernel.size()) != spatial || int64_t(strides.size()) != spatial || int64_t(pads.size()) != 2 * spatial)
     return n.error("has kernel_shape, strides or pads that do not fit the input's rank");
   Value x = n.input(0), sizes = n.g.shapeOf(n.loc, x);
   SmallVector<int64_t> scale = {1, 1}, shift = {0, 0};
@@ -234,6 +235,8 @@ LogicalResult col2im(Node &n) {
   if (!type.hasStaticShape())
     return n.error("has an image of unknown rank");
   int64_t spatial = type.getNumElements();
+  if (spatial > 16)
+    return n.error("has an image of " + Twine(spatial) + " dimensions; at most 16 are supported");
   SmallVector<int64_t> ones(spatial, 1), zeros(2 * spatial, 0);
   return n.result(n.make<Col2ImOp>({n.input(0), image, block},
                                    {n.g.attr("strides", ArrayRef<int64_t>(n.integers("strides", ones))),

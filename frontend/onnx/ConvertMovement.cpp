@@ -101,6 +101,8 @@ LogicalResult unsqueeze(Node &n) {
   if (hasComputedAxes(n, 1)) {
     auto type = cast<RankedTensorType>(n.input(1).getType());
     int64_t added = type.hasStaticShape() ? type.getNumElements() : 0;
+    if (added > 16)
+      return n.error("adds " + Twine(added) + " dimensions; at most 16 are supported");
     auto computed = computedAxes(n, 1, n.rank(0) + added);
     return failed(computed) ? failure() : n.result(unsqueezeComputed(n, n.input(0), *computed));
   }
@@ -149,8 +151,8 @@ LogicalResult slice(Node &n) {
   Type i64 = n.g.b.getI64Type();
   Value starts = n.g.cast(n.loc, n.input(1), i64), ends = n.g.cast(n.loc, n.input(2), i64);
   int64_t count = rankOf(starts) == 1 ? cast<RankedTensorType>(starts.getType()).getDimSize(0) : ShapedType::kDynamic;
-  if (count == ShapedType::kDynamic)
-    return n.error("has starts of unknown length");
+  if (count == ShapedType::kDynamic || count > n.rank(0))
+    return n.error("has starts of unknown length, or more than its input has dimensions");
   Value steps = n.input(4) ? n.g.cast(n.loc, n.input(4), i64) : n.g.integers(n.loc, SmallVector<int64_t>(count, 1));
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, count));
   if (hasComputedAxes(n, 3)) { // along all dimensions, whole ones where none of the axes is

@@ -107,6 +107,8 @@ LogicalResult Recurrence::read(int64_t gateCount, ArrayRef<const char *> default
   type = n.elementType(0);
   x = n.integer("layout", 0) ? g.transpose(loc, n.input(0), {1, 0, 2}) : n.input(0);
   lengths = n.input(4);
+  if (lengths && (rankOf(lengths) != 1 || !isa<IntegerType>(elementTypeOf(lengths))))
+    return n.error("needs sequence_lens as a vector of integers");
   if (n.has("clip"))
     clip = n.number("clip", 0);
   SmallVector<std::string> names = n.texts("activations");
@@ -255,6 +257,8 @@ LogicalResult Recurrence::runDirection(int64_t direction, bool reverse, int stat
     SmallVector<Value> yielded = {body->getArgument(1)};
     llvm::append_range(yielded, next);
     yielded.push_back(y);
+    if (llvm::is_contained(yielded, Value()))
+      return failure();
     YieldOp::create(g.b, loc, yielded);
   }
   auto stackType =

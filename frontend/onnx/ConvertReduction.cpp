@@ -130,16 +130,21 @@ template <bool Log> LogicalResult softmaxFlattened(Node &n) {
   return n.result(n.make<ReshapeOp>({result, n.g.shapeOf(n.loc, n.input(0))}, n.g.flag("allowzero")));
 }
 
+/// begin, begin + 1, .. end - 1; none where there are no such numbers.
+SmallVector<int64_t> dimensions(int64_t begin, int64_t end) {
+  return llvm::to_vector(llvm::seq(begin, std::max(begin, end)));
+}
+
 LogicalResult hardmax(Node &n, int64_t axis, Value x) {
   Value best = n.make<ArgReduceOp>(x, {n.g.kind(ReduceKind::max), n.g.attr("axis", axis), n.g.flag("keepdims")});
-  auto type = cast<RankedTensorType>(x.getType());
-  if (type.isDynamicDim(axis))
-    return n.error("works along a dimension of unknown size; give it one");
-  SmallVector<int64_t> shape(type.getRank(), 1);
-  shape[axis] = type.getDimSize(axis);
-  Value positions =
-      n.g.reshape(n.loc, n.g.integers(n.loc, llvm::to_vector(llvm::seq<int64_t>(0, type.getDimSize(axis)))), shape);
-  return n.result(n.g.cast(n.loc, n.make<EqualOp>({positions, best}), type.getElementType()));
+  Type i64 = n.g.b.getI64Type();
+  Value size = n.make<ShapeOp>(x, {n.g.attr("start", axis), n.g.attr("end", axis + 1)});
+  Value positions = n.make<RangeOp>({n.g.scalar(n.loc, i64, 0), n.g.scalar(n.loc, i64, 1), size});
+  SmallVector<int64_t> others = dimensions(0, rankOf(x));
+  others.erase(others.begin() + axis);
+  if (!others.empty())
+    positions = n.make<UnsqueezeOp>(positions, n.g.attr("axes", ArrayRef<int64_t>(others)));
+  return n.result(n.g.cast(n.loc, n.make<EqualOp>({positions, best}), elementTypeOf(x)));
 }
 
 LogicalResult hardmaxOnAxis(Node &n) {
@@ -175,11 +180,6 @@ template <bool Rms> LogicalResult layerNormalization(Node &n) {
     n.set(2, n.make<ReciprocalOp>(n.make<SqrtOp>(n.make<AddOp>({variance, n.scalarLike(variance, epsilon)}))));
   }
   return n.result(y);
-}
-
-/// begin, begin + 1, .. end - 1; none where there are no such numbers.
-SmallVector<int64_t> dimensions(int64_t begin, int64_t end) {
-  return llvm::to_vector(llvm::seq(begin, std::max(begin, end)));
 }
 
 /// A value per channel for an input of `rank` dimensions: [C] -> [C, 1, ..].

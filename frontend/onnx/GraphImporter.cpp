@@ -150,7 +150,9 @@ LogicalResult GraphImporter::importNode(const ::onnx::NodeProto &proto) {
     return failure();
   if (Converter convert = findConverter(domainOf(proto), proto.op_type(), version)) {
     Node node(*this, proto, loc, version);
-    return convert(node);
+    if (succeeded(convert(node)))
+      return success();
+    return reported ? failure() : emitError(loc) << "has operands or attributes that do not fit together";
   }
   if (auto body = standardBody(proto, version))
     return importFunction(*body, proto, loc);
@@ -218,6 +220,10 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
 
 OwningOpRef<ModuleOp> GraphImporter::run() {
   const auto &graph = model.graph();
+  ScopedDiagnosticHandler watch(b.getContext(), [&](Diagnostic &diagnostic) {
+    reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
+    return failure(); // others print it
+  });
   OwningOpRef<ModuleOp> module = ModuleOp::create(b.getUnknownLoc());
   module.get()->setAttr("lepton.name", b.getStringAttr(graph.name()));
   Scope top;

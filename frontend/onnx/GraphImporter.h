@@ -63,6 +63,7 @@ private:
   const ::onnx::ModelProto &model;
   const ImportOptions &options;
   std::vector<std::unique_ptr<mlir::Region>> retired;
+  bool reported = false; // whether an error was emitted
   int functionDepth = 0;
   int64_t expandedNodes = 0;
 };

@@ -58,7 +58,9 @@ public:
   mlir::Value make(mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes = {}) {
     return g.create<OpT>(loc, operands, attributes);
   }
-  mlir::Value scalarLike(mlir::Value value, double number) { return g.scalar(loc, elementTypeOf(value), number); }
+  mlir::Value scalarLike(mlir::Value value, double number) {
+    return value ? g.scalar(loc, elementTypeOf(value), number) : mlir::Value();
+  }
 
 private:
   llvm::SmallVector<mlir::Value> inputs;

@@ -36,7 +36,7 @@ LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t ve
                 Twine(schema->max_output()) + " are allowed");
   for (int i = 0; i < node.input_size(); ++i) {
     const auto &formal = schema->inputs()[std::min<size_t>(i, schema->inputs().size() - 1)];
-    if (node.input(i).empty() && formal.GetOption() == ::onnx::OpSchema::Single)
+    if (node.input(i).empty() && formal.GetOption() != ::onnx::OpSchema::Optional)
       return fail("lacks its input '" + formal.GetName() + "'");
   }
   for (const auto &[name, formal] : schema->attributes()) {
