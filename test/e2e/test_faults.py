@@ -1,9 +1,12 @@
 """Faults of Lepton itself: status 3, one line, the IR that repeats them in a file; never a signal."""
 
+import fcntl
 import os
 import signal
 import subprocess
+import termios
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,20 +55,38 @@ def waiting(tmp_path):
     process.communicate()
 
 
-def crash(process, folder, sign):
-    with (folder / "pipe").open("wb"):  # opens when the process does
-        process.send_signal(sign)
-        deadline = time.monotonic() + SECONDS
-        while process.poll() is None and "--reproducer" not in open(f"/proc/{process.pid}/cmdline").read():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+def wait_until(happened):
+    deadline = time.monotonic() + SECONDS
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def write_and_wait(pipe, content):
+    """Returns when the run has read what is written: the only sign that it, and not the run before it, has opened the pipe."""
+    pipe.write(content)
+    wait_until(lambda: fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)) == bytes(4))
+
+
+def both_ends(path):
+    """The pipe for writing, whether someone reads or not."""
+    return os.fdopen(os.open(path, os.O_RDWR), "wb", buffering=0)
+
+
+def crash_once(process, pipe, sign):
+    """Crashes the run while it reads; returns when the repeated one has taken its place."""
+    write_and_wait(pipe, b"x")
+    process.send_signal(sign)
+    command = Path(f"/proc/{process.pid}/cmdline")
+    wait_until(lambda: process.poll() is not None or "--reproducer" in command.read_text())
 
 
 @pytest.mark.parametrize("sign", [signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS], ids=lambda s: s.name)
 def test_crash_that_does_not_come_again(waiting, tmp_path, sign):
-    crash(waiting, tmp_path, sign)
     np.save(tmp_path / "rows.npy", ROWS)
-    (tmp_path / "pipe").write_bytes((tmp_path / "rows.npy").read_bytes())
+    with both_ends(tmp_path / "pipe") as pipe:
+        crash_once(waiting, pipe, sign)
+        write_and_wait(pipe, (tmp_path / "rows.npy").read_bytes())
     out, err = waiting.communicate(timeout=SECONDS)
     assert (waiting.returncode, out, err) == (0, "y: float32[2, 3]\n", "")
     np.testing.assert_allclose(np.load(tmp_path / "out/y.npy"), small_result(ROWS), rtol=1e-6)
@@ -73,8 +94,9 @@ def test_crash_that_does_not_come_again(waiting, tmp_path, sign):
 
 
 def test_crash_that_comes_again(waiting, tmp_path):
-    crash(waiting, tmp_path, signal.SIGSEGV)
-    with (tmp_path / "pipe").open("wb"):
+    with both_ends(tmp_path / "pipe") as pipe:
+        crash_once(waiting, pipe, signal.SIGSEGV)
+        write_and_wait(pipe, b"no array")
         waiting.send_signal(signal.SIGSEGV)
         out, err = waiting.communicate(timeout=SECONDS)
     (fault,) = faults(tmp_path)
