@@ -13,7 +13,9 @@
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Iterators.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 namespace lepton {
@@ -64,14 +66,15 @@ struct FormKernels : lepton::impl::FormKernelsBase<FormKernels> {
     // Before anything changes every shape is known. Then views go first: the shape arithmetic that only they read must not become kernels.
     sizeLoops(entry);
     lowerViews(entry, analysis, replaced);
-    IRRewriter rewriter(&getContext());
-    (void)runRegionDCE(rewriter, entry->getRegions());
     symbols.emplace(getOperation());
+    const llvm::DenseSet<Operation *> unused = unusedOps(entry);
     for (Block *block : blocks)
-      for (KernelGroup &group : groupOps(*block, analysis, fuse))
+      for (KernelGroup &group : groupOps(*block, analysis, fuse, unused))
         outline(entry, group);
+    // Only now: the analysis and `replaced` know values by their address, which a new op could take over from an erased one.
     for (Operation *op : llvm::reverse(dead))
       op->erase();
+    IRRewriter rewriter(&getContext());
     (void)runRegionDCE(rewriter, entry->getRegions());
     bodies.clear();
     replaced.clear();
@@ -85,6 +88,17 @@ private:
   llvm::StringMap<func::FuncOp> bodies; // text of a kernel -> the kernel
   llvm::DenseMap<Value, Value> replaced;
   SmallVector<Operation *> dead;
+
+  /// Ops that nothing reads, directly or by way of others that nothing reads.
+  static llvm::DenseSet<Operation *> unusedOps(func::FuncOp entry) {
+    llvm::DenseSet<Operation *> unused;
+    entry.walk<WalkOrder::PostOrder, mlir::ReverseIterator>([&](Operation *op) {
+      if (wouldOpBeTriviallyDead(op) &&
+          llvm::all_of(op->getUsers(), [&](Operation *user) { return unused.contains(user); }))
+        unused.insert(op);
+    });
+    return unused;
+  }
 
   /// What loops collect has memory before they run, so the sizes of its slices are computed there.
   void sizeLoops(func::FuncOp entry) {

@@ -15,15 +15,22 @@ namespace {
 struct Grouping {
   ShapeAnalysis &shapes;
   bool fuse;
+  const llvm::DenseSet<Operation *> &unused;
   std::vector<KernelGroup> groups; // ops in reverse program order while growing
   llvm::DenseMap<Operation *, size_t> groupOf;
 
-  Grouping(ShapeAnalysis &shapes, bool fuse) : shapes(shapes), fuse(fuse) {}
+  Grouping(ShapeAnalysis &shapes, bool fuse, const llvm::DenseSet<Operation *> &unused)
+      : shapes(shapes), fuse(fuse), unused(unused) {}
+
+  /// Ops that read `op` and are read themselves.
+  auto usersOf(Operation *op) {
+    return llvm::make_filter_range(op->getUsers(), [&](Operation *user) { return !unused.contains(user); });
+  }
 
   /// The one group that uses all results of `op`; nothing where there are several, or other users.
   std::optional<size_t> onlyGroup(Operation *op) {
     std::optional<size_t> group;
-    for (Operation *user : op->getUsers()) {
+    for (Operation *user : usersOf(op)) {
       auto it = groupOf.find(user);
       if (it == groupOf.end() || (group && *group != it->second))
         return std::nullopt;
@@ -83,7 +90,7 @@ struct Grouping {
       return false;
     if (isa<KernelOpInterface>(op))
       return takesEpilogue(op) && mayPrecede(op, group);
-    return llvm::all_of(op->getUsers(), [&](Operation *user) { return mayInline(op, user); });
+    return llvm::all_of(usersOf(op), [&](Operation *user) { return mayInline(op, user); });
   }
 
   void add(Operation *op) {
@@ -99,10 +106,11 @@ struct Grouping {
 
 } // namespace
 
-std::vector<KernelGroup> lepton::groupOps(Block &block, ShapeAnalysis &shapes, bool fuse) {
-  Grouping grouping(shapes, fuse);
+std::vector<KernelGroup> lepton::groupOps(Block &block, ShapeAnalysis &shapes, bool fuse,
+                                          const llvm::DenseSet<Operation *> &unused) {
+  Grouping grouping(shapes, fuse, unused);
   for (Operation &op : llvm::reverse(block))
-    if (isa<ElementOpInterface, KernelOpInterface>(op))
+    if (isa<ElementOpInterface, KernelOpInterface>(op) && !unused.contains(&op))
       grouping.add(&op);
   // Groups were found from the last root to the first.
   std::reverse(grouping.groups.begin(), grouping.groups.end());

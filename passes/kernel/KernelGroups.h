@@ -4,6 +4,7 @@
 #define LEPTON_PASSES_KERNEL_KERNELGROUPS_H
 
 #include "dialects/Lepton/LeptonOps.h"
+#include "llvm/ADT/DenseSet.h"
 
 namespace lepton {
 
@@ -13,8 +14,9 @@ struct KernelGroup {
   mlir::Operation *root() const { return ops.back(); }
 };
 
-/// Cuts the compute ops of a block into groups, in the order in which they can run. Without `fuse` each op is a group.
-std::vector<KernelGroup> groupOps(mlir::Block &block, ShapeAnalysis &shapes, bool fuse);
+/// Cuts the compute ops of a block into groups, in the order in which they can run. Without `fuse` each op is a group; ops in `unused` are in none.
+std::vector<KernelGroup> groupOps(mlir::Block &block, ShapeAnalysis &shapes, bool fuse,
+                                  const llvm::DenseSet<mlir::Operation *> &unused);
 
 /// A name that says what a kernel does: ops, element type and shape of its result.
 std::string kernelName(const KernelGroup &group);
