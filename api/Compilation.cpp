@@ -151,13 +151,18 @@ bool Compilation::fail(Failure kind, const std::string &message) {
 
 std::string Compilation::takeError() { return std::move(errors); }
 
+static ImportOptions importOptions(const CompileOptions &options) {
+  ImportOptions import;
+  for (const DimRange &dim : options.dims)
+    import.dims.push_back({dim.name, dim.minimum, dim.maximum});
+  return import;
+}
+
 bool Compilation::readFile(const std::string &path) {
   source = path;
   bool isDialect = llvm::StringRef(path).ends_with(".mlir") || llvm::StringRef(path).ends_with(".mlirbc");
   if (!isDialect) {
-    ImportOptions import;
-    import.dims = options.dims;
-    moduleRef = importOnnxFile(path, *context, import);
+    moduleRef = importOnnxFile(path, *context, importOptions(options));
     if (!moduleRef)
       failure = Failure::input;
     return bool(moduleRef);
@@ -172,14 +177,14 @@ bool Compilation::readBytes(llvm::ArrayRef<char> bytes, const std::string &name)
   source = name;
   llvm::StringRef text(bytes.data(), bytes.size());
   bool isDialect = text.starts_with("ML\xefR") || llvm::StringRef(name).ends_with(".mlir");
+  if (isDialect && !options.dims.empty())
+    return fail(Failure::usage, "is in Lepton's dialect, which fixes its sizes; --dim is for ONNX models");
   if (isDialect) {
     moduleRef = parseSourceString<ModuleOp>(text, ParserConfig(context.get()), name);
     if (moduleRef && !checkEntry())
       return false;
   } else {
-    ImportOptions import;
-    import.dims = options.dims;
-    moduleRef = importOnnxBytes(bytes, *context, import);
+    moduleRef = importOnnxBytes(bytes, *context, importOptions(options));
   }
   if (!moduleRef)
     failure = Failure::input;
@@ -202,6 +207,13 @@ bool Compilation::checkEntry() {
       return fail(Failure::input, "has a `lepton.dims` on argument " + std::to_string(i) +
                                       " of @main that is not one string for each dimension");
   }
+  auto bounds = module()->getAttrOfType<DictionaryAttr>("lepton.dim_bounds");
+  auto isPair = [](NamedAttribute entry) {
+    auto pair = dyn_cast<DenseI64ArrayAttr>(entry.getValue());
+    return pair && pair.size() == 2;
+  };
+  if (module()->hasAttr("lepton.dim_bounds") && (!bounds || !llvm::all_of(bounds, isPair)))
+    return fail(Failure::input, "has a `lepton.dim_bounds` that does not give each name two integers");
   return true;
 }
 
@@ -266,6 +278,11 @@ void Compilation::describe() {
     modelInfo.inputs.push_back(describeValue(main.getArgumentTypes()[i], "input" + std::to_string(i),
                                              main.getArgAttrOfType<StringAttr>(i, "lepton.name"),
                                              main.getArgAttrOfType<ArrayAttr>(i, "lepton.dims")));
+  if (auto bounds = module()->getAttrOfType<DictionaryAttr>("lepton.dim_bounds"))
+    for (NamedAttribute entry : bounds) {
+      ArrayRef<int64_t> pair = cast<DenseI64ArrayAttr>(entry.getValue());
+      modelInfo.dimBounds.push_back({entry.getName().str(), pair[0], pair[1]});
+    }
   for (unsigned i = 0; i < main.getNumResults(); ++i)
     modelInfo.outputs.push_back(describeValue(main.getResultTypes()[i], "output" + std::to_string(i),
                                               main.getResultAttrOfType<StringAttr>(i, "lepton.name"),

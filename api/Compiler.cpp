@@ -234,6 +234,12 @@ std::shared_ptr<Executable> Executable::open(const std::string &path, const Comp
   }
   if (llvm::StringRef(magic, 4) != "\177ELF")
     return compile(path, options, error, failure);
+  if (!options.dims.empty()) {
+    error = path + ": the sizes of an artifact are compiled in; --dim is for ONNX models";
+    if (failure)
+      *failure = Failure::usage;
+    return nullptr;
+  }
   auto executable = load(path, options.threads, error);
   if (!executable)
     error = path + ": " + error;

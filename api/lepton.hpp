@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace lepton {
@@ -25,16 +24,22 @@ namespace lepton {
 /// What goes wrong, and so the exit status of the command line.
 enum class Failure { none = 0, input = 1, usage = 2, internal = 3 };
 
+/// The sizes that the dimensions of one name may have; one size where both ends are equal.
+struct DimRange {
+  std::string name;
+  int64_t minimum, maximum;
+};
+
 struct CompileOptions {
-  std::string target;   ///< triple; empty or "native": this machine
-  std::string cpu;      ///< processor; empty or "native": this machine's
-  uint32_t threads = 1; ///< threads that take part in a run, unless the session says otherwise
-  int optLevel = 3;     ///< 0: every op a kernel of plain loops; 3: everything
-  std::vector<std::pair<std::string, int64_t>> dims; ///< sizes for named dimensions
-  std::string emit;       ///< shared, archive, obj, exe, asm, llvm, mlir, header; empty: from the output's ending
-  std::string compileTo;  ///< stop after this phase and write its IR; see phaseNames()
-  std::string dumpPhases; ///< folder for the IR after each phase
-  std::string name;       ///< of the model, where bytes are compiled; empty: the graph's own
+  std::string target;         ///< triple; empty or "native": this machine
+  std::string cpu;            ///< processor; empty or "native": this machine's
+  uint32_t threads = 1;       ///< threads that take part in a run, unless the session says otherwise
+  int optLevel = 3;           ///< 0: every op a kernel of plain loops; 3: everything
+  std::vector<DimRange> dims; ///< sizes of named dimensions of an ONNX model; a run checks the bounds
+  std::string emit;           ///< shared, archive, obj, exe, asm, llvm, mlir, header; empty: from the output's ending
+  std::string compileTo;      ///< stop after this phase and write its IR; see phaseNames()
+  std::string dumpPhases;     ///< folder for the IR after each phase
+  std::string name;           ///< of the model, where bytes are compiled; empty: the graph's own
   std::string
       reproducer;      ///< file for the IR in front of each phase, which stays where a phase fails by a fault of Lepton
   std::string symbol;  ///< prefix of the C functions of an artifact; empty: from the output's name

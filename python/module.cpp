@@ -8,7 +8,6 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -21,6 +20,8 @@ namespace {
 
 /// (address, shape, dtype, bytes)
 using Input = std::tuple<uintptr_t, std::vector<int64_t>, uint32_t, uint64_t>;
+/// (name, minimum, maximum)
+using Dims = std::vector<std::tuple<std::string, int64_t, int64_t>>;
 using Bytes = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
 
 [[noreturn]] void raise(Failure failure, const std::string &error) {
@@ -31,18 +32,19 @@ using Bytes = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
 }
 
 CompileOptions options(const std::string &cpu, const std::string &target, uint32_t threads, int optLevel,
-                       const std::vector<std::pair<std::string, int64_t>> &dims) {
+                       const Dims &dims) {
   CompileOptions result;
   result.cpu = cpu;
   result.target = target;
   result.threads = threads ? threads : 1;
   result.optLevel = optLevel;
-  result.dims = dims;
+  for (const auto &[name, minimum, maximum] : dims)
+    result.dims.push_back({name, minimum, maximum});
   return result;
 }
 
 std::shared_ptr<Executable> open(const std::string &path, const std::string &cpu, uint32_t threads, int optLevel,
-                                 const std::vector<std::pair<std::string, int64_t>> &dims) {
+                                 const Dims &dims) {
   std::string error;
   Failure failure = Failure::none;
   std::shared_ptr<Executable> executable;
@@ -56,7 +58,7 @@ std::shared_ptr<Executable> open(const std::string &path, const std::string &cpu
 }
 
 std::shared_ptr<Executable> openBytes(nb::bytes model, const std::string &cpu, uint32_t threads, int optLevel,
-                                      const std::vector<std::pair<std::string, int64_t>> &dims) {
+                                      const Dims &dims) {
   std::string error;
   Failure failure = Failure::none;
   std::shared_ptr<Executable> executable;
@@ -71,8 +73,7 @@ std::shared_ptr<Executable> openBytes(nb::bytes model, const std::string &cpu, u
 }
 
 void compile(const std::string &model, const std::string &output, const std::string &cpu, const std::string &target,
-             const std::string &emit, uint32_t threads, int optLevel,
-             const std::vector<std::pair<std::string, int64_t>> &dims) {
+             const std::string &emit, uint32_t threads, int optLevel, const Dims &dims) {
   std::string error;
   Failure failure;
   {

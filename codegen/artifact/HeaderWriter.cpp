@@ -159,6 +159,8 @@ std::string lepton::writeHeader(const ModelInfo &info) {
      << abiText << "\n";
   writeMacros(os, macro + "_INPUT", info.inputs);
   writeMacros(os, macro + "_OUTPUT", info.outputs);
+  for (const DimBounds &bounds : info.dimBounds)
+    os << "/* " << comment(bounds.name) << " is from " << bounds.minimum << " to " << bounds.maximum << " */\n";
   os << "#define " << macro << "_WEIGHTS_BYTES " << info.weightsBytes << "u\n#define " << macro << "_WORKSPACE_BYTES "
      << info.arenaBytes << "u\n#define " << macro << "_HASH 0x" << llvm::utohexstr(info.hash) << "u\n"
      << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"

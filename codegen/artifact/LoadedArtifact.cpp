@@ -57,6 +57,10 @@ std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, st
             std::to_string(LEPTON_ABI_VERSION) + "; compile the model again";
     return nullptr;
   }
+  if (loaded->table->model->struct_bytes < sizeof(lepton_model)) {
+    error = "was made by an older Lepton; compile the model again";
+    return nullptr;
+  }
   return loaded;
 }
 

@@ -53,6 +53,16 @@ struct Constants {
           {string(info.name), numbers(info.shape), names(info.dimNames), u32(info.dtype), u32(info.shape.size())}));
     return global(llvm::ConstantArray::get(llvm::ArrayType::get(structs.front()->getType(), structs.size()), structs));
   }
+
+  /// An array of lepton_dim_bounds.
+  llvm::Constant *bounds(const std::vector<DimBounds> &bounds) {
+    if (bounds.empty())
+      return null();
+    std::vector<llvm::Constant *> structs;
+    for (const DimBounds &each : bounds)
+      structs.push_back(llvm::ConstantStruct::getAnon({string(each.name), u64(each.minimum), u64(each.maximum)}));
+    return global(llvm::ConstantArray::get(llvm::ArrayType::get(structs.front()->getType(), structs.size()), structs));
+  }
 };
 
 } // namespace
@@ -63,7 +73,8 @@ void lepton::addModelDescriptor(llvm::Module &module, const ModelInfo &info) {
       {c.u32(LEPTON_ABI_VERSION), c.u32(sizeof(lepton_model)), c.string(info.name), c.string(info.target),
        c.string(info.required), c.values(info.inputs), c.values(info.outputs), c.u32(info.inputs.size()),
        c.u32(info.outputs.size()), c.u64(info.arenaBytes), c.u64(info.weightsBytes), c.u64(info.hash),
-       c.u32(info.threads), c.u32(info.kernels), module.getFunction("lepton_entry")});
+       c.u32(info.threads), c.u32(info.kernels), module.getFunction("lepton_entry"), c.bounds(info.dimBounds),
+       c.u64(info.dimBounds.size())});
   // Weak: where several models are linked into one program, the runtime's lepton_artifact_api gives the first.
   new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::WeakAnyLinkage, model,
                            "lepton_artifact_model");

@@ -16,12 +16,19 @@ struct ValueInfo {
   std::vector<std::string> dimNames;
 };
 
+/// The sizes that the dimensions of one name may have, both ends included.
+struct DimBounds {
+  std::string name;
+  int64_t minimum = 0, maximum = 0;
+};
+
 struct ModelInfo {
   std::string name;
   std::string symbol;   // prefix of the C names, an identifier; empty: none
   std::string target;   // for people
   std::string required; // CPU features
   std::vector<ValueInfo> inputs, outputs;
+  std::vector<DimBounds> dimBounds;
   uint64_t arenaBytes = 0, weightsBytes = 0, hash = 0;
   uint32_t threads = 1, kernels = 0;
 };

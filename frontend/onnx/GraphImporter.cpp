@@ -209,13 +209,33 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
   for (const auto &dim : tensor.shape().dim()) {
     std::string name = dimName(dim);
     int64_t size = dim.has_dim_value() && dim.dim_value() >= (isList ? 0 : 1) ? dim.dim_value() : ShapedType::kDynamic;
-    for (const auto &[fixedName, fixedSize] : options.dims)
-      if (fixedName == name)
-        size = fixedSize;
+    if (size == ShapedType::kDynamic && !name.empty())
+      dimNames.insert(b.getStringAttr(name).getValue());
+    for (const NamedDim &given : options.dims)
+      if (given.name == name && given.minimum == given.maximum)
+        size = given.minimum;
     sizes.push_back(size);
     names.push_back(b.getStringAttr(size == ShapedType::kDynamic ? name : ""));
   }
   return RankedTensorType::get(sizes, element);
+}
+
+LogicalResult GraphImporter::applyDims(ModuleOp module) {
+  SmallVector<NamedAttribute> bounds;
+  for (const NamedDim &given : options.dims) {
+    if (!dimNames.contains(given.name)) {
+      InFlightDiagnostic error = emitError(b.getUnknownLoc())
+                                 << "the model has no dimension '" << given.name << "' to give a size; ";
+      if (dimNames.empty())
+        return error << "the sizes of its inputs are fixed or have no name";
+      return error << "its dimensions are " << llvm::join(dimNames, ", ");
+    }
+    if (given.minimum != given.maximum)
+      bounds.push_back(b.getNamedAttr(given.name, b.getDenseI64ArrayAttr({given.minimum, given.maximum})));
+  }
+  if (!bounds.empty())
+    module->setAttr("lepton.dim_bounds", b.getDictionaryAttr(bounds));
+  return success();
 }
 
 OwningOpRef<ModuleOp> GraphImporter::run() {
@@ -247,6 +267,8 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
     types.push_back(*type);
     names.push_back(input.name());
   }
+  if (failed(applyDims(*module)))
+    return {};
   b.setInsertionPointToEnd(module->getBody());
   auto main = func::FuncOp::create(b, b.getUnknownLoc(), "main", b.getFunctionType(types, {}));
   Block *body = main.addEntryBlock();

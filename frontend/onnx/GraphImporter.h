@@ -6,6 +6,7 @@
 #include "frontend/onnx/Importer.h"
 #include "frontend/onnx/Node.h"
 
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringMap.h"
 #include <memory>
 
@@ -59,11 +60,14 @@ private:
   std::unique_ptr<::onnx::FunctionProto> standardBody(const ::onnx::NodeProto &node, int64_t version);
   mlir::FailureOr<mlir::RankedTensorType> inputType(const ::onnx::ValueInfoProto &input,
                                                     llvm::SmallVectorImpl<mlir::Attribute> &names);
+  /// Holds the options' dimensions against those of the inputs.
+  mlir::LogicalResult applyDims(mlir::ModuleOp module);
 
   const ::onnx::ModelProto &model;
   const ImportOptions &options;
   std::vector<std::unique_ptr<mlir::Region>> retired;
-  bool reported = false; // whether an error was emitted
+  llvm::SetVector<mlir::StringRef> dimNames; // of the inputs
+  bool reported = false;                     // whether an error was emitted
   int functionDepth = 0;
   int64_t expandedNodes = 0;
 };

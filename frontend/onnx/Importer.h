@@ -11,14 +11,19 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace lepton {
 
+/// The sizes that the dimensions of one name may have; a size at compile time where both ends are equal.
+struct NamedDim {
+  std::string name;
+  int64_t minimum, maximum;
+};
+
 struct ImportOptions {
-  /// Sizes of named dimensions: (name, size).
-  std::vector<std::pair<std::string, int64_t>> dims;
+  /// Each must name a dimension of an input. Bounds become the module's attribute `lepton.dim_bounds`.
+  std::vector<NamedDim> dims;
   /// Nodes that the expansion of functions may add; a model past it is refused.
   int64_t maxExpandedNodes = 1'000'000;
   /// Where the files of external data lie; the model's own folder when it is a file.

@@ -55,10 +55,22 @@ def get_available_providers():
     return ["CPUExecutionProvider"]
 
 
+def _ranges(dims):
+    """[(name, minimum, maximum)] from {name: size or (minimum, maximum)}."""
+    ranges = []
+    for name, size in (dims or {}).items():
+        ends = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+        if len(ends) != 2 or not all(isinstance(end, (int, np.integer)) for end in ends) or not 1 <= ends[0] <= ends[1]:
+            raise ValueError(f"dims gives '{name}' {size!r}; it takes a positive size, or the smallest and the largest")
+        ranges.append((name, int(ends[0]), int(ends[1])))
+    return ranges
+
+
 class InferenceSession:
     """A model that runs.
 
     path_or_bytes: an ONNX model (path or bytes), a model in Lepton's dialect, or an artifact that `compile` made.
+    dims: {name: size} fixes a named dimension of the model, {name: (smallest, largest)} bounds it.
     threads: threads that take part in a run; 0: as many as sess_options says, or one.
     Raises ValueError where the model or an input is at fault, with the node's name in the message.
     """
@@ -67,7 +79,7 @@ class InferenceSession:
         if providers and not any("CPU" in str(provider) for provider in providers):
             warnings.warn(f"Lepton runs on the CPU; the providers {providers} are ignored", stacklevel=2)
         threads = threads or (sess_options.intra_op_num_threads if sess_options else 0)
-        sizes = list((dims or {}).items())
+        sizes = _ranges(dims)
         if isinstance(path_or_bytes, (bytes, bytearray)):
             self._executable = _lepton.open_bytes(bytes(path_or_bytes), cpu, threads, opt_level, sizes)
         else:
@@ -112,4 +124,4 @@ class InferenceSession:
 
 def compile(model, output, *, cpu="", target="", emit="", threads=1, opt_level=3, dims=None):
     """Compiles a model file to an artifact; the ending of `output` (.so, .a, .o, .s, .ll) says what it is."""
-    _lepton.compile(str(model), str(output), cpu, target, emit, threads, opt_level, list((dims or {}).items()))
+    _lepton.compile(str(model), str(output), cpu, target, emit, threads, opt_level, _ranges(dims))

@@ -84,6 +84,12 @@ typedef struct lepton_context lepton_context; /* one run in flight; private to t
 /* The compiled network: reads its inputs from the context, leaves its outputs there. A lepton_status. */
 typedef int32_t (*lepton_entry_function)(lepton_context *context);
 
+/* The sizes that the dimensions of one name may have. */
+typedef struct lepton_dim_bounds {
+  const char *name;
+  int64_t minimum, maximum; /* both included */
+} lepton_dim_bounds;
+
 /* A compiled model: constant data inside the artifact. */
 typedef struct lepton_model {
   uint32_t abi_version;
@@ -101,6 +107,8 @@ typedef struct lepton_model {
   uint32_t default_threads;
   uint32_t kernel_count;
   lepton_entry_function entry;
+  const lepton_dim_bounds *dim_bounds; /* dim_bound_count entries; names not among them may have any size */
+  uint64_t dim_bound_count;
 } lepton_model;
 
 typedef struct lepton_options {

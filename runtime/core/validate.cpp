@@ -122,6 +122,29 @@ static bool checkMemory(const lepton_value_info &info, const lepton_tensor &tens
   return true;
 }
 
+/// The bounds that the model was compiled for.
+static bool checkBounds(const lepton_model *model, const lepton_value_info &info, const lepton_tensor &tensor,
+                        lepton_error &error) {
+  for (uint64_t i = 0; i < model->dim_bound_count; ++i) {
+    const lepton_dim_bounds &bounds = model->dim_bounds[i];
+    for (uint32_t d = 0; d < info.rank; ++d) {
+      const char *name = dimName(info, d);
+      if (!name || strcmp(name, bounds.name) ||
+          (tensor.shape[d] >= bounds.minimum && tensor.shape[d] <= bounds.maximum))
+        continue;
+      Text(error)
+          .add("input '%.100s' has shape ", info.name)
+          .addShape(tensor.shape, tensor.rank)
+          .add(", expected ")
+          .addDeclared(info)
+          .add(" with %.40s from %lld to %lld; give it such a shape, or compile the model for other bounds", name,
+               static_cast<long long>(bounds.minimum), static_cast<long long>(bounds.maximum));
+      return false;
+    }
+  }
+  return true;
+}
+
 bool checkInputs(const lepton_session *session, const lepton_tensor *inputs, lepton_error &error) {
   const lepton_model *model = session->model;
   if (model->input_count && !inputs) {
@@ -131,7 +154,7 @@ bool checkInputs(const lepton_session *session, const lepton_tensor *inputs, lep
   for (uint32_t i = 0, index = 0; i < model->input_count; ++i) {
     const lepton_value_info &info = model->inputs[i];
     const lepton_tensor &tensor = inputs[i];
-    if (!checkDeclared(info, tensor, error))
+    if (!checkDeclared(info, tensor, error) || !checkBounds(model, info, tensor, error))
       return false;
     for (uint32_t d = 0; d < info.rank; ++d, ++index) {
       uint32_t first = session->firstOfName[index];

@@ -135,7 +135,12 @@ def test_missing_or_unknown_input(model):
         (["--target=aarch64-apple-darwin"], ["'aarch64-apple-darwin'", "aarch64-linux-gnu"]),
         (["--emit=zip"], ["'zip'", "shared"]),
         (["-O7"], ["-O3"]),
-        (["--dim", "N=many"], ["N=many"]),
+        (["--dim", "N=many"], ["N=many", "MIN:MAX"]),
+        (["--dim", "N=1:"], ["N=1:", "MIN:MAX"]),
+        (["--dim", "4"], ["4", "NAME="]),
+        (["--dim=N=0"], ["N=0", "positive"]),
+        (["--dim=N=5:2"], ["N=5:2", "smaller one first"]),
+        (["--dim=N=2", "--dim=N=3"], ["'N'", "two different"]),
     ],
     ids=lambda value: str(value[0]),
 )
@@ -175,6 +180,43 @@ def test_compile_to_each_phase(tmp_path, model, phase):
     result = lepton("compile", model, f"--compile-to={phase}", "-o", tmp_path / "phase.mlir")
     assert result.returncode == OK and result.stderr == ""
     assert "module attributes" in (tmp_path / "phase.mlir").read_text()
+
+
+def test_unknown_dimension(tmp_path, model):
+    for size in ("3", "1:3"):
+        result = lepton("compile", model, "--dim", f"M={size}", "-o", tmp_path / "a.so")
+        require_fault(result, INPUT, model, "no dimension 'M'", "its dimensions are N")
+    require_fault(lepton("run", model, "--dim", "N=2", "--dim", "M=2", "--random-inputs=0"), INPUT, "'M'")
+    value = (TensorProto.FLOAT, [2, 4])
+    fixed = save(tmp_path / "fixed.onnx", [helper.make_node("Relu", ["x"], ["y"])], {"x": value}, {"y": value})
+    require_fault(lepton("compile", fixed, "--dim", "N=2", "-o", tmp_path / "a.so"), INPUT, "'N'", "fixed")
+    assert files(tmp_path) == ["fixed.onnx", "small.onnx"]
+
+
+@pytest.mark.parametrize("dim", ["N=2", "N=2:2"])
+def test_dimension_of_one_size(tmp_path, model, dim):
+    result = lepton("run", model, "--dim", dim, "--random-inputs=0")
+    assert result.stdout == "y: float32[2, 3]\n", result.stderr
+    assert "tensor<2x4xf32>" in lepton("compile", model, "--dim", dim, "--compile-to=import").stdout
+
+
+def test_bounds_of_a_dimension(tmp_path, model):
+    """They are checked in each run, of the model as of the artifact."""
+    assert lepton("compile", model, "--dim", "N=2:3", "-o", tmp_path / "a.so").returncode == OK
+    assert "N is from 2 to 3" in (tmp_path / "a.h").read_text()
+    require_small(tmp_path / "a.so", tmp_path)
+    assert lepton("run", tmp_path / "a.so", "--random-inputs=0").stdout == "y: float32[2, 3]\n"
+    np.save(tmp_path / "x.npy", np.ones((4, 4), np.float32))
+    for runnable, flags in ((tmp_path / "a.so", []), (model, ["--dim=N=2:3"])):
+        result = lepton("run", runnable, *flags, "--input", f"x={tmp_path / 'x.npy'}")
+        require_fault(result, INPUT, runnable, "'x'", "[4,4]", "N from 2 to 3")
+
+
+def test_dimensions_are_those_of_onnx_models(tmp_path, model):
+    assert lepton("compile", model, "-o", tmp_path / "a.so").returncode == OK
+    assert lepton("compile", model, "-o", tmp_path / "a.mlir").returncode == OK
+    for name in ("a.so", "a.mlir"):
+        require_fault(lepton("run", tmp_path / name, "--dim", "N=2", "--random-inputs=0"), USAGE, name, "--dim is for ONNX models")
 
 
 def test_phase_on_standard_output_compiles_again(tmp_path, model):

@@ -31,6 +31,19 @@ def test_sessions_from_path_bytes_and_artifact(model, tmp_path):
     require_small(lepton.InferenceSession(tmp_path / "small.so"))
 
 
+def test_sizes_of_dimensions(model, tmp_path):
+    bounded = lepton.InferenceSession(model, dims={"N": (2, 5)})
+    require_small(bounded)
+    with pytest.raises(ValueError, match="N from 2 to 5"):
+        bounded.run(None, {"x": ROWS[:1]})
+    assert lepton.InferenceSession(model, dims={"N": 5}).get_inputs()[0].shape == [5, 4]
+    lepton.compile(model, tmp_path / "five.so", dims={"N": (5, 5)})
+    require_small(lepton.InferenceSession(tmp_path / "five.so"))
+    for dims, message in (({"M": 2}, "'M'.*its dimensions are N"), ({"N": 0}, "positive"), ({"N": (3, 2)}, "smallest"), ({"N": 1.5}, "positive")):
+        with pytest.raises(ValueError, match=message):
+            lepton.InferenceSession(model, dims=dims)
+
+
 def test_sessions_of_several_models_stay_apart(tmp_path, model):
     first = lepton.InferenceSession(model)
     product = onnx.helper.make_node("Mul", ["a", "a"], ["b"])

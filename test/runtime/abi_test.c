@@ -32,8 +32,23 @@ static int32_t entry(lepton_context *context) {
   return lepton_rt_status(context);
 }
 
-const lepton_model lepton_artifact_model = {
-    LEPTON_ABI_VERSION, sizeof(lepton_model), "squares", "any", "", &input, &output, 1, 1, 100, 0, 0, 2, 1, entry};
+const lepton_model lepton_artifact_model = {LEPTON_ABI_VERSION,
+                                            sizeof(lepton_model),
+                                            "squares",
+                                            "any",
+                                            "",
+                                            &input,
+                                            &output,
+                                            1,
+                                            1,
+                                            100,
+                                            0,
+                                            0,
+                                            2,
+                                            1,
+                                            entry,
+                                            0,
+                                            0};
 
 static int expect(int holds, const char *what) {
   if (!holds)

@@ -55,6 +55,19 @@ TEST(refusesUnequalSizesOfOneName) {
            "same size");
 }
 
+TEST(refusesSizesOutOfBounds) {
+  Inputs inputs;
+  static const lepton_dim_bounds bounds[] = {{"W", 5, 6}, {"H", 1, 2}};
+  model().model.dim_bounds = bounds;
+  model().model.dim_bound_count = 2;
+  std::vector<lepton_tensor> none;
+  CHECK_EQ(inputs.session.run({inputs.a, inputs.x}, none), LEPTON_OK);
+  inputs.x.dims[2] = 3;
+  CHECK_EQ(inputs.refused(), "input 'x' has shape [1,3,3,1], expected float32 [1,3,H,?] with H from 1 to 2; give it "
+                             "such a shape, or compile the model for other bounds");
+  model().model.dim_bound_count = 0;
+}
+
 TEST(refusesWrongMemory) {
   Inputs inputs;
   inputs.a.view.bytes = 31;

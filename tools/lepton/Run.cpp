@@ -27,13 +27,23 @@ int lepton::cli::report(Failure failure, const std::string &error) {
   return int(failure);
 }
 
-/// Sizes known only at run time are 1 in made-up inputs.
-static HostTensor makeUp(const lepton_value_info &info, std::mt19937_64 &random) {
+/// Sizes known only at run time are as small as may be in made-up inputs.
+static int64_t smallestSize(const lepton_model &model, const lepton_value_info &info, uint32_t dim) {
+  if (info.shape[dim] >= 0)
+    return info.shape[dim];
+  const char *name = info.dim_names ? info.dim_names[dim] : nullptr;
+  for (uint64_t i = 0; name && i < model.dim_bound_count; ++i)
+    if (llvm::StringRef(name) == model.dim_bounds[i].name)
+      return model.dim_bounds[i].minimum;
+  return 1;
+}
+
+static HostTensor makeUp(const lepton_model &model, const lepton_value_info &info, std::mt19937_64 &random) {
   HostTensor tensor;
   tensor.dtype = info.dtype;
   uint64_t count = 1;
   for (uint32_t d = 0; d < info.rank; ++d) {
-    tensor.shape.push_back(info.shape[d] < 0 ? 1 : info.shape[d]);
+    tensor.shape.push_back(smallestSize(model, info, d));
     count *= tensor.shape.back();
   }
   tensor.data.resize(count * dtypeBytes(info.dtype));
@@ -76,7 +86,7 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
         return false;
       }
     } else if (options.randomInputs) {
-      tensors.push_back(makeUp(info, random));
+      tensors.push_back(makeUp(model, info, random));
     } else {
       error = "no value for input '" + std::string(info.name) + "'; give --input " + info.name +
               "=FILE.npy or --random-inputs=SEED";

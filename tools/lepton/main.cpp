@@ -26,8 +26,9 @@ static cl::opt<std::string> cpu("cpu", cl::desc("processor: native, x86-64-v2, x
                                 cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<unsigned> threads("threads", cl::desc("threads of a run"), cl::init(1), cl::sub(compileCommand),
                                  cl::sub(runCommand));
-static cl::list<std::string> dims("dim", cl::desc("size of a named dimension"), cl::value_desc("NAME=VALUE"),
-                                  cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
+static cl::list<std::string> dims("dim", cl::desc("size of a named dimension, or its bounds"),
+                                  cl::value_desc("NAME=VALUE|MIN:MAX"), cl::sub(compileCommand), cl::sub(runCommand),
+                                  cl::sub(inspectCommand));
 static cl::opt<std::string> compileTo("compile-to", cl::desc("stop after this phase and write its IR"),
                                       cl::value_desc("PHASE"), cl::sub(compileCommand));
 static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("folder for the IR after each phase"),
@@ -51,6 +52,29 @@ static cl::opt<unsigned> repeat("repeat", cl::desc("run so often and print the l
                                 cl::sub(runCommand));
 static cl::opt<bool> json("json", cl::desc("print JSON"), cl::sub(inspectCommand));
 
+/// Reads NAME=VALUE and NAME=MIN:MAX; a name may hold anything.
+static bool parseDim(const std::string &dim, std::vector<DimRange> &dims, std::string &error) {
+  auto [name, size] = llvm::StringRef(dim).rsplit('=');
+  auto [low, high] = size.split(':');
+  DimRange range = {name.str(), 0, 0};
+  if (name.empty() || low.getAsInteger(10, range.minimum) ||
+      (size.contains(':') ? high : low).getAsInteger(10, range.maximum)) {
+    error = "--dim takes NAME=VALUE or NAME=MIN:MAX with whole numbers, got '" + dim + "'";
+    return false;
+  }
+  if (range.minimum < 1 || range.maximum < range.minimum) {
+    error = "--dim takes positive sizes, the smaller one first, got '" + dim + "'";
+    return false;
+  }
+  for (const DimRange &other : dims)
+    if (other.name == range.name && (other.minimum != range.minimum || other.maximum != range.maximum)) {
+      error = "--dim gives '" + range.name + "' two different sizes";
+      return false;
+    }
+  dims.push_back(range);
+  return true;
+}
+
 /// Fills the options; false with the reason in `error`.
 static bool compileOptions(CompileOptions &options, std::string &error) {
   options.target = target;
@@ -71,16 +95,7 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
     error = "unknown phase '" + options.compileTo + "'; the phases are " + llvm::join(phases, ", ");
     return false;
   }
-  for (const std::string &dim : dims) {
-    auto [name, size] = llvm::StringRef(dim).split('=');
-    int64_t value;
-    if (size.getAsInteger(10, value) || value < 1) {
-      error = "--dim takes NAME=VALUE with a positive value, got '" + dim + "'";
-      return false;
-    }
-    options.dims.push_back({name.str(), value});
-  }
-  return true;
+  return llvm::all_of(dims, [&](const std::string &dim) { return parseDim(dim, options.dims, error); });
 }
 
 /// What was printed must have arrived: LLVM's streams would abort at the end of the process.
