@@ -72,13 +72,10 @@ struct FormKernels : lepton::impl::FormKernelsBase<FormKernels> {
       for (KernelGroup &group : groupOps(*block, analysis, fuse, unused))
         outline(entry, group);
     // Only now: the analysis and `replaced` know values by their address, which a new op could take over from an erased one.
-    for (Operation *op : llvm::reverse(dead))
-      op->erase();
     IRRewriter rewriter(&getContext());
     (void)runRegionDCE(rewriter, entry->getRegions());
     bodies.clear();
     replaced.clear();
-    dead.clear();
     symbols.reset();
   }
 
@@ -87,7 +84,6 @@ private:
   std::optional<SymbolTable> symbols;
   llvm::StringMap<func::FuncOp> bodies; // text of a kernel -> the kernel
   llvm::DenseMap<Value, Value> replaced;
-  SmallVector<Operation *> dead;
 
   /// Ops that nothing reads, directly or by way of others that nothing reads.
   static llvm::DenseSet<Operation *> unusedOps(func::FuncOp entry) {
@@ -149,7 +145,6 @@ private:
       replaced[before] = after;
       before.replaceAllUsesWith(after);
     }
-    dead.append(group.ops.begin(), group.ops.end());
   }
 
   func::FuncOp buildKernel(KernelGroup &group, ArrayRef<Value> inputs, ArrayRef<Value> constants) {
