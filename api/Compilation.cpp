@@ -2,10 +2,11 @@
 
 #include "api/Compilation.h"
 #include "api/ConstantEvaluator.h"
+#include "api/FactFinder.h"
 #include "codegen/artifact/ObjectEmitter.h"
 #include "codegen/artifact/WeightsObject.h"
 #include "codegen/cpu/LowerToLlvm.h"
-#include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/Flops.h"
 #include "frontend/onnx/Importer.h"
 #include "passes/Pipelines.h"
 
@@ -69,6 +70,10 @@ bool Compilation::runPhases() {
     writeReproducer(phase.name);
     if (!runPhase(phase.name, phase.build) || !dump(phase.name))
       return false;
+    if (options.facts && phase.build == buildGraphPipeline)
+      findGraphFacts(module(), *options.facts);
+    if (options.facts && phase.build == buildKernelPipeline)
+      findKernelFacts(module(), *options.facts);
     if (options.compileTo == phase.name)
       return true;
   }
@@ -83,6 +88,7 @@ bool Compilation::runPhases() {
 }
 
 bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, const PipelineOptions &)) {
+  PhaseClock clock(options.facts, name);
   PipelineOptions pipeline;
   pipeline.optLevel = options.optLevel;
   pipeline.vectorBits = chosen.vectorBits;
@@ -116,26 +122,21 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
 
 /// `node 'conv1' (Conv): ` from an op's location.
 static std::string placeOf(Location loc) {
-  if (auto fused = dyn_cast<FusedLoc>(loc))
-    for (Location part : fused.getLocations())
-      if (std::string place = placeOf(part); !place.empty())
-        return place;
-  auto name = dyn_cast<NameLoc>(loc);
-  if (!name)
+  SourceNode node = sourceNode(loc);
+  if (node.name.data() == nullptr)
     return {};
-  auto type = dyn_cast<NameLoc>(name.getChildLoc());
-  return "node '" + name.getName().str() + "'" + (type ? " (" + type.getName().str() + ")" : std::string()) + ": ";
+  return ("node '" + node.name + "'" + (node.type.empty() ? "" : " (" + node.type + ")") + ": ").str();
 }
 
 Compilation::Compilation(const CompileOptions &options) : options(options), context(makeContext()) {
   // Every error that a pass or the importer reports becomes one line.
   context->getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
-      return mlir::success();
-    std::string message = diagnostic.str(), line;
-    for (char c : message)
-      line += c == '\n' ? ' ' : c;
-    errors += (errors.empty() ? "" : "\n") + source + ": " + placeOf(diagnostic.getLocation()) + line;
+    std::string line = placeOf(diagnostic.getLocation()) + diagnostic.str();
+    llvm::replace(line, '\n', ' ');
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+      errors += (errors.empty() ? "" : "\n") + source + ": " + line;
+    else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning && this->options.facts)
+      this->options.facts->warnings.push_back(line);
     return mlir::success();
   });
 }
@@ -151,22 +152,30 @@ bool Compilation::fail(Failure kind, const std::string &message) {
 
 std::string Compilation::takeError() { return std::move(errors); }
 
-static ImportOptions importOptions(const CompileOptions &options) {
-  ImportOptions import;
+template <typename ImportT> bool Compilation::importOnnx(ImportT import) {
+  PhaseClock clock(options.facts, "import");
+  ImportOptions wanted;
+  OnnxContents contents;
   for (const DimRange &dim : options.dims)
-    import.dims.push_back({dim.name, dim.minimum, dim.maximum});
-  return import;
+    wanted.dims.push_back({dim.name, dim.minimum, dim.maximum});
+  if (options.facts)
+    wanted.contents = &contents;
+  moduleRef = import(wanted);
+  if (options.facts) {
+    options.facts->ops = std::move(contents.nodes);
+    options.facts->parameters = contents.parameters;
+    options.facts->parameterBytes = contents.parameterBytes;
+  }
+  if (!moduleRef)
+    failure = Failure::input;
+  return bool(moduleRef);
 }
 
 bool Compilation::readFile(const std::string &path) {
   source = path;
   bool isDialect = llvm::StringRef(path).ends_with(".mlir") || llvm::StringRef(path).ends_with(".mlirbc");
-  if (!isDialect) {
-    moduleRef = importOnnxFile(path, *context, importOptions(options));
-    if (!moduleRef)
-      failure = Failure::input;
-    return bool(moduleRef);
-  }
+  if (!isDialect)
+    return importOnnx([&](const ImportOptions &import) { return importOnnxFile(path, *context, import); });
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return fail(Failure::input, "cannot be read: " + buffer.getError().message());
@@ -177,18 +186,18 @@ bool Compilation::readBytes(llvm::ArrayRef<char> bytes, const std::string &name)
   source = name;
   llvm::StringRef text(bytes.data(), bytes.size());
   bool isDialect = text.starts_with("ML\xefR") || llvm::StringRef(name).ends_with(".mlir");
-  if (isDialect && !options.dims.empty())
+  if (!isDialect)
+    return importOnnx([&](const ImportOptions &import) { return importOnnxBytes(bytes, *context, import); });
+  if (!options.dims.empty())
     return fail(Failure::usage, "is in Lepton's dialect, which fixes its sizes; --dim is for ONNX models");
-  if (isDialect) {
-    moduleRef = parseSourceString<ModuleOp>(text, ParserConfig(context.get()), name);
-    if (moduleRef && !checkEntry())
-      return false;
-  } else {
-    moduleRef = importOnnxBytes(bytes, *context, importOptions(options));
-  }
+  moduleRef = parseSourceString<ModuleOp>(text, ParserConfig(context.get()), name);
   if (!moduleRef)
     failure = Failure::input;
-  return bool(moduleRef);
+  if (!moduleRef || !checkEntry())
+    return false;
+  if (options.facts)
+    findContents(module(), *options.facts);
+  return true;
 }
 
 /// Text may hold any function: the entry must have a body, and tensors of known rank, whose dimensions' names are as many.
@@ -360,8 +369,8 @@ static uint64_t hashOf(ModuleOp module, const ObjectBytes &weights) {
 }
 
 bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
+  PhaseClock clock(options.facts, "object");
   unsigned kernels = 0;
-  std::string text;
   module().walk([&](Operation *op) { kernels += op->hasAttr("lepton.kernel"); });
   modelInfo.kernels = kernels;
   ObjectBytes weights = writeWeightsObject(module(), chosen.arch);
@@ -388,5 +397,6 @@ bool Compilation::link(MemoryFile &library) {
   std::string error;
   if (!emitObjects(objects))
     return false;
+  PhaseClock clock(options.facts, "artifact");
   return linkSharedLibrary(objects, chosen, library, error) || fail(Failure::internal, "linking failed: " + error);
 }

@@ -42,6 +42,8 @@ public:
 private:
   bool fail(Failure kind, const std::string &message);
   bool chooseTarget();
+  /// Imports what `import` reads.
+  template <typename ImportT> bool importOnnx(ImportT import);
   bool checkEntry();
   void describe();
   bool runPhase(const char *name, void (*build)(mlir::OpPassManager &, const struct PipelineOptions &));

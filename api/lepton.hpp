@@ -12,6 +12,7 @@
 #ifndef LEPTON_API_LEPTON_HPP
 #define LEPTON_API_LEPTON_HPP
 
+#include "api/Facts.h"
 #include "runtime/core/lepton_abi.h"
 
 #include <cstdint>
@@ -41,9 +42,10 @@ struct CompileOptions {
   std::string dumpPhases;     ///< folder for the IR after each phase
   std::string name;           ///< of the model, where bytes are compiled; empty: the graph's own
   std::string
-      reproducer;      ///< file for the IR in front of each phase, which stays where a phase fails by a fault of Lepton
-  std::string symbol;  ///< prefix of the C functions of an artifact; empty: from the output's name
-  bool timing = false; ///< report the time of each phase and pass on standard error
+      reproducer;     ///< file for the IR in front of each phase, which stays where a phase fails by a fault of Lepton
+  std::string symbol; ///< prefix of the C functions of an artifact; empty: from the output's name
+  CompileFacts *facts = nullptr; ///< filled where given; what it had of a model at fault remains
+  bool timing = false;           ///< report the time of each phase and pass on standard error
 };
 
 /// The phases in their order.

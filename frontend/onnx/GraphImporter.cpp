@@ -3,7 +3,6 @@
 #include "frontend/onnx/GraphImporter.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
@@ -12,12 +11,21 @@ using namespace lepton::importer;
 
 /// Functions that call functions deeper than this are taken for a recursion.
 static constexpr int deepestFunction = 64;
+/// Of nodes of one operator in a message, and of messages about one model.
+static constexpr int mostNames = 100, mostErrors = 100;
 
 Value Scope::find(StringRef name) const {
   for (const Scope *scope = this; scope; scope = scope->outer)
     if (auto it = scope->values.find(name); it != scope->values.end())
       return it->second;
   return {};
+}
+
+bool Scope::isLost(StringRef name) const {
+  for (const Scope *scope = this; scope; scope = scope->outer)
+    if (scope->lost.contains(name))
+      return true;
+  return false;
 }
 
 GraphImporter::GraphImporter(const ::onnx::ModelProto &model, MLIRContext &context, const ImportOptions &options)
@@ -50,6 +58,10 @@ static StringRef domainOf(const ::onnx::NodeProto &node) {
   return node.domain() == "ai.onnx" ? StringRef() : StringRef(node.domain());
 }
 
+static std::string fullName(const ::onnx::NodeProto &node) {
+  return domainOf(node).empty() ? node.op_type() : node.domain() + "::" + node.op_type();
+}
+
 static int64_t versionIn(const llvm::StringMap<int64_t> &opsets, StringRef domain) {
   auto it = opsets.find(domain);
   return it == opsets.end() ? 1 : it->second;
@@ -68,41 +80,36 @@ const ::onnx::FunctionProto *GraphImporter::modelFunction(const ::onnx::NodeProt
 //===----------------------------------------------------------------------------------------------------------------------===//
 
 void GraphImporter::collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes,
-                                       const llvm::StringMap<int64_t> &opsets,
-                                       llvm::StringMap<std::pair<std::string, int>> &unsupported, int depth) {
+                                       const llvm::StringMap<int64_t> &opsets, int depth) {
   for (const auto &node : nodes) {
     int64_t version = versionIn(opsets, domainOf(node));
     bool known =
         modelFunction(node) || findConverter(domainOf(node), node.op_type(), version) || standardBody(node, version);
-    if (!known) {
-      std::string name = domainOf(node).empty() ? node.op_type() : node.domain() + "::" + node.op_type();
-      auto &entry = unsupported[name];
-      if (entry.second++ == 0)
-        entry.first = node.name().empty() && node.output_size() ? node.output(0) : node.name();
-    }
+    if (!known)
+      unsupported[fullName(node)].push_back(node.name().empty() && node.output_size() ? node.output(0) : node.name());
     if (depth > deepestFunction)
       continue;
     for (const auto &attribute : node.attribute()) {
       if (attribute.has_g())
-        collectUnsupported(attribute.g().node(), opsets, unsupported, depth + 1);
+        collectUnsupported(attribute.g().node(), opsets, depth + 1);
       for (const auto &graph : attribute.graphs())
-        collectUnsupported(graph.node(), opsets, unsupported, depth + 1);
+        collectUnsupported(graph.node(), opsets, depth + 1);
     }
   }
 }
 
 LogicalResult GraphImporter::checkOps() {
-  llvm::StringMap<std::pair<std::string, int>> unsupported;
-  collectUnsupported(model.graph().node(), opsetsOf(model.opset_import()), unsupported, 0);
+  collectUnsupported(model.graph().node(), opsetsOf(model.opset_import()), 0);
   for (const auto &function : model.functions())
-    collectUnsupported(function.node(), opsetsOf(function.opset_import()), unsupported, 0);
+    collectUnsupported(function.node(), opsetsOf(function.opset_import()), 0);
   if (unsupported.empty())
     return success();
   std::vector<std::string> parts;
-  for (const auto &entry : unsupported)
-    parts.push_back(entry.getKey().str() + " (" + std::to_string(entry.getValue().second) + " times, first at node '" +
-                    entry.getValue().first + "')");
-  llvm::sort(parts);
+  for (const auto &[op, nodes] : unsupported) {
+    size_t shown = std::min<size_t>(nodes.size(), mostNames);
+    parts.push_back(op + " (node '" + llvm::join(ArrayRef(nodes).take_front(shown), "', '") + "'" +
+                    (shown < nodes.size() ? " and " + std::to_string(nodes.size() - shown) + " more" : "") + ")");
+  }
   return emitError(b.getUnknownLoc()) << "the model has operators that are not supported: " << llvm::join(parts, ", ");
 }
 
@@ -125,11 +132,27 @@ LogicalResult GraphImporter::importInitializers(const ::onnx::GraphProto &graph)
   return success();
 }
 
+static bool hasGraph(const ::onnx::NodeProto &node) {
+  return llvm::any_of(node.attribute(), [](const ::onnx::AttributeProto &attribute) {
+    return attribute.has_g() || attribute.graphs_size();
+  });
+}
+
 LogicalResult GraphImporter::importNodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes) {
-  for (const auto &node : nodes)
-    if (failed(importNode(node)))
-      return failure();
-  return success();
+  LogicalResult result = success();
+  for (const auto &node : nodes) {
+    OpBuilder::InsertionGuard guard(b);
+    auto isLost = [&](const std::string &name) { return scope->isLost(name); };
+    if (llvm::none_of(node.input(), isLost) && succeeded(importNode(node)))
+      continue;
+    // Whatever does not depend on it may have errors of its own. A failed subgraph may leave values behind that are no longer there.
+    result = failure();
+    if (errors >= mostErrors || expandedNodes > options.maxExpandedNodes || hasGraph(node))
+      break;
+    for (const std::string &output : node.output())
+      scope->lost.insert(output);
+  }
+  return result;
 }
 
 LogicalResult GraphImporter::importNode(const ::onnx::NodeProto &proto) {
@@ -150,12 +173,16 @@ LogicalResult GraphImporter::importNode(const ::onnx::NodeProto &proto) {
     return failure();
   if (Converter convert = findConverter(domainOf(proto), proto.op_type(), version)) {
     Node node(*this, proto, loc, version);
+    int before = errors;
     if (succeeded(convert(node)))
       return success();
-    return reported ? failure() : emitError(loc) << "has operands or attributes that do not fit together";
+    bool isKnown = errors > before || (errors && hasGraph(proto)); // a subgraph may read what was lost
+    return isKnown ? failure() : emitError(loc) << "has operands or attributes that do not fit together";
   }
   if (auto body = standardBody(proto, version))
     return importFunction(*body, proto, loc);
+  if (unsupported.count(fullName(proto)))
+    return failure(); // checkOps has reported it
   return emitError(loc) << "operator " << proto.op_type() << " is not supported for these inputs";
 }
 
@@ -174,6 +201,8 @@ FailureOr<SmallVector<Value>> GraphImporter::importSubgraph(const ::onnx::GraphP
   SmallVector<Value> outputs;
   for (const auto &output : graph.output()) {
     Value value = scope->find(output.name());
+    if (!value && scope->isLost(output.name()))
+      return failure();
     if (!value)
       return emitError(b.getUnknownLoc())
              << "output '" << output.name() << "' of subgraph '" << graph.name() << "' is not defined";
@@ -241,7 +270,7 @@ LogicalResult GraphImporter::applyDims(ModuleOp module) {
 OwningOpRef<ModuleOp> GraphImporter::run() {
   const auto &graph = model.graph();
   ScopedDiagnosticHandler watch(b.getContext(), [&](Diagnostic &diagnostic) {
-    reported |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
+    errors += diagnostic.getSeverity() == DiagnosticSeverity::Error;
     return failure(); // others print it
   });
   OwningOpRef<ModuleOp> module = ModuleOp::create(b.getUnknownLoc());
@@ -249,8 +278,7 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
   Scope top;
   top.opsets = opsetsOf(model.opset_import());
   scope = nullptr; // the check asks for bodies before any value exists
-  if (failed(checkOps()))
-    return {};
+  LogicalResult ops = checkOps();
   scope = &top;
   llvm::StringSet<> initializers;
   for (const auto &initializer : graph.initializer())
@@ -281,7 +309,7 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
     }
   }
   b.setInsertionPointToEnd(body);
-  if (failed(importInitializers(graph)) || failed(importNodes(graph.node())))
+  if (failed(importInitializers(graph)) || failed(importNodes(graph.node())) || failed(ops))
     return {};
   SmallVector<Value> outputs;
   for (const auto &output : graph.output()) {

@@ -8,6 +8,8 @@
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+#include <map>
 #include <memory>
 
 namespace lepton::importer {
@@ -17,7 +19,9 @@ struct Scope {
   const Scope *outer = nullptr;
   llvm::StringMap<mlir::Value> values;
   llvm::StringMap<int64_t> opsets;
+  llvm::StringSet<> lost; // names that nodes with errors should have computed
 
+  bool isLost(llvm::StringRef name) const;
   mlir::Value find(llvm::StringRef name) const;
 };
 
@@ -44,12 +48,12 @@ public:
 
 private:
   mlir::Location locationOf(const ::onnx::NodeProto &node);
+  /// Reports all nodes at once whose operators have neither a converter nor a body.
   mlir::LogicalResult checkOps();
   /// Checks a node's operands, results and attributes against the standard's schema of its op, where it has one.
   mlir::LogicalResult checkNode(const ::onnx::NodeProto &node, int64_t version, mlir::Location loc);
   void collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes,
-                          const llvm::StringMap<int64_t> &opsets,
-                          llvm::StringMap<std::pair<std::string, int>> &unsupported, int depth);
+                          const llvm::StringMap<int64_t> &opsets, int depth);
   const ::onnx::FunctionProto *modelFunction(const ::onnx::NodeProto &node) const;
   mlir::LogicalResult importNodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes);
   mlir::LogicalResult importNode(const ::onnx::NodeProto &node);
@@ -66,8 +70,9 @@ private:
   const ::onnx::ModelProto &model;
   const ImportOptions &options;
   std::vector<std::unique_ptr<mlir::Region>> retired;
-  llvm::SetVector<mlir::StringRef> dimNames; // of the inputs
-  bool reported = false;                     // whether an error was emitted
+  llvm::SetVector<mlir::StringRef> dimNames;                   // of the inputs
+  std::map<std::string, std::vector<std::string>> unsupported; // operator -> nodes
+  int errors = 0;                                              // emitted so far
   int functionDepth = 0;
   int64_t expandedNodes = 0;
 };

@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -29,6 +30,44 @@ static LogicalResult checkHeader(const ::onnx::ModelProto &model, Location loc) 
   return success();
 }
 
+namespace {
+/// Counts what a graph and its subgraphs hold.
+struct Counter {
+  MLIRContext &context;
+  OnnxContents &contents;
+
+  void count(const ::onnx::TensorProto &tensor) {
+    uint64_t elements = 1;
+    for (int64_t size : tensor.dims())
+      elements = llvm::SaturatingMultiply<uint64_t>(elements, std::max<int64_t>(size, 0));
+    Type type = importer::elementType(&context, tensor.data_type());
+    contents.parameters = llvm::SaturatingAdd(contents.parameters, elements);
+    contents.parameterBytes =
+        llvm::SaturatingMultiplyAdd<uint64_t>(elements, type ? elementBytes(type) : 0, contents.parameterBytes);
+  }
+
+  void count(const ::onnx::NodeProto &node) {
+    bool isStandard = node.domain().empty() || node.domain() == "ai.onnx";
+    ++contents.nodes[isStandard ? node.op_type() : node.domain() + "::" + node.op_type()];
+    for (const auto &attribute : node.attribute()) {
+      if (attribute.has_t() && node.op_type() == "Constant")
+        count(attribute.t());
+      if (attribute.has_g())
+        count(attribute.g());
+      for (const auto &graph : attribute.graphs())
+        count(graph);
+    }
+  }
+
+  void count(const ::onnx::GraphProto &graph) {
+    for (const auto &node : graph.node())
+      count(node);
+    for (const auto &tensor : graph.initializer())
+      count(tensor);
+  }
+};
+} // namespace
+
 OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext &context,
                                               const ImportOptions &options) {
   context.loadDialect<LeptonDialect, func::FuncDialect>();
@@ -47,6 +86,13 @@ OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext 
   }
   if (failed(checkHeader(model, loc)))
     return {};
+  if (options.contents) {
+    Counter counter{context, *options.contents};
+    counter.count(model.graph());
+    for (const auto &function : model.functions())
+      for (const auto &node : function.node())
+        counter.count(node);
+  }
   importer::GraphImporter importer(model, context, options);
   OwningOpRef<ModuleOp> module = importer.run();
   if (module && failed(verify(*module)))

@@ -10,6 +10,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,12 @@ struct NamedDim {
   int64_t minimum, maximum;
 };
 
+/// What a model file holds, counted in the file itself.
+struct OnnxContents {
+  std::map<std::string, uint64_t> nodes;       // by operator, those of subgraphs and functions included
+  uint64_t parameters = 0, parameterBytes = 0; // elements of its initializers and constants
+};
+
 struct ImportOptions {
   /// Each must name a dimension of an input. Bounds become the module's attribute `lepton.dim_bounds`.
   std::vector<NamedDim> dims;
@@ -28,6 +35,8 @@ struct ImportOptions {
   int64_t maxExpandedNodes = 1'000'000;
   /// Where the files of external data lie; the model's own folder when it is a file.
   std::string folder;
+  /// Filled as soon as the file is read, where it is wanted.
+  OnnxContents *contents = nullptr;
 };
 
 mlir::OwningOpRef<mlir::ModuleOp> importOnnxFile(llvm::StringRef path, mlir::MLIRContext &context,

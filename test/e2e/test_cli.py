@@ -349,12 +349,6 @@ def test_aarch64(tmp_path, model, ending):
         require_fault(lepton("run", artifact, "--random-inputs=0"), INPUT, artifact, "another architecture")
 
 
-def test_inspect(model):
-    result = lepton("inspect", model)
-    assert result.returncode == OK and '"name":"x"' in result.stdout and result.stderr == ""
-    assert onnx.load(model).graph.name in result.stdout
-
-
 def test_tensor_proto_files(tmp_path, model):
     """A .pb input gives what the .npy gives, and --output-format=pb writes it back as a TensorProto."""
     x = np.arange(8, dtype=np.float32).reshape(2, 4)

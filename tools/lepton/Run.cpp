@@ -1,4 +1,4 @@
-//===- Run.cpp - lepton run, lepton inspect ---------------------------------------------------------------------------------===//
+//===- Run.cpp - lepton run -------------------------------------------------------------------------------------------------===//
 
 #include "tools/lepton/Commands.h"
 #include "tools/lepton/Faults.h"
@@ -7,7 +7,6 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
@@ -146,44 +145,4 @@ int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
   for (lepton_tensor &output : outputs)
     executable->release(output);
   return written ? 0 : report(Failure::input, error);
-}
-
-static llvm::json::Array describe(const lepton_value_info *values, uint32_t count) {
-  llvm::json::Array array;
-  for (uint32_t i = 0; i < count; ++i) {
-    llvm::json::Array shape;
-    for (uint32_t d = 0; d < values[i].rank; ++d) {
-      const char *name = values[i].dim_names ? values[i].dim_names[d] : nullptr;
-      if (values[i].shape[d] >= 0)
-        shape.push_back(values[i].shape[d]);
-      else
-        shape.push_back(name ? name : "?");
-    }
-    array.push_back(llvm::json::Object{
-        {"name", values[i].name}, {"dtype", dtypeText(values[i].dtype)}, {"shape", std::move(shape)}});
-  }
-  return array;
-}
-
-int lepton::cli::inspect(const std::string &path, bool json, const CompileOptions &compile) {
-  std::string error;
-  Failure failure = Failure::none;
-  auto executable = Executable::open(path, compile, error, &failure);
-  if (!executable)
-    return report(failure, error);
-  const lepton_model &model = executable->model();
-  llvm::json::Object object{{"name", model.name},
-                            {"target", model.target},
-                            {"inputs", describe(model.inputs, model.input_count)},
-                            {"outputs", describe(model.outputs, model.output_count)},
-                            {"kernels", int64_t(model.kernel_count)},
-                            {"arena_bytes", int64_t(model.arena_bytes)},
-                            {"weights_bytes", int64_t(model.weights_bytes)}};
-  if (json) {
-    llvm::outs() << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(object)));
-    return 0;
-  }
-  for (const auto &entry : object)
-    llvm::outs() << entry.first << ": " << llvm::formatv("{0}", entry.second) << "\n";
-  return 0;
 }

@@ -1,0 +1,35 @@
+//===- Facts.h - what a compilation found out --------------------------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_API_FACTS_H
+#define LEPTON_API_FACTS_H
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lepton {
+
+struct KernelFacts {
+  std::string name;
+  std::vector<std::string> ops; ///< in the order in which they are computed
+  uint64_t flops = 0;           ///< of one call
+  bool isSymbolic = false;      ///< whether `flops` leaves out what depends on sizes that only the run knows
+  uint64_t calls = 0; ///< places that call it, counted with the iterations of their loops where these are known
+};
+
+/// Filled by a compilation that is given it (CompileOptions::facts).
+struct CompileFacts {
+  std::map<std::string, uint64_t> ops;                 ///< the model's nodes by operator
+  uint64_t parameters = 0, parameterBytes = 0;         ///< elements of its constant tensors
+  uint64_t flops = 0;                                  ///< a multiply-add is two; of the ops whose sizes are known
+  std::map<std::string, unsigned> symbolicFlops;       ///< the other ops: operator -> nodes
+  std::vector<KernelFacts> kernels;                    ///< as first called
+  std::vector<std::pair<std::string, double>> seconds; ///< of each phase
+  std::vector<std::string> warnings;
+};
+
+} // namespace lepton
+
+#endif // LEPTON_API_FACTS_H
