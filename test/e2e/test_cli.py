@@ -155,6 +155,13 @@ def test_unknown_flag_or_verb(arguments):
     assert result.returncode == USAGE and result.stdout == "" and 1 <= len(result.stderr.splitlines()) <= 2, result.stderr
 
 
+def test_help_fits_a_page():
+    result = lepton("--help")
+    assert result.returncode == OK and len(result.stdout.splitlines()) < 40
+    for verb in ("compile", "run", "inspect", "check"):
+        assert verb in result.stdout and f"lepton {verb}" in lepton(verb, "--help").stdout
+
+
 def test_output_of_unknown_kind(tmp_path, model):
     require_fault(lepton("compile", model, "-o", tmp_path / "a.xyz"), USAGE, "a.xyz", ".so")
     require_fault(lepton("compile", model), USAGE, "-")

@@ -2,6 +2,7 @@
 
 #include "tools/lepton/Commands.h"
 #include "tools/lepton/Faults.h"
+#include "tools/lepton/Scripts.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
@@ -13,7 +14,8 @@ namespace cl = llvm::cl;
 
 static cl::SubCommand compileCommand("compile", "compiles a model to an artifact"),
     runCommand("run", "runs a model or an artifact"),
-    inspectCommand("inspect", "says what a model or an artifact takes, gives and needs");
+    inspectCommand("inspect", "says what a model or an artifact takes, gives and needs"),
+    checkCommand("check", "compares what a model computes with onnxruntime or onnx.reference");
 
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required, cl::sub(compileCommand),
                                   cl::sub(runCommand), cl::sub(inspectCommand));
@@ -110,6 +112,10 @@ static int finish(int status) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  if (int status = cli::runScript(argc, argv); status >= 0)
+    return status;
+  static cl::OptionCategory none("no options");
+  cl::HideUnrelatedOptions(none); // without a verb: LLVM's own
   // A wrong flag is a wrong use: LLVM would exit with 1, which says that the model is at fault.
   std::string usage;
   llvm::raw_string_ostream usageStream(usage);
@@ -137,7 +143,7 @@ int main(int argc, char **argv) {
   else if (inspectCommand)
     status = finish(cli::inspect(modelPath, asJson, options));
   else
-    llvm::errs() << "error: say what to do: lepton compile, lepton run or lepton inspect (--help)\n";
+    llvm::errs() << "error: say what to do: lepton compile, run, inspect or check (--help)\n";
   if (!options.reproducer.empty() && status != int(Failure::internal))
     (void)llvm::sys::fs::remove(options.reproducer); // there was no fault
   return status;

@@ -1,0 +1,63 @@
+//===- Scripts.cpp - verbs that are written in Python ---------------------------------------------------------------------------===//
+
+#include "tools/lepton/Scripts.h"
+#include "tools/lepton/Commands.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+
+using namespace lepton;
+
+/// Packages that are not there are named in one line. The arguments follow.
+static const char program[] = R"(
+import sys
+verb = sys.argv[1]
+try:
+    import importlib
+    main = importlib.import_module("lepton." + verb).main
+except ImportError as problem:
+    print(f"error: lepton {verb} lacks Python packages ({problem}); install them with: {sys.executable} -m pip install "
+          "numpy onnx onnxruntime, or name another Python in LEPTON_PYTHON", file=sys.stderr)
+    sys.exit(2)
+main(sys.argv[2:])
+)";
+
+static std::string findPython(llvm::StringRef build) {
+  if (const char *given = getenv("LEPTON_PYTHON"))
+    return given;
+  llvm::SmallString<128> own = build;
+  llvm::sys::path::append(own, "venv", "bin", "python");
+  if (llvm::sys::fs::can_execute(own))
+    return std::string(own);
+  auto found = llvm::sys::findProgramByName("python3");
+  return found ? *found : std::string();
+}
+
+int cli::runScript(int argc, char **argv) {
+  if (argc < 2 || !llvm::is_contained({"check"}, llvm::StringRef(argv[1])))
+    return -1;
+  std::string self = llvm::sys::fs::getMainExecutable(argv[0], reinterpret_cast<void *>(&runScript));
+  llvm::StringRef build = llvm::sys::path::parent_path(llvm::sys::path::parent_path(self));
+  std::string python = findPython(build), error;
+  if (python.empty())
+    return report(Failure::usage, "lepton " + std::string(argv[1]) +
+                                      " is written in Python, and there is none; install python3, or name one in "
+                                      "LEPTON_PYTHON");
+  llvm::SmallString<128> path = build;
+  llvm::sys::path::append(path, "python");
+  if (const char *more = getenv("PYTHONPATH"))
+    path += (llvm::Twine(":") + more).str();
+  setenv("PYTHONPATH", path.c_str(), 1);
+  setenv("LEPTON_COMMAND", self.c_str(), 1);
+  std::vector<llvm::StringRef> arguments = {python, "-c", program};
+  arguments.insert(arguments.end(), argv + 1, argv + argc);
+  int status = llvm::sys::ExecuteAndWait(python, arguments, std::nullopt, {}, 0, 0, &error);
+  if (status == -1)
+    return report(Failure::usage, python + ": cannot be started: " + error);
+  if (status < 0)
+    return report(Failure::internal, "lepton " + std::string(argv[1]) + " died (" + error +
+                                         "); this is a fault of Lepton: please report it with the model");
+  return status;
+}
