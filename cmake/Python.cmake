@@ -8,6 +8,22 @@ execute_process(COMMAND ${Python_EXECUTABLE} -m nanobind --cmake_dir
   OUTPUT_VARIABLE nanobind_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 find_package(nanobind CONFIG REQUIRED)
 
+#   lepton_copy_python(PACKAGE file.py...)
+#
+# Files of a package, copied one by one, so that an edit is in the build after the next `make build`.
+function(lepton_copy_python package)
+  set(copies "")
+  foreach(file IN LISTS ARGN)
+    get_filename_component(base ${file} NAME)
+    set(copy ${PROJECT_BINARY_DIR}/python/${package}/${base})
+    add_custom_command(OUTPUT ${copy}
+      COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${copy}
+      DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+    list(APPEND copies ${copy})
+  endforeach()
+  add_custom_target(${package}_package ALL DEPENDS ${copies})
+endfunction()
+
 function(lepton_add_python_module name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PACKAGE" ${ARGN})
   set(folder ${PROJECT_BINARY_DIR}/python/lepton)
@@ -15,15 +31,5 @@ function(lepton_add_python_module name)
   target_include_directories(${name} SYSTEM PRIVATE ${NB_DIR}/include)
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${folder})
-
-  # Copied file by file, so that an edit is in the build after the next `make build`.
-  set(copies "")
-  foreach(file IN LISTS ARG_PACKAGE)
-    get_filename_component(base ${file} NAME)
-    add_custom_command(OUTPUT ${folder}/${base}
-      COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${folder}/${base}
-      DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
-    list(APPEND copies ${folder}/${base})
-  endforeach()
-  add_custom_target(${name}_package ALL DEPENDS ${copies})
+  lepton_copy_python(lepton ${ARG_PACKAGE})
 endfunction()

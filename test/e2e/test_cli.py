@@ -158,7 +158,7 @@ def test_unknown_flag_or_verb(arguments):
 def test_help_fits_a_page():
     result = lepton("--help")
     assert result.returncode == OK and len(result.stdout.splitlines()) < 40
-    for verb in ("compile", "run", "inspect", "check"):
+    for verb in ("compile", "run", "inspect", "check", "bench"):
         assert verb in result.stdout and f"lepton {verb}" in lepton(verb, "--help").stdout
 
 

@@ -13,15 +13,15 @@ using namespace lepton;
 /// Packages that are not there are named in one line. The arguments follow.
 static const char program[] = R"(
 import sys
-verb = sys.argv[1]
+verb, module = sys.argv[1:3]
 try:
     import importlib
-    main = importlib.import_module("lepton." + verb).main
+    main = importlib.import_module(module).main
 except ImportError as problem:
     print(f"error: lepton {verb} lacks Python packages ({problem}); install them with: {sys.executable} -m pip install "
           "numpy onnx onnxruntime, or name another Python in LEPTON_PYTHON", file=sys.stderr)
     sys.exit(2)
-main(sys.argv[2:])
+main(sys.argv[3:])
 )";
 
 static std::string findPython(llvm::StringRef build) {
@@ -36,13 +36,16 @@ static std::string findPython(llvm::StringRef build) {
 }
 
 int cli::runScript(int argc, char **argv) {
-  if (argc < 2 || !llvm::is_contained({"check"}, llvm::StringRef(argv[1])))
+  llvm::StringRef verb = argc < 2 ? "" : argv[1], module = verb == "check"   ? "lepton.check"
+                                                           : verb == "bench" ? "lepton_bench.main"
+                                                                             : "";
+  if (module.empty())
     return -1;
   std::string self = llvm::sys::fs::getMainExecutable(argv[0], reinterpret_cast<void *>(&runScript));
   llvm::StringRef build = llvm::sys::path::parent_path(llvm::sys::path::parent_path(self));
   std::string python = findPython(build), error;
   if (python.empty())
-    return report(Failure::usage, "lepton " + std::string(argv[1]) +
+    return report(Failure::usage, "lepton " + verb.str() +
                                       " is written in Python, and there is none; install python3, or name one in "
                                       "LEPTON_PYTHON");
   llvm::SmallString<128> path = build;
@@ -51,13 +54,13 @@ int cli::runScript(int argc, char **argv) {
     path += (llvm::Twine(":") + more).str();
   setenv("PYTHONPATH", path.c_str(), 1);
   setenv("LEPTON_COMMAND", self.c_str(), 1);
-  std::vector<llvm::StringRef> arguments = {python, "-c", program};
-  arguments.insert(arguments.end(), argv + 1, argv + argc);
+  std::vector<llvm::StringRef> arguments = {python, "-c", program, verb, module};
+  arguments.insert(arguments.end(), argv + 2, argv + argc);
   int status = llvm::sys::ExecuteAndWait(python, arguments, std::nullopt, {}, 0, 0, &error);
   if (status == -1)
     return report(Failure::usage, python + ": cannot be started: " + error);
   if (status < 0)
-    return report(Failure::internal, "lepton " + std::string(argv[1]) + " died (" + error +
+    return report(Failure::internal, "lepton " + verb.str() + " died (" + error +
                                          "); this is a fault of Lepton: please report it with the model");
   return status;
 }

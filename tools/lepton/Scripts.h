@@ -5,8 +5,8 @@
 
 namespace lepton::cli {
 
-/// Runs `main` of the module lepton.VERB with the arguments after the verb, where `argv` names such a verb; -1 where not. The interpreter is the
-/// one of LEPTON_PYTHON, that of the build, or python3.
+/// Runs `main` of the verb's module with the arguments after the verb, where `argv` names such a verb; -1 where not. The interpreter is the one of
+/// LEPTON_PYTHON, that of the build, or python3.
 int runScript(int argc, char **argv);
 
 } // namespace lepton::cli
