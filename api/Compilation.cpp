@@ -8,6 +8,7 @@
 #include "codegen/cpu/LowerToLlvm.h"
 #include "dialects/Lepton/Flops.h"
 #include "frontend/onnx/Importer.h"
+#include "passes/Passes.h"
 #include "passes/Pipelines.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
@@ -30,7 +31,8 @@ using namespace lepton;
 // The phases
 //===----------------------------------------------------------------------------------------------------------------------------------===//
 
-static void buildLlvmPhase(OpPassManager &pm, const PipelineOptions &options) { buildLlvmPipeline(pm, options.fma); }
+static void buildNothing(OpPassManager &, const PipelineOptions &) {}
+static void buildLlvmPhase(OpPassManager &pm, const PipelineOptions &) { buildLlvmPipeline(pm); }
 
 namespace {
 struct Phase {
@@ -39,18 +41,20 @@ struct Phase {
 };
 } // namespace
 
-/// Import comes before the first of these; object and artifact come after the last.
+/// Import itself comes before the first of these; object and artifact come after the last. Each ends with a check of what its comment says.
 static constexpr Phase phases[] = {
-    {"graph", buildGraphPipeline},   // shapes final, layouts chosen, weights packed
-    {"kernel", buildKernelPipeline}, // the entry calls kernels
-    {"tile", buildTilePipeline},     // kernels in linalg on tensors
-    {"buffer", buildBufferPipeline}, // every buffer has its place
-    {"vector", buildVectorPipeline}, // loops and vectors
-    {"llvm", buildLlvmPhase},        // the LLVM dialect
+    {"import", buildNothing},            // lepton ops with ranked types, each with its node's name
+    {"graph", buildGraphPipeline},       // shapes final, layouts chosen, weights packed
+    {"kernel", buildKernelPipeline},     // the entry calls kernels
+    {"tile", buildTilePipeline},         // kernels in linalg on tensors
+    {"buffer", buildBufferPipeline},     // every buffer has its place
+    {"schedule", buildSchedulePipeline}, // every root of a kernel has a schedule
+    {"vector", buildVectorPipeline},     // loops and vectors
+    {"llvm", buildLlvmPhase},            // the LLVM dialect
 };
 
 std::vector<std::string> lepton::phaseNames() {
-  std::vector<std::string> names = {"import"};
+  std::vector<std::string> names;
   for (const Phase &phase : phases)
     names.push_back(phase.name);
   names.push_back("object");
@@ -61,11 +65,8 @@ std::vector<std::string> lepton::phaseNames() {
 bool Compilation::runPhases() {
   if (!chooseTarget())
     return false;
+  module()->setAttr("lepton.target", targetAttribute(*context, chosen));
   describe();
-  if (!dump("import"))
-    return false;
-  if (options.compileTo == "import")
-    return true;
   for (const Phase &phase : phases) {
     writeReproducer(phase.name);
     if (!runPhase(phase.name, phase.build) || !dump(phase.name))
@@ -91,21 +92,21 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   PhaseClock clock(options.facts, name);
   PipelineOptions pipeline;
   pipeline.optLevel = options.optLevel;
-  pipeline.vectorBits = chosen.vectorBits;
-  pipeline.vectorRegisters = chosen.vectorRegisters;
-  pipeline.fma = chosen.fma;
   pipeline.evaluate = makeConstantEvaluator(context, options.optLevel);
   PassManager pm(context.get());
   pm.enableVerifier(options.timing || !options.dumpPhases.empty());
   if (options.timing)
     pm.enableTiming();
   build(pm, pipeline);
+  pm.addPass(createVerifyPhase({.phase = name}));
   if (succeeded(pm.run(module())))
     return true;
   // What a model may do wrong is found by the first phases and reported with its node. A pass that fails without a word or in the words of MLIR, and whatever
   // fails later, is our fault.
-  const bool isLate = llvm::is_contained({"buffer", "vector", "llvm"}, llvm::StringRef(name));
-  if (!isLate && !errors.empty() && !llvm::StringRef(errors).contains("failed to legalize")) {
+  const bool isLate = llvm::is_contained({"buffer", "schedule", "vector", "llvm"}, llvm::StringRef(name)),
+             isInWordsOfMlir = llvm::StringRef(errors).contains("failed to legalize"),
+             isFoundByCheck = llvm::StringRef(errors).contains("after phase '");
+  if (!isLate && !errors.empty() && !isInWordsOfMlir && !isFoundByCheck) {
     failure = Failure::input;
     return false;
   }

@@ -23,15 +23,14 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   SmallVector<Type> types(main.getResultTypes());
   PipelineOptions options;
   options.optLevel = std::min(optLevel, 1);
-  options.vectorBits = target->vectorBits;
-  options.vectorRegisters = target->vectorRegisters;
-  options.fma = target->fma;
+  module->setAttr("lepton.target", targetAttribute(*context, *target));
   PassManager pm(context);
   buildKernelPipeline(pm, options);
   buildTilePipeline(pm, options);
   buildBufferPipeline(pm, options);
+  buildSchedulePipeline(pm, options);
   buildVectorPipeline(pm, options);
-  buildLlvmPipeline(pm, options.fma);
+  buildLlvmPipeline(pm);
   if (failed(pm.run(module)))
     return failure();
   ModelInfo info;

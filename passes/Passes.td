@@ -17,7 +17,16 @@ def AssignLayouts : Pass<"lepton-assign-layouts", "::mlir::func::FuncOp"> {
 
     Example: `lepton.conv %x, %w` -> `transpose`, `pad`, `packed_conv`, `transpose`.
   }];
-  let options = [Option<"panel", "panel", "int64_t", "16", "elements in a block of packed weights">];
+  let options = [Option<"panel", "panel", "int64_t", "0", "elements in a block of packed weights; 0: two of the target's vectors of f32, the width of a register block">];
+}
+
+def RefineShapes : Pass<"lepton-refine-shapes", "::mlir::func::FuncOp"> {
+  let summary = "Makes every dimension static that its op infers to be";
+  let description = [{
+    At import the sizes in a branch, or behind arithmetic that folds only later, are unknown; after canonicalization many are not. Types of what leaves a region stay.
+
+    Example: `lepton.relu %x : (tensor<3xf32>) -> tensor<?xf32>` -> `-> tensor<3xf32>`.
+  }];
 }
 
 def FoldConstants : Pass<"lepton-fold-constants", "::mlir::func::FuncOp"> {
@@ -90,6 +99,23 @@ def PlanMemory : Pass<"lepton-plan-memory", "::mlir::ModuleOp"> {
 }
 
 //===--------------------------------------------------------------------------------------------------------------------===//
+// schedule: how each kernel is computed
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+def SelectSchedule : Pass<"lepton-select-schedule", "::mlir::func::FuncOp"> {
+  let summary = "Gives every root of a kernel its schedule";
+  let description = [{
+    The only place that chooses numbers of a kernel: a pure function of the linalg op and of the module's `#lepton.target`. Contractions get the register block that a cost
+    model prefers (multiply-adds, loads and the latency of a chain per reduction step, remainders included); everything else becomes loops. A schedule that is
+    there already stays, or is refused where the target cannot obey it.
+
+    Example: `linalg.generic` -> `linalg.generic {lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>}`.
+  }];
+  let options = [Option<"blocks", "blocks", "bool", "true", "use register blocks; without them everything is loops">];
+  let dependentDialects = ["::lepton::LeptonDialect"];
+}
+
+//===--------------------------------------------------------------------------------------------------------------------===//
 // vector: linalg becomes loops
 //===--------------------------------------------------------------------------------------------------------------------===//
 
@@ -100,20 +126,13 @@ def VectorizeContraction : Pass<"lepton-vectorize-contraction", "::mlir::func::F
     innermost dimension of A and C that is absent from B, the micro-kernel computes `rows` steps of r times `vectors` vectors of v: it loads that block of
     C, carries it through all reduction loops as `iter_args`, and stores it once. Edges get smaller copies of the micro-kernel, masked where v ends
     inside a vector. Where no such v exists (or it is shorter than half a vector), lanes run along a reduction dimension that is contiguous in A and
-    B, and each accumulator is summed once at the end. What is no contraction stays as it is.
+    B, and each accumulator is summed once at the end.
 
-    Options that are 0 are chosen by `defaultContractionSchedule`.
+    Only roots whose `lepton.schedule` says `register_block` are taken, with the numbers that stand there.
 
     Example: `linalg.generic` -> `scf.for` around `vector.load`, `scf.for iter_args`, `vector.fma`, `vector.store`.
   }];
-  let options = [Option<"lanes", "lanes", "int64_t", "8", "32-bit elements per vector register">,
-                 Option<"registers", "registers", "int64_t", "16", "vector registers of the target">,
-                 Option<"rows", "rows", "int64_t", "0", "rows of the register block">,
-                 Option<"vectors", "vectors", "int64_t", "0", "vectors of the register block">,
-                 Option<"panels", "panels", "int64_t", "0", "panels of B walked together">,
-                 Option<"unroll", "unroll", "int64_t", "0", "copies of the innermost reduction loop's body">,
-                 Option<"fma", "fma", "bool", "true", "the target has fused multiply-add">];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+  let dependentDialects = ["::lepton::LeptonDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
 def LowerToLoops : Pass<"lepton-lower-to-loops", "::mlir::func::FuncOp"> {
@@ -134,6 +153,23 @@ def OutlineParallelLoops : Pass<"lepton-outline-parallel-loops", "::mlir::Module
     Example: `scf.parallel` -> `lrt.parallel_for %context, @k_body, %n grain 1 (...)`.
   }];
   let dependentDialects = ["::lepton::lrt::RuntimeDialect", "::mlir::scf::SCFDialect", "::mlir::func::FuncDialect"];
+}
+
+//===--------------------------------------------------------------------------------------------------------------------===//
+// verify: at the end of every phase
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+def VerifyPhase : Pass<"lepton-verify-phase", "::mlir::ModuleOp"> {
+  let summary = "Checks what holds at the end of a phase";
+  let description = [{
+    import: ranked types, every op has a location. graph: no type says less than its op infers. kernel: the entry computes nothing itself; every kernel is
+    called. tile: no lepton op. buffer: no tensor, no allocation outside arena, pool and stack. schedule: every root has a schedule that the target can obey.
+    vector: no linalg, no parallel loop. llvm: the LLVM dialect alone, and `lepton_entry` the only function that is seen from outside. The IR's own verifiers run first.
+
+    Example: `lepton-opt --lepton-verify-phase="phase=buffer"`.
+  }];
+  let options = [Option<"phase", "phase", "std::string", "", "the phase that has ended">];
+  let dependentDialects = ["::lepton::LeptonDialect"];
 }
 
 #endif // LEPTON_PASSES_TD

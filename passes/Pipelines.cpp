@@ -12,12 +12,13 @@ using namespace lepton;
 void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createRefineShapes());
   if (options.optLevel == 0)
     return;
-  // Two registers wide: the width of the micro-kernel's block, so that a panel is read in order.
-  pm.addNestedPass<func::FuncOp>(createAssignLayouts({.panel = 2 * options.vectorBits / 32}));
+  pm.addNestedPass<func::FuncOp>(createAssignLayouts());
   pm.addNestedPass<func::FuncOp>(createFoldConstantsPass(options.evaluate));
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createRefineShapes()); // a pad or a size may be a constant only now
 }
 
 void lepton::buildKernelPipeline(OpPassManager &pm, const PipelineOptions &options) {
@@ -44,14 +45,12 @@ void lepton::buildBufferPipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createCanonicalizerPass());
 }
 
-void lepton::buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
-  if (options.optLevel > 0) {
-    VectorizeContractionOptions contraction;
-    contraction.lanes = options.vectorBits / 32;
-    contraction.registers = options.vectorRegisters;
-    contraction.fma = options.fma;
-    pm.addNestedPass<func::FuncOp>(createVectorizeContraction(contraction));
-  }
+void lepton::buildSchedulePipeline(OpPassManager &pm, const PipelineOptions &options) {
+  pm.addNestedPass<func::FuncOp>(createSelectSchedule({.blocks = options.optLevel > 0}));
+}
+
+void lepton::buildVectorPipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addNestedPass<func::FuncOp>(createVectorizeContraction());
   pm.addNestedPass<func::FuncOp>(createLowerToLoops());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

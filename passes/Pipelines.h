@@ -10,13 +10,9 @@
 
 namespace lepton {
 
-/// What the pipelines need to know of the target and the user's wishes.
+/// What the user wishes. The target stands on the module (`#lepton.target`).
 struct PipelineOptions {
-  int optLevel = 3;         // 0: one kernel per op, plain loops
-  int64_t vectorBits = 256; // of the widest vector register to use
-  int64_t vectorRegisters = 16;
-  bool fma = true;
-  bool maskedMemory = true;   // masked loads and stores are cheap
+  int optLevel = 3;           // 0: one kernel per op, plain loops
   ConstantEvaluator evaluate; // null: constants are computed at run time
 };
 
@@ -30,6 +26,8 @@ void buildKernelPipeline(mlir::OpPassManager &pm, const PipelineOptions &options
 void buildTilePipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 /// buffer: no tensor is left; every buffer has its place.
 void buildBufferPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+/// schedule: every root of a kernel has a `#lepton.schedule`.
+void buildSchedulePipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 /// vector: no linalg is left; parallel loops are functions of ranges.
 void buildVectorPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 

@@ -6,6 +6,7 @@
 
 #include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/cpu/LowerRuntimeOps.h"
+#include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -102,11 +103,12 @@ struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
 
 struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ApproximateMath)
-  explicit ApproximateMath(bool fma) : fma(fma) {}
   StringRef getArgument() const override { return "lepton-approximate-math"; }
   StringRef getDescription() const override {
     return "Replaces transcendental functions of f32 by polynomials that vectorize";
   }
+
+  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<LeptonDialect>(); }
 
   void runOnOperation() override {
     // Within 2 ulp in f32 or so; sin, cos and the like stay calls of libm, as their approximations lose the large arguments.
@@ -115,7 +117,7 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<func::FuncOp
     auto chosen = [&](StringRef name) { return llvm::is_contained(names, name); };
     populateMathPolynomialApproximationPatterns(patterns, chosen);
     (void)applyPatternsGreedily(getOperation(), std::move(patterns));
-    if (!fma)
+    if (!targetOf(getOperation()).getFma())
       getOperation().walk([](math::FmaOp op) { split(op); });
   }
 
@@ -126,22 +128,20 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<func::FuncOp
     op.replaceAllUsesWith(arith::AddFOp::create(b, op.getLoc(), product, op.getC()).getResult());
     op.erase();
   }
-
-  bool fma;
 };
 
 } // namespace
 
 std::unique_ptr<Pass> lepton::createLowerToLlvmPass() { return std::make_unique<LowerToLlvm>(); }
-std::unique_ptr<Pass> lepton::createApproximateMathPass(bool fma) { return std::make_unique<ApproximateMath>(fma); }
+std::unique_ptr<Pass> lepton::createApproximateMathPass() { return std::make_unique<ApproximateMath>(); }
 
 void lepton::registerLowerToLlvmPasses() {
   registerPass(createLowerToLlvmPass);
-  registerPass([] { return createApproximateMathPass(); });
+  registerPass(createApproximateMathPass);
 }
 
-void lepton::buildLlvmPipeline(OpPassManager &pm, bool fma) {
-  pm.addNestedPass<func::FuncOp>(createApproximateMathPass(fma));
+void lepton::buildLlvmPipeline(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createApproximateMathPass());
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());

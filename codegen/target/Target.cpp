@@ -9,6 +9,8 @@
 #include "llvm/TargetParser/Triple.h"
 #include "llvm/TargetParser/X86TargetParser.h"
 
+#include <unistd.h>
+
 using namespace lepton;
 
 namespace {
@@ -18,6 +20,7 @@ struct Processor {
   const char *arch;
   int vectorBits, registers; // of the widest vectors that run at full speed
   bool fma;
+  int l1 = 32, l2 = 512; // KiB of data cache of one core; of a level of features: what most of its processors have
 };
 
 /// LLVM's names of features that compilers use unasked and the runtime can check.
@@ -30,13 +33,20 @@ constexpr const char *checkedFeatures[] = {
     "lse", "rdm", "rcpc", "dotprod", "fullfp16", "fp16fml", "complxnum", "jscvt", "sve", "sve2", "i8mm", "bf16"};
 
 constexpr Processor processors[] = {
-    {"x86-64-v2", "x86_64", 128, 16, false},     {"x86-64-v3", "x86_64", 256, 16, true},
-    {"x86-64-v4", "x86_64", 512, 32, true},      {"haswell", "x86_64", 256, 16, true},
-    {"znver2", "x86_64", 256, 16, true},         {"znver3", "x86_64", 256, 16, true},
-    {"znver4", "x86_64", 512, 32, true},         {"znver5", "x86_64", 512, 32, true},
-    {"skylake-avx512", "x86_64", 512, 32, true}, {"icelake-server", "x86_64", 512, 32, true},
-    {"sapphirerapids", "x86_64", 512, 32, true}, {"generic", "aarch64", 128, 32, true},
-    {"cortex-a72", "aarch64", 128, 32, true},    {"neoverse-n1", "aarch64", 128, 32, true},
+    {"x86-64-v2", "x86_64", 128, 16, false},
+    {"x86-64-v3", "x86_64", 256, 16, true},
+    {"x86-64-v4", "x86_64", 512, 32, true, 32, 1024},
+    {"haswell", "x86_64", 256, 16, true, 32, 256},
+    {"znver2", "x86_64", 256, 16, true},
+    {"znver3", "x86_64", 256, 16, true},
+    {"znver4", "x86_64", 512, 32, true, 32, 1024},
+    {"znver5", "x86_64", 512, 32, true, 48, 1024},
+    {"skylake-avx512", "x86_64", 512, 32, true, 32, 1024},
+    {"icelake-server", "x86_64", 512, 32, true, 48, 1280},
+    {"sapphirerapids", "x86_64", 512, 32, true, 48, 2048},
+    {"generic", "aarch64", 128, 32, true},
+    {"cortex-a72", "aarch64", 128, 32, true},
+    {"neoverse-n1", "aarch64", 128, 32, true, 64, 1024},
 };
 
 } // namespace
@@ -77,6 +87,8 @@ static Target fromTable(const Processor &processor) {
   target.vectorBits = processor.vectorBits;
   target.vectorRegisters = processor.registers;
   target.fma = processor.fma;
+  target.l1 = processor.l1 << 10;
+  target.l2 = processor.l2 << 10;
   target.required = requiredFeatures(featuresOf(processor));
   return target;
 }
@@ -100,6 +112,10 @@ static Target host() {
   target.vectorBits = wide ? 512 : middle ? 256 : 128;
   target.vectorRegisters = wide || isArm ? 32 : 16;
   target.fma = middle || isArm;
+  if (long l1 = sysconf(_SC_LEVEL1_DCACHE_SIZE); l1 > 0) // some kernels do not say
+    target.l1 = l1;
+  if (long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE); l2 >= target.l1)
+    target.l2 = l2;
   target.required = requiredFeatures(features);
   return target;
 }
@@ -136,4 +152,9 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
   }
   error = "unknown processor '" + wanted + "'; known are native, " + known;
   return std::nullopt;
+}
+
+TargetAttr lepton::targetAttribute(mlir::MLIRContext &context, const Target &target) {
+  return TargetAttr::get(&context, target.cpu, target.vectorBits, target.vectorRegisters, target.fma, target.l1,
+                         target.l2);
 }

@@ -7,6 +7,8 @@
 #ifndef LEPTON_CODEGEN_TARGET_TARGET_H
 #define LEPTON_CODEGEN_TARGET_TARGET_H
 
+#include "dialects/Lepton/LeptonOps.h"
+
 #include "llvm/ADT/StringRef.h"
 #include <optional>
 #include <string>
@@ -22,10 +24,14 @@ struct Target {
   int64_t vectorBits = 128;
   int64_t vectorRegisters = 16;
   bool fma = false;
+  int64_t l1 = 32 << 10, l2 = 512 << 10; // bytes of data cache of one core
 };
 
 /// The target for the flags --target and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
 std::optional<Target> lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error);
+
+/// What passes may know of it.
+TargetAttr targetAttribute(mlir::MLIRContext &context, const Target &target);
 
 } // namespace lepton
 

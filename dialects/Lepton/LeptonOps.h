@@ -62,4 +62,11 @@ int64_t elementBytes(mlir::Type elementType);
 #define GET_OP_CLASSES
 #include "dialects/Lepton/LeptonOps.h.inc"
 
+namespace lepton {
+/// The target of the module that `op` is in; x86-64-v3 where the module names none.
+TargetAttr targetOf(mlir::Operation *op);
+/// Whether `root`, a linalg op, may be computed by this schedule on this target; reports why not.
+llvm::LogicalResult verifySchedule(mlir::Operation *root, ScheduleAttr schedule, TargetAttr target);
+} // namespace lepton
+
 #endif // LEPTON_DIALECTS_LEPTONOPS_H

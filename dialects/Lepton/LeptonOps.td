@@ -10,5 +10,6 @@ include "dialects/Lepton/Reduction.td"
 include "dialects/Lepton/Resize.td"
 include "dialects/Lepton/Contraction.td"
 include "dialects/Lepton/Control.td"
+include "dialects/Lepton/Schedule.td"
 
 #endif // LEPTON_OPS_TD

@@ -334,7 +334,9 @@ struct AssignLayouts : lepton::impl::AssignLayoutsBase<AssignLayouts> {
     SmallVector<Operation *> ops;
     getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
     OpBuilder b(&getContext());
-    Layouts layouts(b, shapes, panel);
+    // A panel as wide as the micro-kernel's block is read in order.
+    int64_t block = panel ? panel : 2 * targetOf(getOperation()).lanes(b.getF32Type());
+    Layouts layouts(b, shapes, block);
     for (Operation *op : ops) {
       if (op->getNumResults() != 1 || !isa<ShapeOpInterface>(op))
         continue;

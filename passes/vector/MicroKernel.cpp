@@ -15,9 +15,9 @@
 using namespace mlir;
 using namespace lepton;
 
-MicroKernel::MicroKernel(OpBuilder &builder, Location loc, const Contraction &contraction,
-                         const ContractionSchedule &schedule, ArrayRef<OpFoldResult> extents)
-    : builder(builder), loc(loc), contraction(contraction), schedule(schedule), extents(extents) {
+MicroKernel::MicroKernel(OpBuilder &builder, Location loc, const Contraction &contraction, ScheduleAttr schedule,
+                         TargetAttr target, ArrayRef<OpFoldResult> extents)
+    : builder(builder), loc(loc), contraction(contraction), schedule(schedule), target(target), extents(extents) {
   a = makeView(contraction.a);
   b = makeView(contraction.b);
   c = makeView(contraction.c);
@@ -25,7 +25,7 @@ MicroKernel::MicroKernel(OpBuilder &builder, Location loc, const Contraction &co
   int64_t copies = 1;
   while (unrolledFrom > 0) {
     int64_t extent = contraction.extents[contraction.reductionDims[unrolledFrom - 1]];
-    if (ShapedType::isDynamic(extent) || (copies *= extent) > schedule.fullUnroll)
+    if (ShapedType::isDynamic(extent) || (copies *= extent) > schedule.getFullUnroll())
       break;
     --unrolledFrom;
   }
@@ -169,7 +169,7 @@ Value MicroKernel::broadcastA(Value scalar, int64_t lanes) {
 Value MicroKernel::multiplyAdd(Value a, Value b, Value accumulator) {
   if (!contraction.body.isFloat)
     return arith::AddIOp::create(builder, loc, accumulator, arith::MulIOp::create(builder, loc, a, b));
-  if (schedule.fma)
+  if (target.getFma())
     return vector::FMAOp::create(builder, loc, a, b, accumulator);
   return arith::AddFOp::create(builder, loc, accumulator, arith::MulFOp::create(builder, loc, a, b));
 }
@@ -221,17 +221,17 @@ MicroKernel::Values MicroKernel::reduce(unsigned depth, Position at, Values accu
     return accumulators;
   }
   OpFoldResult zero = builder.getIndexAttr(0), extent = extents[dim];
-  bool unroll = !isDot && schedule.unroll > 1 && depth + 1 == contraction.reductionDims.size();
+  bool unroll = !isDot && schedule.getUnroll() > 1 && depth + 1 == contraction.reductionDims.size();
   if (!unroll)
     return loop(depth, zero, extent, 1, at, std::move(accumulators));
   OpFoldResult main;
   if (auto trip = getConstantIntValue(extent)) {
-    main = builder.getIndexAttr(*trip - *trip % schedule.unroll);
+    main = builder.getIndexAttr(*trip - *trip % schedule.getUnroll());
   } else {
-    Value rest = arith::RemUIOp::create(builder, loc, value(extent), value(builder.getIndexAttr(schedule.unroll)));
+    Value rest = arith::RemUIOp::create(builder, loc, value(extent), value(builder.getIndexAttr(schedule.getUnroll())));
     main = arith::SubIOp::create(builder, loc, value(extent), rest, arith::IntegerOverflowFlags::nsw).getResult();
   }
-  accumulators = loop(depth, zero, main, schedule.unroll, at, std::move(accumulators));
+  accumulators = loop(depth, zero, main, schedule.getUnroll(), at, std::move(accumulators));
   if (getConstantIntValue(main) && getConstantIntValue(main) == getConstantIntValue(extent))
     return accumulators;
   return loop(depth, main, extent, 1, at, std::move(accumulators));
@@ -269,8 +269,8 @@ MicroKernel::Values MicroKernel::dotStep(Position at, Values accumulators, int64
     if (!single)
       return apply(chain, load(view, index, lanes, mask));
     Value scalar = apply(chain, loadScalar(view, index));
-    Value zero =
-        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(VectorType::get(schedule.lanes, scalar.getType())));
+    Value zero = arith::ConstantOp::create(builder, loc,
+                                           builder.getZeroAttr(VectorType::get(schedule.getLanes(), scalar.getType())));
     return vector::InsertOp::create(builder, loc, scalar, zero, ArrayRef<int64_t>{0});
   };
   Values bVectors;
@@ -290,11 +290,11 @@ MicroKernel::Values MicroKernel::dotStep(Position at, Values accumulators, int64
 MicroKernel::Values MicroKernel::dotLoops(Position at, Values accumulators) {
   OpFoldResult extent = extents[contraction.vectorDim];
   std::optional<int64_t> trip = getConstantIntValue(extent);
-  int64_t lanes = schedule.lanes;
+  int64_t lanes = schedule.getLanes();
   // Masked lanes are read as zero and must still be zero in one factor: a zero point would turn them into something
   // else.
   auto keepsZero = [](ArrayRef<Operation *> chain) { return llvm::all_of(chain, llvm::IsaPred<CastOpInterface>); };
-  bool masks = schedule.masks && (keepsZero(contraction.body.aChain) || keepsZero(contraction.body.bChain));
+  bool masks = target.hasMasks() && (keepsZero(contraction.body.aChain) || keepsZero(contraction.body.bChain));
   auto emitLoop = [&](OpFoldResult from, OpFoldResult to, int64_t step) {
     auto loop =
         scf::ForOp::create(builder, loc, value(from), value(to), value(builder.getIndexAttr(step)), accumulators);
@@ -343,7 +343,7 @@ void MicroKernel::emitColumns() {
 }
 
 void MicroKernel::emitDot() {
-  auto type = VectorType::get(schedule.lanes, contraction.body.accumulatorType);
+  auto type = VectorType::get(schedule.getLanes(), contraction.body.accumulatorType);
   Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
   Values accumulators(cRows.size() * cColumns.size(), zero);
   accumulators = reduce(0, {base(a, *tile), base(b, *tile)}, std::move(accumulators));

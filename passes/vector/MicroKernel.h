@@ -34,8 +34,8 @@ struct KernelTile {
 class MicroKernel {
 public:
   /// Emits the flat views of the operands; `extents` are the trip counts of the loops.
-  MicroKernel(mlir::OpBuilder &builder, mlir::Location loc, const Contraction &contraction,
-              const ContractionSchedule &schedule, llvm::ArrayRef<mlir::OpFoldResult> extents);
+  MicroKernel(mlir::OpBuilder &builder, mlir::Location loc, const Contraction &contraction, ScheduleAttr schedule,
+              TargetAttr target, llvm::ArrayRef<mlir::OpFoldResult> extents);
 
   void emit(const KernelTile &tile);
 
@@ -81,10 +81,11 @@ private:
   mlir::OpBuilder &builder;
   mlir::Location loc;
   const Contraction &contraction;
-  const ContractionSchedule &schedule;
+  ScheduleAttr schedule;
+  TargetAttr target;
   llvm::ArrayRef<mlir::OpFoldResult> extents;
   View a, b, c;
-  /// Depth of the first reduction loop that disappears, see ContractionSchedule::fullUnroll.
+  /// Depth of the first reduction loop that disappears, see `full_unroll` of the schedule.
   unsigned unrolledFrom;
 
   // The state of one emit().

@@ -35,19 +35,19 @@ struct BlockedLoop {
 
 class LoopNest {
 public:
-  LoopNest(RewriterBase &rewriter, linalg::GenericOp op, const Contraction &contraction,
-           const ContractionSchedule &schedule)
-      : builder(rewriter), loc(op.getLoc()), contraction(contraction), schedule(schedule) {
+  LoopNest(RewriterBase &rewriter, linalg::GenericOp op, const Contraction &contraction, ScheduleAttr schedule,
+           TargetAttr target)
+      : builder(rewriter), loc(op.getLoc()), contraction(contraction), schedule(schedule), target(target) {
     for (unsigned dim = 0; dim < contraction.extents.size(); ++dim)
       extents.push_back(extentOf(op, dim));
   }
 
   void emit() {
-    MicroKernel kernel(builder, loc, contraction, schedule, extents);
+    MicroKernel kernel(builder, loc, contraction, schedule, target, extents);
     KernelTile tile;
     tile.origin.resize(extents.size());
     tile.sizes.assign(extents.size(), 1);
-    tile.lanes = schedule.lanes;
+    tile.lanes = schedule.getLanes();
     emitLoops(loops(), tile, kernel);
   }
 
@@ -74,7 +74,8 @@ private:
   RewriterBase &builder;
   Location loc;
   const Contraction &contraction;
-  const ContractionSchedule &schedule;
+  ScheduleAttr schedule;
+  TargetAttr target;
   SmallVector<OpFoldResult> extents;
 };
 
@@ -102,13 +103,15 @@ SmallVector<BlockedLoop> LoopNest::loops() {
   for (unsigned dim : contraction.batchDims)
     batches.push_back({dim, 1});
   for (unsigned dim : contraction.rowDims)
-    rows.push_back({dim, dim == contraction.rowDim ? schedule.rows : 1});
+    rows.push_back({dim, dim == contraction.rowDim ? schedule.getRows() : 1});
   bool isColumns = contraction.form == ContractionForm::Columns;
   for (unsigned dim : contraction.columnDims)
-    columns.push_back({dim, dim != contraction.columnDims.back() ? 1 : isColumns ? schedule.panels : schedule.vectors});
+    columns.push_back({dim, dim != contraction.columnDims.back() ? 1
+                            : isColumns                          ? schedule.getPanels()
+                                                                 : schedule.getVectors()});
   if (isColumns)
-    columns.push_back({contraction.vectorDim, schedule.vectors});
-  if (schedule.rowsOutermost)
+    columns.push_back({contraction.vectorDim, schedule.getVectors()});
+  if (schedule.getRowsOutermost())
     return llvm::to_vector(llvm::concat<BlockedLoop>(batches, rows, columns));
   return llvm::to_vector(llvm::concat<BlockedLoop>(batches, columns, rows));
 }
@@ -148,7 +151,7 @@ void LoopNest::emitStatic(ArrayRef<BlockedLoop> rest, KernelTile tile, MicroKern
   int64_t step = block * lanes, main = extent - extent % step;
   emitRange(rest, tile, kernel, index(0), index(main), step, block);
   int64_t full = (extent - main) / lanes, tail = (extent - main) % lanes;
-  if (tail && schedule.masks) {
+  if (tail && target.hasMasks()) {
     tile.mask = vector::CreateMaskOp::create(builder, loc, VectorType::get(lanes, builder.getI1Type()), index(tail));
     return emitRange(rest, tile, kernel, index(main), index(extent), step, full + 1);
   }
@@ -185,7 +188,7 @@ void LoopNest::emitVectorTail(ArrayRef<BlockedLoop> rest, KernelTile tile, Micro
     to = wholeSteps(from, extent, tile.lanes);
     emitRange(rest, tile, kernel, from, to, tile.lanes, 1);
   }
-  if (!schedule.masks) {
+  if (!target.hasMasks()) {
     tile.lanes = 1;
     return emitRange(rest, tile, kernel, to, extent, 1, 1);
   }
@@ -194,53 +197,31 @@ void LoopNest::emitVectorTail(ArrayRef<BlockedLoop> rest, KernelTile tile, Micro
   emitRange(rest, tile, kernel, to, extent, tile.lanes, 1);
 }
 
-static void obey(RewriterBase &rewriter, linalg::GenericOp op, const Contraction &contraction,
-                 const ContractionSchedule &schedule) {
-  rewriter.setInsertionPoint(op);
-  LoopNest(rewriter, op, contraction, schedule).emit();
-  rewriter.eraseOp(op);
-}
-
-LogicalResult lepton::vectorizeContraction(RewriterBase &rewriter, linalg::GenericOp op,
-                                           const ContractionSchedule &schedule) {
-  FailureOr<Contraction> contraction = analyzeContraction(op, schedule.lanes);
+LogicalResult lepton::vectorizeContraction(RewriterBase &rewriter, linalg::GenericOp op, ScheduleAttr schedule,
+                                           TargetAttr target) {
+  FailureOr<Contraction> contraction = analyzeContraction(op, schedule.getLanes());
   if (failed(contraction))
-    return rewriter.notifyMatchFailure(op, "not a contraction with a dimension to vectorize");
-  obey(rewriter, op, *contraction, schedule);
+    return op.emitOpError() << "is scheduled as a register block, but is no contraction with a dimension to vectorize";
+  rewriter.setInsertionPoint(op);
+  LoopNest(rewriter, op, *contraction, schedule, target).emit();
+  rewriter.eraseOp(op);
   return success();
 }
 
 namespace {
 
 struct VectorizeContraction : lepton::impl::VectorizeContractionBase<VectorizeContraction> {
-  using VectorizeContractionBase::VectorizeContractionBase;
-
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    getOperation()->walk([&](linalg::GenericOp op) {
-      Type element = getElementTypeOrSelf(op->getOperands().back().getType());
-      if (!element.isIntOrFloat())
-        return;
-      // The option counts 32-bit elements.
-      int64_t accumulatorLanes = lanes * 32 / element.getIntOrFloatBitWidth();
-      FailureOr<Contraction> contraction = analyzeContraction(op, accumulatorLanes);
-      if (succeeded(contraction))
-        obey(rewriter, op, *contraction, scheduleFor(*contraction, accumulatorLanes));
+    const TargetAttr target = targetOf(getOperation());
+    WalkResult result = getOperation()->walk([&](linalg::GenericOp op) -> WalkResult {
+      auto schedule = op->getAttrOfType<ScheduleAttr>("lepton.schedule");
+      if (!schedule || schedule.getAlgorithm() != Algorithm::register_block)
+        return WalkResult::advance();
+      return vectorizeContraction(rewriter, op, schedule, target);
     });
-  }
-
-  ContractionSchedule scheduleFor(const Contraction &contraction, int64_t accumulatorLanes) {
-    ContractionSchedule schedule = defaultContractionSchedule(contraction, accumulatorLanes, registers, fma);
-    if (rows)
-      schedule.rows = rows;
-    if (vectors)
-      schedule.vectors = vectors;
-    // A block given by hand is one panel wide unless it says otherwise.
-    if (panels || rows || vectors)
-      schedule.panels = panels ? panels : 1;
-    if (unroll)
-      schedule.unroll = unroll;
-    return schedule;
+    if (result.wasInterrupted())
+      signalPassFailure();
   }
 };
 

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from common import CLANG, LEPTON, ROOT, SECONDS, lepton, save, save_small, small_result
 
 OK, INPUT, USAGE = 0, 1, 2
-PHASES = ["import", "graph", "kernel", "tile", "buffer", "vector", "llvm"]
+PHASES = ["import", "graph", "kernel", "tile", "buffer", "schedule", "vector", "llvm"]
 ROWS = np.array([[1, 2, 3, 4], [-1, 0, 1, 2]], np.float32)  # those of run_small.c
 CLIENT = ROOT / "test/e2e/run_small.c"
 

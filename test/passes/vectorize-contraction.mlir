@@ -1,8 +1,8 @@
-// RUN: lepton-opt %s --split-input-file --lepton-vectorize-contraction="lanes=8 rows=6 vectors=2 fma=true" --canonicalize --cse | FileCheck %s
-// RUN: lepton-opt %s --split-input-file --lepton-vectorize-contraction="lanes=4 rows=2 vectors=2 fma=false" --canonicalize --cse | FileCheck %s --check-prefix=NOFMA
+// RUN: lepton-opt %s --split-input-file --lepton-vectorize-contraction --canonicalize --cse | FileCheck %s
 
 // Columns outside, rows inside, and within the reduction loop only loads of A and B.
 
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
 #a = affine_map<(m, n0, n1, k) -> (m, k)>
 #b = affine_map<(m, n0, n1, k) -> (n0, k, n1)>
 #c = affine_map<(m, n0, n1, k) -> (m, n0 * 16 + n1)>
@@ -28,15 +28,9 @@
 // CHECK-NOT:         vector.store
 // CHECK-NOT:     linalg.generic
 
-// A target without fused multiply-add gets the two operations, and no call of the C library's fma.
-// NOFMA-LABEL: func @MatmulKeepsAccumulatorsInRegisters
-// NOFMA:         scf.for {{.*}} iter_args
-// NOFMA:           %[[P:.*]] = arith.mulf {{.*}} : vector<4xf32>
-// NOFMA-NEXT:      arith.addf %{{.*}}, %[[P]] : vector<4xf32>
-// NOFMA-NOT:     vector.fma
 func.func @MatmulKeepsAccumulatorsInRegisters(%A: memref<12x64xf32>, %B: memref<2x64x16xf32>, %C: memref<12x32xf32>) {
   linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
-      ins(%A, %B : memref<12x64xf32>, memref<2x64x16xf32>) outs(%C : memref<12x32xf32>) {
+      ins(%A, %B : memref<12x64xf32>, memref<2x64x16xf32>) outs(%C : memref<12x32xf32>) attrs = {lepton.schedule = #schedule} {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %p = arith.mulf %a, %b fastmath<contract> : f32
     %s = arith.addf %c, %p fastmath<contract> : f32
@@ -49,6 +43,7 @@ func.func @MatmulKeepsAccumulatorsInRegisters(%A: memref<12x64xf32>, %B: memref<
 
 // The accumulators go through every reduction loop, so C is read and written once; the same rows of pixels are the block.
 
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
 #x = affine_map<(n, oh, ow, oc0, oc1, kh, kw, ic) -> (n, oh * 2 + kh, ow * 2 + kw, ic)>
 #w = affine_map<(n, oh, ow, oc0, oc1, kh, kw, ic) -> (oc0, kh, kw, ic, oc1)>
 #y = affine_map<(n, oh, ow, oc0, oc1, kh, kw, ic) -> (n, oh, ow, oc0 * 16 + oc1)>
@@ -74,7 +69,7 @@ func.func @ConvolutionCarriesAccumulatorsThroughAllReductions(%X: memref<1x25x25
                                                               %Y: memref<1x12x12x64xf32>) {
   linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel",
                                                                   "reduction", "reduction", "reduction"]}
-      ins(%X, %W : memref<1x25x25x32xf32>, memref<4x3x3x32x16xf32>) outs(%Y : memref<1x12x12x64xf32>) {
+      ins(%X, %W : memref<1x25x25x32xf32>, memref<4x3x3x32x16xf32>) outs(%Y : memref<1x12x12x64xf32>) attrs = {lepton.schedule = #schedule} {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %p = arith.mulf %a, %b : f32
     %s = arith.addf %p, %c : f32
@@ -87,6 +82,7 @@ func.func @ConvolutionCarriesAccumulatorsThroughAllReductions(%X: memref<1x25x25
 
 // Three channels need no loop.
 
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
 #x = affine_map<(oh, ow, oc, kh, kw, ic) -> (oh + kh, ow + kw, ic)>
 #w = affine_map<(oh, ow, oc, kh, kw, ic) -> (kh, kw, ic, oc)>
 #y = affine_map<(oh, ow, oc, kh, kw, ic) -> (oh, ow, oc)>
@@ -100,7 +96,7 @@ func.func @ConvolutionCarriesAccumulatorsThroughAllReductions(%X: memref<1x25x25
 func.func @ShortReductionLoopsDisappear(%X: memref<12x12x3xf32>, %W: memref<7x7x3x16xf32>, %Y: memref<6x6x16xf32>) {
   linalg.generic {indexing_maps = [#x, #w, #y],
                   iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
-      ins(%X, %W : memref<12x12x3xf32>, memref<7x7x3x16xf32>) outs(%Y : memref<6x6x16xf32>) {
+      ins(%X, %W : memref<12x12x3xf32>, memref<7x7x3x16xf32>) outs(%Y : memref<6x6x16xf32>) attrs = {lepton.schedule = #schedule} {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %p = arith.mulf %a, %b : f32
     %s = arith.addf %c, %p : f32
@@ -111,6 +107,7 @@ func.func @ShortReductionLoopsDisappear(%X: memref<12x12x3xf32>, %W: memref<7x7x
 
 // -----
 
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
 #a = affine_map<(m, n, k) -> (m, k)>
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
@@ -130,13 +127,9 @@ func.func @ShortReductionLoopsDisappear(%X: memref<12x12x3xf32>, %W: memref<7x7x
 // CHECK-COUNT-2: vector.maskedstore
 
 // Without masks: vectors of 2 and 1 lanes.
-// NOFMA-LABEL: func @StaticEdgesGetBlocksOfTheirOwn
-// NOFMA-NOT:     vector.maskedload
-// NOFMA:         vector.store {{.*}} vector<2xf32>
-// NOFMA:         vector.store {{.*}} vector<1xf32>
 func.func @StaticEdgesGetBlocksOfTheirOwn(%A: memref<8x64xf32>, %B: memref<64x19xf32>, %C: memref<8x19xf32>) {
   linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
-      ins(%A, %B : memref<8x64xf32>, memref<64x19xf32>) outs(%C : memref<8x19xf32>) {
+      ins(%A, %B : memref<8x64xf32>, memref<64x19xf32>) outs(%C : memref<8x19xf32>) attrs = {lepton.schedule = #schedule} {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %p = arith.mulf %a, %b : f32
     %s = arith.addf %c, %p : f32
@@ -161,7 +154,7 @@ func.func @StaticEdgesGetBlocksOfTheirOwn(%A: memref<8x64xf32>, %B: memref<64x19
 // CHECK:         vector.maskedstore
 func.func @DynamicEdgesShrinkByPowersOfTwo(%A: memref<?x?xf32>, %B: memref<?x?xf32>, %C: memref<?x?xf32>) {
   linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
-      ins(%A, %B : memref<?x?xf32>, memref<?x?xf32>) outs(%C : memref<?x?xf32>) {
+      ins(%A, %B : memref<?x?xf32>, memref<?x?xf32>) outs(%C : memref<?x?xf32>) attrs = {lepton.schedule = #schedule} {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %p = arith.mulf %a, %b : f32
     %s = arith.addf %c, %p : f32
@@ -172,6 +165,7 @@ func.func @DynamicEdgesShrinkByPowersOfTwo(%A: memref<?x?xf32>, %B: memref<?x?xf
 
 // -----
 
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
 #a = affine_map<(m, n, k) -> (m, k)>
 #b = affine_map<(m, n, k) -> (n, k)>
 #c = affine_map<(m, n, k) -> (m, n)>
@@ -191,7 +185,7 @@ func.func @DynamicEdgesShrinkByPowersOfTwo(%A: memref<?x?xf32>, %B: memref<?x?xf
 // CHECK-NEXT:    memref.store %[[NEW]]
 func.func @TransposedMatrixTakesDotProducts(%A: memref<6x35xf32>, %B: memref<2x35xf32>, %C: memref<6x2xf32>) {
   linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
-      ins(%A, %B : memref<6x35xf32>, memref<2x35xf32>) outs(%C : memref<6x2xf32>) {
+      ins(%A, %B : memref<6x35xf32>, memref<2x35xf32>) outs(%C : memref<6x2xf32>) attrs = {lepton.schedule = #schedule} {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %p = arith.mulf %a, %b : f32
     %s = arith.addf %c, %p : f32
@@ -202,6 +196,7 @@ func.func @TransposedMatrixTakesDotProducts(%A: memref<6x35xf32>, %B: memref<2x3
 
 // -----
 
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
 #a = affine_map<(m, n, k) -> (m, k)>
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
@@ -220,7 +215,7 @@ func.func @TransposedMatrixTakesDotProducts(%A: memref<6x35xf32>, %B: memref<2x3
 // CHECK:           arith.addi {{.*}}, %[[P]] : vector<8xi32>
 func.func @ExtensionsStayInTheLoop(%A: memref<6x64xi8>, %B: memref<64x16xi8>, %C: memref<6x16xi32>, %zero: i32) {
   linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
-      ins(%A, %B : memref<6x64xi8>, memref<64x16xi8>) outs(%C : memref<6x16xi32>) {
+      ins(%A, %B : memref<6x64xi8>, memref<64x16xi8>) outs(%C : memref<6x16xi32>) attrs = {lepton.schedule = #schedule} {
   ^bb0(%a: i8, %b: i8, %c: i32):
     %ax = arith.extui %a : i8 to i32
     %az = arith.subi %ax, %zero : i32
@@ -234,6 +229,7 @@ func.func @ExtensionsStayInTheLoop(%A: memref<6x64xi8>, %B: memref<64x16xi8>, %C
 
 // -----
 
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
 #x = affine_map<(oh, ow, c, kh, kw) -> (oh + kh, ow + kw, c)>
 #w = affine_map<(oh, ow, c, kh, kw) -> (kh, kw, c)>
 #y = affine_map<(oh, ow, c, kh, kw) -> (oh, ow, c)>
@@ -244,7 +240,7 @@ func.func @ExtensionsStayInTheLoop(%A: memref<6x64xi8>, %B: memref<64x16xi8>, %C
 // CHECK-NOT:     vector.fma
 func.func @DepthwiseLoadsVectorsOfBoth(%X: memref<8x8x32xf32>, %W: memref<3x3x32xf32>, %Y: memref<6x6x32xf32>) {
   linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
-      ins(%X, %W : memref<8x8x32xf32>, memref<3x3x32xf32>) outs(%Y : memref<6x6x32xf32>) {
+      ins(%X, %W : memref<8x8x32xf32>, memref<3x3x32xf32>) outs(%Y : memref<6x6x32xf32>) attrs = {lepton.schedule = #schedule} {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %p = arith.mulf %a, %b : f32
     %s = arith.addf %c, %p : f32

@@ -31,6 +31,7 @@ int main(int argc, char **argv) {
   registerPhase<lepton::buildKernelPipeline>("lepton-phase-kernel", "the phase kernel");
   registerPhase<lepton::buildTilePipeline>("lepton-phase-tile", "the phase tile");
   registerPhase<lepton::buildBufferPipeline>("lepton-phase-buffer", "the phase buffer");
+  registerPhase<lepton::buildSchedulePipeline>("lepton-phase-schedule", "the phase schedule");
   registerPhase<lepton::buildVectorPipeline>("lepton-phase-vector", "the phase vector");
   mlir::PassPipelineRegistration<> llvmPhase("lepton-phase-llvm", "the phase llvm",
                                              [](mlir::OpPassManager &pm) { lepton::buildLlvmPipeline(pm); });

@@ -1,11 +1,11 @@
-//===- ContractionSchedule.cpp - Register blocks by a cost model ----------===//
+//===- ContractionSchedule.cpp - register blocks by a cost model ----------===//
 //
 // The cost of one reduction step of a block is the largest of three: its multiply-adds on two ports, its loads on two
 // ports, and the latency of an accumulator's chain. A block size is judged by the whole extent, remainders included:
 // 14 rows are 5 + 5 + 4 rather than 6 + 6 + 2, since two rows cost as much time as four.
 //
 //===----------------------------------------------------------------------===//
-#include "passes/vector/VectorizeContraction.h"
+#include "passes/schedule/ContractionSchedule.h"
 
 #include <array>
 
@@ -84,27 +84,6 @@ struct BlockSearch {
 /// An unknown extent is so large that no edge decides.
 static int64_t orLarge(int64_t extent) { return ShapedType::isDynamic(extent) ? 27720 : std::max<int64_t>(extent, 1); }
 
-static ContractionSchedule targetSchedule(int64_t lanes, int64_t elementBits, bool hasFma) {
-  ContractionSchedule schedule;
-  schedule.lanes = lanes;
-  schedule.fma = hasFma;
-  // The two AVX families mask; SSE and NEON would branch once per element.
-  schedule.masks = hasFma && lanes * elementBits >= 256;
-  return schedule;
-}
-
-ContractionSchedule lepton::defaultContractionSchedule(int64_t lanes, int64_t numRegisters, bool hasFma, int64_t n,
-                                                       int64_t m) {
-  ContractionSchedule schedule = targetSchedule(lanes, /*elementBits=*/32, hasFma);
-  // Without a fused operation each product needs a register.
-  BlockSearch search(orLarge(m), llvm::divideCeil(orLarge(n), lanes), /*panels=*/1,
-                     hasFma ? numRegisters : numRegisters - 1, unlimitedRows);
-  BlockSearch::Block block = search.run();
-  schedule.rows = block.rows;
-  schedule.vectors = block.vectors;
-  return schedule;
-}
-
 static int64_t elementBytes(const OperandAccess &access) {
   return llvm::divideCeil(cast<MemRefType>(access.memref.getType()).getElementTypeBitWidth(), 8);
 }
@@ -130,36 +109,30 @@ static int64_t maxRowsFor(const Contraction &contraction) {
   return collides || contraction.form == ContractionForm::Dot ? 8 : unlimitedRows;
 }
 
-/// Depthwise forms load A for every multiply-add and keep few accumulators busy; wide rows of two vectors read whole
-/// cache lines.
-static void blockDepthwise(ContractionSchedule &schedule, int64_t rows, int64_t vectors, int64_t numRegisters) {
-  schedule.vectors = std::min<int64_t>(vectors, 2);
-  int64_t maxRows = numRegisters / 2 / schedule.vectors;
-  schedule.rows = llvm::divideCeil(rows, llvm::divideCeil(rows, maxRows));
-}
-
-ContractionSchedule lepton::defaultContractionSchedule(const Contraction &contraction, int64_t lanes,
-                                                       int64_t numRegisters, bool hasFma) {
-  ContractionSchedule schedule =
-      targetSchedule(lanes, contraction.body.accumulatorType.getIntOrFloatBitWidth(), hasFma);
-  bool isDot = contraction.form == ContractionForm::Dot;
+ScheduleAttr lepton::selectSchedule(const Contraction &contraction, TargetAttr target) {
+  const bool isDot = contraction.form == ContractionForm::Dot;
+  const int64_t lanes = target.lanes(contraction.body.accumulatorType);
   int64_t rows = contraction.rowDim ? orLarge(contraction.extents[*contraction.rowDim]) : 1;
   int64_t panels = contraction.columnDims.empty() ? 1 : orLarge(contraction.extents[contraction.columnDims.back()]);
   int64_t vectors = isDot ? 1 : llvm::divideCeil(orLarge(contraction.extents[contraction.vectorDim]), lanes);
+  BlockSearch::Block block;
   if (contraction.vectorA) {
-    blockDepthwise(schedule, rows, vectors, numRegisters);
+    // Depthwise forms load A for every multiply-add and keep few accumulators busy; wide rows of two vectors read whole cache lines.
+    block.vectors = std::min<int64_t>(vectors, 2);
+    block.rows = llvm::divideCeil(rows, llvm::divideCeil(rows, target.getRegisters() / 2 / block.vectors));
   } else {
-    BlockSearch search(rows, vectors, panels, hasFma ? numRegisters : numRegisters - 1, maxRowsFor(contraction));
-    BlockSearch::Block block = search.run();
-    schedule.rows = block.rows;
-    schedule.vectors = isDot ? block.panels : block.vectors;
-    schedule.panels = isDot ? 1 : block.panels;
+    // Without a fused operation each product needs a register.
+    BlockSearch search(rows, vectors, panels, target.getRegisters() - (target.getFma() ? 0 : 1),
+                       maxRowsFor(contraction));
+    block = search.run();
+    if (isDot)
+      std::swap(block.vectors, block.panels);
   }
   // Columns outermost keeps one panel of B in L1 or L2 and streams A, the smaller stream, once per panel. That is
   // wrong only where A has to come from memory again and again while the whole of B would have stayed in L2.
   std::optional<int64_t> aBytes = sliceBytes(contraction, contraction.a),
                          bBytes = sliceBytes(contraction, contraction.b);
-  constexpr int64_t l2 = 512 << 10;
-  schedule.rowsOutermost = aBytes && bBytes && *bBytes <= l2 / 2 && *aBytes > l2;
-  return schedule;
+  const bool rowsOutermost = aBytes && bBytes && *bBytes <= target.getL2() / 2 && *aBytes > target.getL2();
+  return ScheduleAttr::get(target.getContext(), Algorithm::register_block, lanes, block.rows, block.vectors,
+                           block.panels, /*unroll=*/1, /*full_unroll=*/12, rowsOutermost);
 }

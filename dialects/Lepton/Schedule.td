@@ -1,0 +1,62 @@
+//===- Schedule.td - the target, and how a kernel is computed on it ---------------------------------------------------===//
+
+#ifndef LEPTON_SCHEDULE_TD
+#define LEPTON_SCHEDULE_TD
+
+include "dialects/Lepton/LeptonBase.td"
+
+class Lepton_Attr<string name, string attrMnemonic> : AttrDef<Lepton_Dialect, name> {
+  let mnemonic = attrMnemonic;
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Lepton_TargetAttr : Lepton_Attr<"Target", "target"> {
+  let summary = "the processor that code is made for";
+  let description = [{
+    All that a pass may know of the target; it stands on the module as `lepton.target`. Sizes of caches are in bytes, of one core.
+
+    Example: `#lepton.target<cpu = "znver3", vector_bits = 256, registers = 16, fma = true, l1 = 32768, l2 = 524288>`
+  }];
+  let parameters = (ins StringRefParameter<"LLVM's name">:$cpu,
+                        "int64_t":$vector_bits,
+                        "int64_t":$registers,
+                        "bool":$fma,
+                        DefaultValuedParameter<"int64_t", "32768">:$l1,
+                        DefaultValuedParameter<"int64_t", "524288">:$l2);
+  let extraClassDeclaration = [{
+    /// Elements of a type in one vector register.
+    int64_t lanes(::mlir::Type type) const { return getVectorBits() / type.getIntOrFloatBitWidth(); }
+    /// Masked loads and stores are single instructions: the two AVX families have them, SSE and NEON would branch once per element.
+    bool hasMasks() const { return getFma() && getVectorBits() >= 256; }
+  }];
+}
+
+def Lepton_AlgorithmLoops : I32EnumAttrCase<"loops", 0>;
+def Lepton_AlgorithmRegisterBlock : I32EnumAttrCase<"register_block", 1>;
+def Lepton_Algorithm : I32EnumAttr<"Algorithm", "how a kernel's root is computed", [Lepton_AlgorithmLoops, Lepton_AlgorithmRegisterBlock]> {
+  let cppNamespace = "::lepton";
+  let genSpecializedAttr = 0;
+}
+
+def Lepton_ScheduleAttr : Lepton_Attr<"Schedule", "schedule"> {
+  let summary = "how one root of a kernel is computed";
+  let description = [{
+    Chosen by `SelectSchedule`, or written by hand; later passes only obey. It stands on the root, a linalg op, as `lepton.schedule`.
+
+    `loops`: one scalar loop per dimension, the contiguous one innermost for LLVM to vectorize. `register_block`: a contraction whose
+    accumulators, `rows` by `vectors` registers of `lanes` elements, stay in registers through the whole reduction.
+
+    Example: `#lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>`
+  }];
+  let parameters = (ins EnumParameter<Lepton_Algorithm>:$algorithm,
+                        DefaultValuedParameter<"int64_t", "1", "elements of the accumulator's type in one register">:$lanes,
+                        DefaultValuedParameter<"int64_t", "1", "rows of the block: pixels of a line, rows of a matrix">:$rows,
+                        DefaultValuedParameter<"int64_t", "1", "vectors of the block; columns where lanes run along the reduction">:$vectors,
+                        DefaultValuedParameter<"int64_t", "1", "panels of packed weights that are walked together">:$panels,
+                        DefaultValuedParameter<"int64_t", "1", "copies of the innermost reduction loop's body">:$unroll,
+                        DefaultValuedParameter<"int64_t", "12", "inner reduction loops disappear while the product of their trip counts is at most this">:$full_unroll,
+                        DefaultValuedParameter<"bool", "false", "rows outside, columns inside: a panel of A stays in L1">:$rows_outermost);
+}
+
+#endif // LEPTON_SCHEDULE_TD

@@ -1,0 +1,60 @@
+//===- ScheduleAttributes.cpp - what a target and a schedule must satisfy ---------------------------------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+using namespace lepton;
+
+LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef cpu, int64_t vectorBits,
+                                 int64_t registers, bool, int64_t l1, int64_t l2) {
+  if (cpu.empty())
+    return emitError() << "a target needs the name of a processor";
+  if (vectorBits < 64 || vectorBits > 4096 || !llvm::isPowerOf2_64(vectorBits))
+    return emitError() << "vector_bits is " << vectorBits << ", expected a power of two from 64 to 4096";
+  if (registers < 4 || registers > 256)
+    return emitError() << "registers is " << registers << ", expected 4 to 256";
+  if (l1 <= 0 || l2 < l1)
+    return emitError() << "caches of " << l1 << " and " << l2 << " bytes, expected 0 < l1 <= l2";
+  return success();
+}
+
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError, Algorithm algorithm, int64_t lanes,
+                                   int64_t rows, int64_t vectors, int64_t panels, int64_t unroll, int64_t fullUnroll,
+                                   bool rowsOutermost) {
+  const std::pair<const char *, int64_t> sizes[] = {{"lanes", lanes},     {"rows", rows},
+                                                    {"vectors", vectors}, {"panels", panels},
+                                                    {"unroll", unroll},   {"full_unroll", fullUnroll}};
+  for (auto [name, size] : sizes)
+    if (size < 1)
+      return emitError() << name << " is " << size << ", expected at least 1";
+  if (algorithm == Algorithm::loops &&
+      (lanes != 1 || rows != 1 || vectors != 1 || panels != 1 || unroll != 1 || rowsOutermost))
+    return emitError() << "loops have no register block";
+  return success();
+}
+
+TargetAttr lepton::targetOf(Operation *op) {
+  auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
+  if (auto target = module->getAttrOfType<TargetAttr>("lepton.target"))
+    return target;
+  return TargetAttr::get(op->getContext(), "x86-64-v3", /*vector_bits=*/256, /*registers=*/16, /*fma=*/true,
+                         /*l1=*/32 << 10, /*l2=*/512 << 10);
+}
+
+LogicalResult lepton::verifySchedule(Operation *root, ScheduleAttr schedule, TargetAttr target) {
+  if (schedule.getAlgorithm() == Algorithm::loops)
+    return success();
+  // One row of B and a broadcast of A beside the accumulators.
+  int64_t columns = schedule.getVectors() * schedule.getPanels(), used = (schedule.getRows() + 1) * columns + 1;
+  if (used > target.getRegisters())
+    return root->emitOpError() << "a block of " << schedule.getRows() << " rows by " << columns << " vectors takes "
+                               << used << " registers, but " << target.getCpu() << " has " << target.getRegisters();
+  auto type = dyn_cast<ShapedType>(root->getOperand(root->getNumOperands() - 1).getType());
+  Type element = type ? type.getElementType() : Type();
+  if (element && element.isIntOrFloat() && schedule.getLanes() > target.lanes(element))
+    return root->emitOpError() << schedule.getLanes() << " lanes of " << element << " are wider than the vectors of "
+                               << target.getCpu();
+  return success();
+}

@@ -1,0 +1,97 @@
+// RUN: lepton-opt %s --split-input-file --lepton-select-schedule --verify-diagnostics | FileCheck %s
+// RUN: lepton-opt %s --split-input-file --lepton-select-schedule="blocks=false" --verify-diagnostics | FileCheck %s --check-prefix=LOOPS
+
+// 14 rows are 5 + 5 + 4, with two vectors of columns: as much as 16 registers hold beside a row of B and a broadcast of A.
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+#row = affine_map<(m, n) -> (m, n)>
+
+// CHECK-LABEL: func @Avx2
+// CHECK:         linalg.generic {{.*}}lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 5, vectors = 2>
+// CHECK:         linalg.generic {{.*}}lepton.schedule = #lepton.schedule<algorithm = loops>
+// LOOPS-LABEL: func @Avx2
+// LOOPS:         linalg.generic {{.*}}lepton.schedule = #lepton.schedule<algorithm = loops>
+module attributes {lepton.target = #lepton.target<cpu = "znver3", vector_bits = 256, registers = 16, fma = true>} {
+  func.func @Avx2(%A: memref<14x64xf32>, %B: memref<64x16xf32>, %C: memref<14x16xf32>) {
+    linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%A, %B : memref<14x64xf32>, memref<64x16xf32>) outs(%C : memref<14x16xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %c, %p : f32
+      linalg.yield %s : f32
+    }
+    linalg.generic {indexing_maps = [#row], iterator_types = ["parallel", "parallel"]} outs(%C : memref<14x16xf32>) {
+    ^bb0(%c: f32):
+      %s = arith.negf %c : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+}
+
+// -----
+
+// The same op on a wider target, and on halves of doubles.
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+
+// CHECK-LABEL: func @Avx512
+// CHECK:         linalg.generic {{.*}}lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 8,
+module attributes {lepton.target = #lepton.target<cpu = "znver4", vector_bits = 512, registers = 32, fma = true>} {
+  func.func @Avx512(%A: memref<14x64xf64>, %B: memref<64x16xf64>, %C: memref<14x16xf64>) {
+    linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%A, %B : memref<14x64xf64>, memref<64x16xf64>) outs(%C : memref<14x16xf64>) {
+    ^bb0(%a: f64, %b: f64, %c: f64):
+      %p = arith.mulf %a, %b : f64
+      %s = arith.addf %c, %p : f64
+      linalg.yield %s : f64
+    }
+    return
+  }
+}
+
+// -----
+
+// A schedule by hand stays, or is refused.
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+#good = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 2, vectors = 1>
+#bad = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 8, vectors = 2>
+
+// CHECK-LABEL: func @ByHand
+// CHECK:         linalg.generic {{.*}}lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 2>
+func.func @ByHand(%A: memref<14x64xf32>, %B: memref<64x16xf32>, %C: memref<14x16xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%A, %B : memref<14x64xf32>, memref<64x16xf32>) outs(%C : memref<14x16xf32>) attrs = {lepton.schedule = #good} {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// -----
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+#bad = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 8, vectors = 2>
+
+func.func @TooLarge(%A: memref<14x64xf32>, %B: memref<64x16xf32>, %C: memref<14x16xf32>) {
+  // expected-error @+1 {{a block of 8 rows by 2 vectors takes 19 registers, but x86-64-v3 has 16}}
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%A, %B : memref<14x64xf32>, memref<64x16xf32>) outs(%C : memref<14x16xf32>) attrs = {lepton.schedule = #bad} {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
