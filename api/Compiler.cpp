@@ -1,6 +1,8 @@
 //===- Compiler.cpp - the public interface ---------------------------------------------------------------------------------------------===//
 
 #include "api/Compilation.h"
+#include "api/FactFinder.h"
+#include "api/Report.h"
 #include "codegen/artifact/HeaderWriter.h"
 #include "codegen/artifact/LoadedArtifact.h"
 #include "dialects/Lepton/LeptonOps.h"
@@ -75,12 +77,13 @@ static bool writeText(const std::string &path, const std::string &text, std::str
 }
 
 static bool writeLinked(Compilation &compilation, const std::string &form, const std::string &output,
-                        std::string &error) {
+                        CompileFacts *facts, std::string &error) {
   std::vector<ObjectBytes> objects;
   if (!compilation.emitObjects(objects)) {
     error = compilation.takeError();
     return false;
   }
+  PhaseClock clock(facts, "artifact");
   std::string temporary = output + ".part" + std::to_string(llvm::sys::Process::getProcessId());
   const Target &target = compilation.target();
   std::error_code problem;
@@ -100,6 +103,15 @@ static bool writeLinked(Compilation &compilation, const std::string &form, const
                      writeHeader(compilation.info()), error);
   (void)llvm::sys::fs::remove(temporary);
   error = output + ": cannot be written: " + (problem ? problem.message() : error);
+  return false;
+}
+
+/// Whether a file can be made there, as far as can be told before.
+static bool hasFolder(const std::string &path, std::string &error) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(path);
+  if (path == "-" || folder.empty() || llvm::sys::fs::is_directory(folder))
+    return true;
+  error = path + ": cannot be written: there is no folder '" + folder.str() + "'";
   return false;
 }
 
@@ -126,11 +138,11 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
     error = "machine code is not written to standard output; name a file with -o";
     return Failure::usage;
   }
-  llvm::StringRef folder = llvm::sys::path::parent_path(output);
-  if (output != "-" && !folder.empty() && !llvm::sys::fs::is_directory(folder)) {
-    error = output + ": cannot be written: there is no folder '" + folder.str() + "'";
+  if (!hasFolder(output, error) || !hasFolder(options.report, error))
     return Failure::input;
-  }
+  CompileFacts facts;
+  if (!options.report.empty() && !wanted.facts)
+    wanted.facts = &facts;
   Compilation compilation(wanted);
   if (!compilation.readFile(model) || !compilation.runPhases()) {
     error = compilation.takeError();
@@ -147,8 +159,10 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
   } else if (form == "header") {
     done = writeText(output, writeHeader(compilation.info()), error);
   } else {
-    done = writeLinked(compilation, form, output, error);
+    done = writeLinked(compilation, form, output, wanted.facts, error);
   }
+  if (done && !options.report.empty())
+    done = writeText(options.report, writeReport(model, *wanted.facts, compilation.info()), error);
   return done ? Failure::none : compilation.failure == Failure::none ? Failure::input : compilation.failure;
 }
 

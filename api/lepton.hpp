@@ -39,6 +39,7 @@ struct CompileOptions {
   std::vector<DimRange> dims; ///< sizes of named dimensions of an ONNX model; a run checks the bounds
   std::string emit;           ///< shared, archive, obj, exe, asm, llvm, mlir, header; empty: from the output's ending
   std::string compileTo;      ///< stop after this phase and write its IR; see phaseNames()
+  std::string report;         ///< file for a page of HTML about the compilation
   std::string dumpPhases;     ///< folder for the IR after each phase
   std::string name;           ///< of the model, where bytes are compiled; empty: the graph's own
   std::string

@@ -36,6 +36,8 @@ static cl::opt<std::string> compileTo("compile-to", cl::desc("stop after this ph
                                       cl::value_desc("PHASE"), cl::sub(compileCommand));
 static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("folder for the IR after each phase"),
                                        cl::value_desc("DIR"), cl::sub(compileCommand), cl::sub(runCommand));
+static cl::opt<std::string> htmlReport("report", cl::desc("write a page about phases, kernels and memory"),
+                                       cl::value_desc("FILE.html"), cl::sub(compileCommand));
 static cl::opt<bool> timing("mlir-timing", cl::desc("report the time of each pass"), cl::sub(compileCommand),
                             cl::sub(runCommand));
 static cl::opt<std::string> reproducer("reproducer", cl::Hidden, cl::value_desc("FILE"),
@@ -87,6 +89,7 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   options.compileTo = compileTo;
   options.dumpPhases = dumpPhases;
   options.timing = timing;
+  options.report = htmlReport;
   options.reproducer = reproducer;
   options.optLevel = optLevel - '0';
   if (options.optLevel < 0 || options.optLevel > 3) {
