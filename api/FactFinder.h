@@ -17,9 +17,12 @@ public:
   PhaseClock(CompileFacts *facts, const char *phase) : facts(facts), phase(phase) {}
   PhaseClock(const PhaseClock &) = delete;
   ~PhaseClock() {
-    if (facts)
-      facts->seconds.push_back(
-          {phase, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()});
+    if (!facts)
+      return;
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (facts->seconds.empty() || facts->seconds.back().first != phase)
+      facts->seconds.push_back({phase, 0});
+    facts->seconds.back().second += seconds; // a phase may take several steps
   }
 
 private:
