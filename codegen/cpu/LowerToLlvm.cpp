@@ -61,6 +61,7 @@ struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
     vector::populateVectorBroadcastLoweringPatterns(simpler);
     vector::populateVectorInsertExtractStridedSliceTransforms(simpler);
     vector::populateVectorRankReducingFMAPattern(simpler);
+    vector::populateVectorTransferLoweringPatterns(simpler, /*maxTransferRank=*/1);
     if (failed(applyPatternsGreedily(module, std::move(simpler))))
       return signalPassFailure();
     declareRuntime(module);

@@ -9,6 +9,7 @@ include "dialects/Lepton/Indexing.td"
 include "dialects/Lepton/Reduction.td"
 include "dialects/Lepton/Resize.td"
 include "dialects/Lepton/Contraction.td"
+include "dialects/Lepton/Winograd.td"
 include "dialects/Lepton/Control.td"
 include "dialects/Lepton/Schedule.td"
 

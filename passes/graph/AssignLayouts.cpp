@@ -11,6 +11,7 @@
 
 #include "dialects/Lepton/GraphBuilder.h"
 #include "passes/Passes.h"
+#include "passes/graph/WinogradConvolution.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/PatternMatch.h"
@@ -45,9 +46,11 @@ namespace {
 struct Layouts {
   GraphBuilder g;
   ShapeAnalysis &shapes;
+  TargetAttr target;
   int64_t panel; // elements in a block of packed weights
 
-  Layouts(OpBuilder &b, ShapeAnalysis &shapes, int64_t panel) : g(b, shapes), shapes(shapes), panel(panel) {}
+  Layouts(OpBuilder &b, ShapeAnalysis &shapes, TargetAttr target, int64_t panel)
+      : g(b, shapes), shapes(shapes), target(target), panel(panel) {}
 
   /// The channels-last tensor of which `value` is the channels-first transpose; null where it is none.
   Value movedSource(Value value) {
@@ -147,6 +150,9 @@ struct Layouts {
       return {};
     int64_t rank = filterType.getRank(), group = op.getGroup(), outputs = filterType.getDimSize(0),
             channels = filterType.getDimSize(1);
+    if (prefersWinograd(op, target))
+      return channelsFirst(loc, winogradConvolution(g, op, channelsLast(loc, op.getInput()),
+                                                    blockFor(op.getResult().getType().getDimSize(1))));
     Value input = padded(loc, channelsLast(loc, op.getInput()), op.getPads());
     bool unit = llvm::all_of(filterType.getShape().drop_front(2), [](int64_t size) { return size == 1; }) &&
                 llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; });
@@ -335,8 +341,8 @@ struct AssignLayouts : lepton::impl::AssignLayoutsBase<AssignLayouts> {
     getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
     OpBuilder b(&getContext());
     // A panel as wide as the micro-kernel's block is read in order.
-    int64_t block = panel ? panel : 2 * targetOf(getOperation()).lanes(b.getF32Type());
-    Layouts layouts(b, shapes, block);
+    const TargetAttr target = targetOf(getOperation());
+    Layouts layouts(b, shapes, target, panel ? panel : 2 * target.lanes(b.getF32Type()));
     for (Operation *op : ops) {
       if (op->getNumResults() != 1 || !isa<ShapeOpInterface>(op))
         continue;

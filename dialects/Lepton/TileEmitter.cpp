@@ -1,0 +1,77 @@
+//===- TileEmitter.cpp - tiles of contractions ----------------------------------------------------------------------===//
+
+#include "dialects/Lepton/TileEmitter.h"
+#include "dialects/Lepton/LeptonOps.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace lepton;
+
+int64_t lepton::pickTile(AffineExpr size, int64_t target) {
+  auto value = ShapeAnalysis::constantValue(size);
+  if (!value)
+    return target;
+  if (*value <= target)
+    return std::max<int64_t>(*value, 1);
+  for (int64_t tile = target; tile > target / 2; --tile)
+    if (*value % tile == 0)
+      return tile;
+  return target;
+}
+
+std::pair<Value, OpFoldResult> lepton::tileRange(KernelEmitter &e, Value iv, AffineExpr size, int64_t tile) {
+  Value offset = e.mul(iv, e.index(tile));
+  auto value = ShapeAnalysis::constantValue(size);
+  if (value && *value % tile == 0)
+    return {offset, e.b.getIndexAttr(tile)};
+  Value rest = e.sub(e.size(size), offset);
+  return {offset, getAsOpFoldResult(e.b.createOrFold<arith::MinSIOp>(e.loc, rest, e.index(tile)))};
+}
+
+Value lepton::contract(KernelEmitter &e, Value lhs, Value rhs, Value acc, ArrayRef<AffineMap> maps, int64_t parallel,
+                       Type lhsElement, Type rhsElement) {
+  int64_t all = maps[0].getNumDims();
+  SmallVector<utils::IteratorType> iterators(parallel, utils::IteratorType::parallel);
+  iterators.append(all - parallel, utils::IteratorType::reduction);
+  auto op = linalg::GenericOp::create(
+      e.b, e.loc, acc.getType(), ValueRange{lhs, rhs}, acc, maps, iterators,
+      [&](OpBuilder &, Location, ValueRange args) {
+        Type type = args[2].getType();
+        auto widen = [&](Value x, Type element) {
+          return x.getType() == type ? x : emitCast(e, e.fromStorage(x, element), element, type);
+        };
+        OpBuilder::InsertionGuard guard(e.b);
+        e.b.setInsertionPointToEnd(args[0].getParentBlock());
+        Value sum = e.accumulate(args[2], e.product(widen(args[0], lhsElement), widen(args[1], rhsElement)));
+        linalg::YieldOp::create(e.b, e.loc, sum);
+      });
+  op->setAttr("lepton.contraction", e.b.getUnitAttr());
+  return op.getResult(0);
+}
+
+Value lepton::slice(KernelEmitter &e, Value tensor, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
+                    ArrayRef<bool> drop) {
+  SmallVector<OpFoldResult> strides(offsets.size(), e.b.getIndexAttr(1));
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<int64_t> shape;
+  for (auto [size, dropped] : llvm::zip_equal(sizes, drop))
+    if (!dropped)
+      shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  return tensor::ExtractSliceOp::create(e.b, e.loc, RankedTensorType::get(shape, type.getElementType()), tensor,
+                                        offsets, sizes, strides);
+}
+
+Value lepton::accumulatorTile(KernelEmitter &e, Type type, ArrayRef<int64_t> capacity, ArrayRef<OpFoldResult> sizes) {
+  Value memory = tensor::EmptyOp::create(e.b, e.loc, capacity, type);
+  SmallVector<OpFoldResult> offsets(capacity.size(), e.b.getIndexAttr(0));
+  Value tile = slice(e, memory, offsets, sizes, SmallVector<bool>(capacity.size(), false));
+  return e.fill(tile, e.scalar(type, 0));
+}
+
+Value lepton::fromAccumulator(KernelEmitter &e, Value acc, ValueRange indices, Value result) {
+  Value sum = tensor::ExtractOp::create(e.b, e.loc, acc, indices);
+  Type element = elementTypeOf(result);
+  return isa<FloatType>(element) ? emitCast(e, sum, sum.getType(), element) : sum;
+}

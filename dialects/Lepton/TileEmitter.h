@@ -1,0 +1,35 @@
+//===- TileEmitter.h - tiles of contractions --------------------------------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_DIALECTS_TILEEMITTER_H
+#define LEPTON_DIALECTS_TILEEMITTER_H
+
+#include "dialects/Lepton/KernelEmitter.h"
+
+namespace lepton {
+
+/// The size of a tile of at most `target`: a divisor of a static size where one is near.
+int64_t pickTile(mlir::AffineExpr size, int64_t target);
+
+/// Offset and size of tile number `iv` along a dimension.
+std::pair<mlir::Value, mlir::OpFoldResult> tileRange(KernelEmitter &e, mlir::Value iv, mlir::AffineExpr size,
+                                                     int64_t tile);
+
+/// acc += lhs * rhs as a linalg.generic; maps in the order lhs, rhs, acc.
+mlir::Value contract(KernelEmitter &e, mlir::Value lhs, mlir::Value rhs, mlir::Value acc,
+                     llvm::ArrayRef<mlir::AffineMap> maps, int64_t parallel, mlir::Type lhsElement,
+                     mlir::Type rhsElement);
+
+/// A part of a tensor, without the dimensions (of size 1) that are to be dropped.
+mlir::Value slice(KernelEmitter &e, mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> offsets,
+                  llvm::ArrayRef<mlir::OpFoldResult> sizes, llvm::ArrayRef<bool> drop);
+
+/// A zeroed accumulator of a static capacity, cut to the tile's size.
+mlir::Value accumulatorTile(KernelEmitter &e, mlir::Type type, llvm::ArrayRef<int64_t> capacity,
+                            llvm::ArrayRef<mlir::OpFoldResult> sizes);
+
+/// The element of a contraction's result from its accumulator.
+mlir::Value fromAccumulator(KernelEmitter &e, mlir::Value acc, mlir::ValueRange indices, mlir::Value result);
+
+} // namespace lepton
+
+#endif // LEPTON_DIALECTS_TILEEMITTER_H

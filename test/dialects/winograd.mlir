@@ -1,0 +1,28 @@
+// RUN: lepton-opt %s --split-input-file --verify-diagnostics | lepton-opt | FileCheck %s
+
+// CHECK-LABEL: func @Whole
+// CHECK:         lepton.winograd_input {{.*}} : (tensor<1x10x14x32xf32>) -> tensor<36x6x32xf32>
+// CHECK:         lepton.winograd_conv {{.*}} -> tensor<1x7x12x64xf32>
+func.func @Whole(%x: tensor<1x10x14x32xf32>, %u: tensor<2x36x32x32xf32>) -> tensor<1x7x12x64xf32> {
+  %v = lepton.winograd_input %x {tile = 4 : i64} : (tensor<1x10x14x32xf32>) -> tensor<36x6x32xf32>
+  %y = lepton.winograd_conv %v, %u {tile = 4 : i64, size = array<i64: 7, 12>, channels = 64 : i64}
+     : (tensor<36x6x32xf32>, tensor<2x36x32x32xf32>) -> tensor<1x7x12x64xf32>
+  return %y : tensor<1x7x12x64xf32>
+}
+
+// -----
+
+func.func @PartOfATile(%x: tensor<1x11x14x32xf32>) {
+  // expected-error @+1 {{needs an image of whole tiles of 4 and 2 more}}
+  %v = lepton.winograd_input %x {tile = 4 : i64} : (tensor<1x11x14x32xf32>) -> tensor<36x6x32xf32>
+  return
+}
+
+// -----
+
+func.func @OtherFilter(%v: tensor<36x6x32xf32>, %u: tensor<2x36x16x32xf32>) {
+  // expected-error @+1 {{has operands that do not fit}}
+  %y = lepton.winograd_conv %v, %u {tile = 4 : i64, size = array<i64: 8, 12>, channels = 64 : i64}
+     : (tensor<36x6x32xf32>, tensor<2x36x16x32xf32>) -> tensor<1x8x12x64xf32>
+  return
+}

@@ -1,0 +1,53 @@
+"""Convolutions and transposed convolutions in their variants, against onnxruntime."""
+
+import lepton
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+# name: input shape, filter shape, attributes
+CONVOLUTIONS = {
+    "tiles_fit": ((1, 32, 16, 16), (32, 32, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "tiles_reach_past_the_end": ((1, 32, 13, 22), (48, 32, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "no_padding": ((1, 32, 17, 19), (40, 32, 3, 3), {}),
+    "padding_of_four_sizes": ((1, 24, 20, 21), (33, 24, 3, 3), {"pads": [0, 1, 2, 1]}),
+    "batch": ((3, 16, 12, 12), (64, 16, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "smaller_than_a_tile": ((1, 64, 3, 2), (64, 64, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "many_channels": ((1, 256, 14, 14), (256, 256, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "stride": ((1, 32, 15, 15), (32, 32, 3, 3), {"pads": [1, 1, 1, 1], "strides": [2, 2]}),
+    "dilation": ((1, 32, 15, 15), (32, 32, 3, 3), {"pads": [2, 2, 2, 2], "dilations": [2, 2]}),
+    "groups": ((1, 32, 15, 15), (32, 16, 3, 3), {"pads": [1, 1, 1, 1], "group": 2}),
+}
+
+
+def model_of(op, shape, filter_shape, attributes, outputs):
+    """An op with bias and ReLU; returns the model and an input."""
+    rng = np.random.default_rng(7)
+    fan = np.prod(filter_shape[1:])
+    w = (rng.standard_normal(filter_shape) / np.sqrt(fan)).astype(np.float32)
+    bias = rng.standard_normal(outputs).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node(op, ["x", "w", "b"], ["y"], name="conv", **attributes), helper.make_node("Relu", ["y"], ["z"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(w, "w"), numpy_helper.from_array(bias, "b")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return model.SerializeToString(), rng.standard_normal(shape).astype(np.float32)
+
+
+def require_agreement(model, x, level, threads):
+    expected = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+    result = lepton.InferenceSession(model, opt_level=level, threads=threads).run(None, {"x": x})[0]
+    assert result.shape == expected.shape
+    assert np.abs(result - expected).max() <= 2e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolution(name, level):
+    shape, filter_shape, attributes = CONVOLUTIONS[name]
+    model, x = model_of("Conv", shape, filter_shape, attributes, filter_shape[0])
+    require_agreement(model, x, level, threads=2)

@@ -1,0 +1,35 @@
+// RUN: lepton-opt %s --lepton-assign-layouts="panel=16" --canonicalize | FileCheck %s
+
+// A 3x3 filter of stride 1 with channels enough is computed by minimal filtering, its image padded to whole tiles: 13 + 1 + 4 = 18 = 4 * 4 + 2.
+// CHECK-LABEL: func @Large
+// CHECK:         lepton.pad {{.*}} -> tensor<1x18x18x64xf32>
+// CHECK:         lepton.winograd_input {{.*}} -> tensor<36x16x64xf32>
+// CHECK:         lepton.winograd_conv {{.*}} size = array<i64: 13, 13>
+func.func @Large(%x: tensor<1x64x13x13xf32>) -> tensor<1x64x13x13xf32> {
+  %w = lepton.constant dense<1.0> : tensor<64x64x3x3xf32>
+  %y = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
+     : (tensor<1x64x13x13xf32>, tensor<64x64x3x3xf32>) -> tensor<1x64x13x13xf32>
+  return %y : tensor<1x64x13x13xf32>
+}
+
+// With few pixels the filter, four times as large, takes longer to read than it saves; with few channels the transforms do.
+// CHECK-LABEL: func @FewPixels
+// CHECK-NOT:     winograd
+// CHECK:         lepton.packed_conv
+// CHECK-NOT:     winograd
+// CHECK:         lepton.packed_conv
+// CHECK-NOT:     winograd
+// CHECK:         lepton.packed_conv
+func.func @FewPixels(%x: tensor<1x512x7x7xf32>, %few: tensor<1x3x64x64xf32>, %any: tensor<1x64x?x?xf32>)
+    -> (tensor<1x512x7x7xf32>, tensor<1x8x64x64xf32>, tensor<1x64x?x?xf32>) {
+  %w = lepton.constant dense<1.0> : tensor<512x512x3x3xf32>
+  %y = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
+     : (tensor<1x512x7x7xf32>, tensor<512x512x3x3xf32>) -> tensor<1x512x7x7xf32>
+  %v = lepton.constant dense<1.0> : tensor<8x3x3x3xf32>
+  %z = lepton.conv %few, %v {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
+     : (tensor<1x3x64x64xf32>, tensor<8x3x3x3xf32>) -> tensor<1x8x64x64xf32>
+  %u = lepton.constant dense<1.0> : tensor<64x64x3x3xf32>
+  %a = lepton.conv %any, %u {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
+     : (tensor<1x64x?x?xf32>, tensor<64x64x3x3xf32>) -> tensor<1x64x?x?xf32>
+  return %y, %z, %a : tensor<1x512x7x7xf32>, tensor<1x8x64x64xf32>, tensor<1x64x?x?xf32>
+}
