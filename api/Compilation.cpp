@@ -92,7 +92,8 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   PhaseClock clock(options.facts, name);
   PipelineOptions pipeline;
   pipeline.optLevel = options.optLevel;
-  pipeline.evaluate = makeConstantEvaluator(context, options.optLevel);
+  bool constantsFailed = false;
+  pipeline.evaluate = makeConstantEvaluator(context, options.optLevel, constantsFailed);
   PassManager pm(context.get());
   pm.enableVerifier(options.timing || !options.dumpPhases.empty());
   if (options.timing)
@@ -106,7 +107,7 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   const bool isLate = llvm::is_contained({"buffer", "schedule", "vector", "llvm"}, llvm::StringRef(name)),
              isInWordsOfMlir = llvm::StringRef(errors).contains("failed to legalize"),
              isFoundByCheck = llvm::StringRef(errors).contains("after phase '");
-  if (!isLate && !errors.empty() && !isInWordsOfMlir && !isFoundByCheck) {
+  if (!isLate && !constantsFailed && !errors.empty() && !isInWordsOfMlir && !isFoundByCheck) {
     failure = Failure::input;
     return false;
   }

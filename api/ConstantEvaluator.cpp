@@ -16,7 +16,8 @@ using namespace mlir;
 using namespace lepton;
 
 /// A pool of its own, so that a pass can wait for it.
-static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContext *context, int optLevel) {
+static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContext *context, int optLevel,
+                                                     bool &isFault) {
   std::string error;
   auto target = lookupTarget("", "", error);
   auto main = module.lookupSymbol<func::FuncOp>("main");
@@ -71,11 +72,17 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
       api.tensor_release(&output);
     }
   api.session_destroy(session);
+  isFault = status != LEPTON_INVALID_ARGUMENT;
   if (status != LEPTON_OK)
     return emitError(module.getLoc()) << "a constant cannot be computed: " << problem.message;
   return values;
 }
 
-ConstantEvaluator lepton::makeConstantEvaluator(std::shared_ptr<MLIRContext> context, int optLevel) {
-  return [context, optLevel](ModuleOp module) { return evaluate(module, context.get(), optLevel); };
+ConstantEvaluator lepton::makeConstantEvaluator(std::shared_ptr<MLIRContext> context, int optLevel, bool &isFault) {
+  return [context, optLevel, &isFault](ModuleOp module) {
+    isFault = true;
+    auto values = evaluate(module, context.get(), optLevel, isFault);
+    isFault &= failed(values);
+    return values;
+  };
 }

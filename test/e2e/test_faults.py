@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import termios
@@ -11,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common import LEPTON, ROOT, SECONDS, lepton, save_small, small_result
+from onnx import TensorProto, helper
+
+from common import LEPTON, ROOT, SECONDS, lepton, save, save_small, small_result
 
 ROWS = np.array([[1, 2, 3, 4], [-1, 0, 1, 2]], np.float32)
 
@@ -41,6 +44,28 @@ def test_phase_that_fails(tmp_path):
     flag = (tmp_path / "kept.mlir").read_text().split()[2]
     again = subprocess.run([ROOT / "build/bin/lepton-opt", flag, tmp_path / "kept.mlir"], capture_output=True, text=True, timeout=SECONDS)
     assert again.returncode != 0 and "not bufferized" in again.stderr
+
+
+def test_constants_that_cannot_be_computed(tmp_path):
+    """Without its runtime the compiler cannot run what it compiles to fold constants: no fault of the model."""
+    (tmp_path / "bin").mkdir()
+    shutil.copy(LEPTON, tmp_path / "bin")
+    save_small(tmp_path / "small.onnx")
+    command = [tmp_path / "bin/lepton", "compile", "small.onnx", "--compile-to=graph", "-o", "graph.mlir"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
+    (fault,) = faults(tmp_path)
+    assert result.returncode == 3 and len(result.stderr.splitlines()) == 1 and fault in result.stderr, result.stderr
+    assert "constants cannot be computed" in result.stderr and "lepton.matmul" in (tmp_path / fault).read_text()
+
+
+def test_constants_with_an_index_out_of_range(tmp_path):
+    nodes = [helper.make_node("Gather", ["table", "at"], ["row"], name="look up"), helper.make_node("Add", ["x", "row"], ["y"])]
+    value = (TensorProto.FLOAT, [4])
+    weights = {"table": np.ones((3, 4), np.float32), "at": np.int64(3)}
+    path = save(tmp_path / "gather.onnx", nodes, {"x": value}, {"y": value}, weights)
+    result = lepton("compile", path, "-o", tmp_path / "a.so")
+    assert result.returncode == 1 and "out of range" in result.stderr, result.stderr
+    assert faults(tmp_path) == []
 
 
 @pytest.fixture
