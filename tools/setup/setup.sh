@@ -2,7 +2,7 @@
 # Installs what Lepton needs to be built, tested and shown on Debian 12. Run it as root or as a user with sudo, as often
 # as you like: what is done already is skipped, and when nothing changed it returns at once.
 #
-#   packages   the distribution's packages of packages.txt
+#   packages   the distribution's packages of packages.txt            -> versions in build/setup-packages.txt
 #   cache      $LEPTON_CACHE (default ~/.cache/lepton), shared by all clones:
 #     venv-KEY     Python environment of requirements.txt           -> build/venv
 #     onnx-KEY     ONNX library built from onnx.txt                 -> build/onnx
@@ -77,23 +77,42 @@ add_security_suite() {
 
 known() { apt-cache show "$1" >/dev/null 2>&1; }
 
-install_packages() {
-  local missing=() package
-  while read -r package; do
-    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
-  done < <(entries "$here/packages.txt")
-  [ ${#missing[@]} -gt 0 ] || return 0
+# The version of a package; nothing where it is not installed.
+installed_version() {
+  dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p'
+}
 
+# Whether a package is there in its oldest version that will do, or a newer one.
+is_installed() {
+  local version
+  version=$(installed_version "$1")
+  [ -n "$version" ] && { [ -z "$2" ] || dpkg --compare-versions "$version" ge "$2"; }
+}
+
+install_packages() {
+  local missing=() package minimum
+  while read -r package minimum; do
+    is_installed "$package" "$minimum" || missing+=("$package")
+  done < <(entries "$here/packages.txt")
+  [ ${#missing[@]} -eq 0 ] || install_missing "${missing[@]}"
+  while read -r package minimum; do
+    is_installed "$package" "$minimum" || fail "the package $package is $(installed_version "$package"), older than $minimum" \
+      "bring apt's sources to Debian 12's newest point release, bookworm-security among them, and run this again"
+    printf '%s %s\n' "$package" "$(installed_version "$package")"
+  done < <(entries "$here/packages.txt") >"$build/setup-packages.txt"
+}
+
+install_missing() {
   command -v apt-get >/dev/null || fail "there is no apt-get here" "use Debian 12 (bookworm)"
   [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || fail "not root, and there is no sudo" \
-    "run as root, or have an administrator install: ${missing[*]}"
-  say "installing ${#missing[@]} packages"
+    "run as root, or have an administrator install: $*"
+  say "installing $# packages"
   # A third party's broken source is no reason to stop: what counts is whether the packages can be installed.
   as_root apt-get update >>"$log" 2>&1 || say "apt-get update had errors (see $log); going on"
   known llvm-22-dev || add_security_suite
   run "installing packages" "read the message above; apt-get -f install often mends a half-installed system" \
     as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
+    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
 }
 
 make_venv() {
@@ -180,4 +199,5 @@ main() {
   say "done"
 }
 
-main "$@"
+# Sourced, it only defines its functions.
+[ "${BASH_SOURCE[0]}" != "$0" ] || main "$@"
