@@ -6,7 +6,9 @@
 #include "codegen/artifact/ObjectEmitter.h"
 #include "codegen/artifact/WeightsObject.h"
 #include "codegen/cpu/LowerToLlvm.h"
+#include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/Flops.h"
+#include "dialects/Lepton/LeptonOps.h"
 #include "frontend/onnx/Importer.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
@@ -207,9 +209,16 @@ bool Compilation::checkEntry() {
   auto main = module().lookupSymbol<func::FuncOp>("main");
   if (!main || main.isExternal())
     return fail(Failure::input, "has no function @main with a body");
-  auto isTensor = [](Type type) { return isa<RankedTensorType>(type); };
-  if (!llvm::all_of(main.getArgumentTypes(), isTensor) || !llvm::all_of(main.getResultTypes(), isTensor))
-    return fail(Failure::input, "has a function @main whose arguments and results are not all tensors of known rank");
+  for (Type type : llvm::concat<const Type>(main.getArgumentTypes(), main.getResultTypes())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      return fail(Failure::input, "has a function @main whose arguments and results are not all tensors of known rank");
+    if (!numberOfElementType(tensor.getElementType())) {
+      std::string text;
+      llvm::raw_string_ostream(text) << tensor.getElementType();
+      return fail(Failure::input, "has a function @main with a tensor of '" + text + "', an element type that ONNX lacks");
+    }
+  }
   for (unsigned i = 0; i < main.getNumArguments(); ++i) {
     auto names = main.getArgAttrOfType<ArrayAttr>(i, "lepton.dims");
     auto rank = cast<RankedTensorType>(main.getArgumentTypes()[i]).getRank();
@@ -241,35 +250,11 @@ bool Compilation::chooseTarget() {
   return true;
 }
 
-/// ONNX's numbers of element types.
-static uint32_t dtypeOf(Type type) {
-  if (auto integer = dyn_cast<IntegerType>(type)) {
-    bool isUnsigned = integer.isUnsigned();
-    switch (integer.getWidth()) {
-    case 1:
-      return LEPTON_BOOL;
-    case 8:
-      return isUnsigned ? LEPTON_UINT8 : LEPTON_INT8;
-    case 16:
-      return isUnsigned ? LEPTON_UINT16 : LEPTON_INT16;
-    case 32:
-      return isUnsigned ? LEPTON_UINT32 : LEPTON_INT32;
-    default:
-      return isUnsigned ? LEPTON_UINT64 : LEPTON_INT64;
-    }
-  }
-  if (type.isF16())
-    return LEPTON_FLOAT16;
-  if (type.isBF16())
-    return LEPTON_BFLOAT16;
-  return type.isF64() ? LEPTON_DOUBLE : LEPTON_FLOAT;
-}
-
 static ValueInfo describeValue(Type type, const std::string &fallback, StringAttr name, ArrayAttr dims) {
   ValueInfo info;
   auto tensor = cast<RankedTensorType>(type);
   info.name = name ? name.getValue().str() : fallback;
-  info.dtype = dtypeOf(tensor.getElementType());
+  info.dtype = numberOfElementType(tensor.getElementType());
   for (auto [d, size] : llvm::enumerate(tensor.getShape())) {
     info.shape.push_back(ShapedType::isDynamic(size) ? -1 : size);
     info.dimNames.push_back(dims && ShapedType::isDynamic(size) ? cast<StringAttr>(dims[d]).getValue().str() : "");

@@ -35,7 +35,7 @@ struct DtypeNames {
 };
 } // namespace
 
-/// By number of lepton_dtype; C has no 16-bit floats, they are passed as their bits.
+/// By number of lepton_dtype. What C has no type for is passed as its bits.
 static const DtypeNames dtypes[] = {
     {"0", "undefined", "void"},
     {"LEPTON_FLOAT", "float32", "float"},
@@ -54,6 +54,18 @@ static const DtypeNames dtypes[] = {
     {"LEPTON_COMPLEX64", "complex64", "float"},
     {"LEPTON_COMPLEX128", "complex128", "double"},
     {"LEPTON_BFLOAT16", "bfloat16", "uint16_t"},
+    {"LEPTON_FLOAT8E4M3FN", "float8e4m3fn", "uint8_t"},
+    {"LEPTON_FLOAT8E4M3FNUZ", "float8e4m3fnuz", "uint8_t"},
+    {"LEPTON_FLOAT8E5M2", "float8e5m2", "uint8_t"},
+    {"LEPTON_FLOAT8E5M2FNUZ", "float8e5m2fnuz", "uint8_t"},
+    {"LEPTON_UINT4", "uint4", "uint8_t"},
+    {"LEPTON_INT4", "int4", "uint8_t"},
+    {"LEPTON_FLOAT4E2M1", "float4e2m1", "uint8_t"},
+    {"LEPTON_FLOAT8E8M0", "float8e8m0", "uint8_t"},
+    {"LEPTON_UINT2", "uint2", "uint8_t"},
+    {"LEPTON_INT2", "int2", "uint8_t"},
+    {"LEPTON_FLOAT6E2M3", "float6e2m3", "uint8_t"},
+    {"LEPTON_FLOAT6E3M2", "float6e3m2", "uint8_t"},
 };
 
 static const DtypeNames &namesOf(const ValueInfo &value) {

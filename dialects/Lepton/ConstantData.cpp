@@ -50,7 +50,7 @@ int64_t lepton::readInteger(ElementsAttr attribute, int64_t i) {
   int64_t size = elementBytes(type);
   memcpy(&value, at(bytes, type, i), size);
   unsigned bits = type.getIntOrFloatBitWidth();
-  if (bits < 64 && !type.isUnsignedInteger() && bits > 1)
+  if (bits < 64 && !type.isUnsignedInteger() && bits > 1) // of a narrow type, too
     return int64_t(value << (64 - bits)) >> (64 - bits);
   return value;
 }
@@ -72,8 +72,7 @@ ElementsAttr lepton::makeConstant(RankedTensorType type, ArrayRef<char> bytes, S
     SmallVector<bool> values(bytes.begin(), bytes.end());
     return DenseElementsAttr::get(type, ArrayRef<bool>(values));
   }
-  if (int64_t(bytes.size()) <= largestInlineConstant && isa<IntegerType, FloatType>(elementType) &&
-      elementType.getIntOrFloatBitWidth() >= 8)
+  if (int64_t(bytes.size()) <= largestInlineConstant && isa<IntegerType, FloatType>(elementType))
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
   return DenseResourceElementsAttr::get(type, name, HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 64));
 }

@@ -99,7 +99,31 @@ def Lepton_EluOp : Lepton_UnaryOp<"elu", "exponential linear unit", "input < 0 ?
 def Lepton_HardSigmoidOp : Lepton_UnaryOp<"hard_sigmoid", "piecewise linear sigmoid", "max(0, min(1, alpha * input + beta))", (ins F64Attr:$alpha, F64Attr:$beta)>;
 
 // Conversion.
-def Lepton_CastOp : Lepton_UnaryOp<"cast", "conversion of the element type to `to`", "to(input)", (ins TypeAttr:$to, DefaultValuedAttr<BoolAttr, "true">:$saturate)>;
+def Lepton_RoundUp : I32EnumAttrCase<"up", 0>;
+def Lepton_RoundDown : I32EnumAttrCase<"down", 1>;
+def Lepton_RoundNearest : I32EnumAttrCase<"nearest", 2>;
+def Lepton_CastRounding : I32EnumAttr<"CastRounding", "to which power of two a cast to f8E8M0FNU rounds", [Lepton_RoundUp, Lepton_RoundDown, Lepton_RoundNearest]> {
+  let cppNamespace = "::lepton";
+  let genSpecializedAttr = 0;
+}
+def Lepton_CastRoundingAttr : EnumAttr<Lepton_Dialect, Lepton_CastRounding, "cast_rounding">;
+
+def Lepton_CastOp : Lepton_ElementwiseOp<"cast"> {
+  let summary = "conversion of the element type";
+  let description = [{
+    Floats round to the nearest number, ties to even; f8E8M0FNU, which holds powers of two alone, as `rounding` says, where a tie of `nearest` goes up.
+    With `saturate`, a number beyond the range of a float of eight bits becomes the largest of its sign; without, it becomes infinite where the type has
+    infinities, and otherwise no number. Floats of four and six bits always saturate. Integers keep their low bits.
+
+    Example:
+    ```mlir
+    %y = lepton.cast %x {saturate = false, to = f8E4M3FN} : (tensor<2x3xf32>) -> tensor<2x3xf8E4M3FN>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input, TypeAttr:$to, DefaultValuedAttr<BoolAttr, "true">:$saturate,
+    DefaultValuedAttr<Lepton_CastRoundingAttr, "::lepton::CastRounding::up">:$rounding);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
 
 // Selection.
 def Lepton_WhereOp : Lepton_ElementwiseOp<"where"> {

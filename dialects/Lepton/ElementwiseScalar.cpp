@@ -1,9 +1,10 @@
 //===- ElementwiseScalar.cpp - the scalar functions of elementwise ops -----------------------------------------------===//
 //
-// Floats narrower than f32 are computed in f32 and rounded once at the end. Integer division never traps.
+// Floats narrower than f32 are computed in f32 and rounded once at the end, integers narrower than a byte in bytes. Integer division never traps.
 //
 //===------------------------------------------------------------------------------------------------------------------===//
 
+#include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -243,89 +244,23 @@ static Value emitBinary(Operation *op, Scalar s, ArrayRef<Value> x) {
       .Default([](Operation *) { return Value(); });
 }
 
-/// The type in which floats narrower than f32 are computed.
-static Type computeType(OpBuilder &b, Type type) {
-  auto floatType = dyn_cast<FloatType>(type);
-  return floatType && floatType.getWidth() < 32 ? b.getF32Type() : type;
-}
-
 Value lepton::emitScalar(Operation *op, KernelEmitter &e, ArrayRef<Value> operands) {
   if (auto castOp = dyn_cast<CastOp>(op))
-    return emitCast(e, operands[0], elementTypeOf(castOp.getInput()), castOp.getTo(), castOp.getSaturate());
+    return emitCast(e, operands[0], elementTypeOf(castOp.getInput()), castOp.getTo(), castOp.getSaturate(),
+                    castOp.getRounding());
   if (isa<WhereOp>(op))
     return e.select(operands[0], operands[1], operands[2]);
-  Type elementType = elementTypeOf(op->getOperand(0)), scalarType = KernelEmitter::scalarType(elementType);
-  Type wide = computeType(e.b, scalarType);
+  Type elementType = elementTypeOf(op->getOperand(0)), wide = computeType(elementType);
   bool isPow = isa<PowOp>(op);
-  if (isPow && isa<IntegerType>(wide) && isa<FloatType>(operands[1].getType()))
+  if (isPow && isa<IntegerType>(wide) && isa<FloatType>(elementTypeOf(op->getOperand(1))))
     wide = e.b.getF64Type();
+  bool isConverted = wide != elementType || (isPow && isa<FloatType>(wide));
   SmallVector<Value> x;
-  for (auto [value, operand] : llvm::zip_equal(operands, op->getOperands())) {
-    bool mixed = isPow && isa<FloatType>(wide);
-    x.push_back(wide == scalarType && !mixed ? value : emitCast(e, value, elementTypeOf(operand), wide));
-  }
-  Scalar s(e, isa<FloatType>(wide) ? wide : elementType, wide);
+  for (auto [value, operand] : llvm::zip_equal(operands, op->getOperands()))
+    x.push_back(isConverted ? emitCast(e, value, elementTypeOf(operand), wide) : value);
+  Scalar s(e, wide, KernelEmitter::scalarType(wide));
   Value result = op->getNumOperands() == 1 ? emitUnary(op, s, x[0]) : emitBinary(op, s, x);
   assert(result && "an elementwise op without a scalar function");
-  bool isWide = wide != scalarType && result.getType() == wide;
+  bool isWide = wide != elementType && result.getType() == s.type;
   return isWide ? emitCast(e, result, wide, elementType) : result;
-}
-
-//===------------------------------------------------------------------------------------------------------------------===//
-// Cast
-//===------------------------------------------------------------------------------------------------------------------===//
-
-static Value resizeInteger(KernelEmitter &e, Value value, Type to, bool isUnsigned) {
-  unsigned from = value.getType().getIntOrFloatBitWidth(), width = to.getIntOrFloatBitWidth();
-  if (from == width)
-    return value;
-  if (from > width)
-    return e.b.createOrFold<arith::TruncIOp>(e.loc, to, value);
-  return isUnsigned ? e.b.createOrFold<arith::ExtUIOp>(e.loc, to, value)
-                    : e.b.createOrFold<arith::ExtSIOp>(e.loc, to, value);
-}
-
-static Value resizeFloat(KernelEmitter &e, Value value, FloatType to) {
-  auto from = cast<FloatType>(value.getType());
-  if (from == to)
-    return value;
-  if (from.getWidth() < to.getWidth())
-    return e.b.createOrFold<arith::ExtFOp>(e.loc, to, value);
-  if (from.getWidth() > to.getWidth())
-    return arith::TruncFOp::create(e.b, e.loc, to, value);
-  // f16 and bf16 have the same width: by way of f32, which holds both.
-  return arith::TruncFOp::create(e.b, e.loc, to, arith::ExtFOp::create(e.b, e.loc, e.b.getF32Type(), value));
-}
-
-Value lepton::emitCast(KernelEmitter &e, Value value, Type from, Type to, bool) {
-  if (from == to)
-    return value;
-  Type target = KernelEmitter::scalarType(to);
-  bool fromUnsigned = from.isUnsignedInteger() || from.isInteger(1), toUnsigned = to.isUnsignedInteger();
-  if (to.isInteger(1)) {
-    Value zero = e.scalar(value.getType(), 0);
-    if (isa<FloatType>(from))
-      return e.b.createOrFold<arith::CmpFOp>(e.loc, CmpFPredicate::UNE, value, zero);
-    return e.compare(CmpIPredicate::ne, value, zero);
-  }
-  if (isa<FloatType>(from) && isa<FloatType>(to))
-    return resizeFloat(e, value, cast<FloatType>(to));
-  if (isa<FloatType>(to)) {
-    // Through f32 where the target is narrower: integers round once more there, as ONNX's reference does.
-    auto wide = cast<FloatType>(computeType(e.b, to));
-    Value converted = fromUnsigned ? Value(arith::UIToFPOp::create(e.b, e.loc, wide, value))
-                                   : Value(arith::SIToFPOp::create(e.b, e.loc, wide, value));
-    return resizeFloat(e, converted, cast<FloatType>(to));
-  }
-  if (isa<FloatType>(from)) {
-    // Narrow integers wrap from a wider conversion, as in C and NumPy on this hardware.
-    unsigned width = target.getIntOrFloatBitWidth();
-    Type wide = e.b.getIntegerType(width < 32 ? 32 : toUnsigned ? 64 : width);
-    Value source = resizeFloat(e, value, cast<FloatType>(computeType(e.b, from)));
-    bool asUnsigned = toUnsigned && width == 64;
-    Value converted = asUnsigned ? Value(arith::FPToUIOp::create(e.b, e.loc, wide, source))
-                                 : Value(arith::FPToSIOp::create(e.b, e.loc, wide, source));
-    return resizeInteger(e, converted, target, false);
-  }
-  return resizeInteger(e, value, target, fromUnsigned);
 }

@@ -1,5 +1,6 @@
 //===- KernelEmitter.cpp - writes kernels in linalg on tensors ---------------------------------------------------===//
 
+#include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -11,13 +12,15 @@ using namespace mlir;
 using namespace lepton;
 
 Type KernelEmitter::scalarType(Type elementType) {
+  if (isNarrow(elementType))
+    return IntegerType::get(elementType.getContext(), 8);
   auto integer = dyn_cast<IntegerType>(elementType);
   return integer ? IntegerType::get(elementType.getContext(), integer.getWidth()) : elementType;
 }
 
 Type KernelEmitter::storageType(Type elementType) {
-  auto integer = dyn_cast<IntegerType>(elementType);
-  return integer ? IntegerType::get(elementType.getContext(), std::max(8u, integer.getWidth())) : elementType;
+  Type scalar = scalarType(elementType);
+  return scalar.isInteger(1) ? IntegerType::get(elementType.getContext(), 8) : scalar;
 }
 
 RankedTensorType KernelEmitter::storageType(RankedTensorType type) {
@@ -56,6 +59,8 @@ static Value splatScalar(KernelEmitter &e, ConstantOp op) {
   if (!dense || !dense.isSplat())
     return {};
   Type type = KernelEmitter::scalarType(value.getElementType());
+  if (isNarrow(value.getElementType()))
+    return arith::ConstantOp::create(e.b, e.loc, e.b.getI8IntegerAttr(constantBytes(value).data.front()));
   if (isa<FloatType>(type))
     return arith::ConstantOp::create(e.b, e.loc, cast<TypedAttr>(dense.getSplatValue<Attribute>()));
   return arith::ConstantOp::create(

@@ -4,8 +4,8 @@
 // itself (`emitKernel`). Both read operands through the emitter, which either reads memory or, for a producer inside the kernel,
 // inlines the producer's element: that is all there is to fusion.
 //
-// In kernels tensors have storage types: unsigned integers are signless, a bool is an `i8` that holds 0 or 1. Scalars are signless, and
-// a bool is `i1`.
+// In kernels tensors have storage types: unsigned integers are signless, a bool is an `i8` that holds 0 or 1, and narrow types (ElementTypes.h)
+// are `i8` that hold their bits. Scalars are signless, a bool is `i1`, and narrow types are as in memory.
 //
 //===--------------------------------------------------------------------------------------------------------------===//
 

@@ -32,8 +32,9 @@ mlir::Value emitElementwise(mlir::Operation *op, KernelEmitter &emitter, mlir::V
 
 /// The scalar function of an elementwise op: signless scalars, bool as `i1`. `op` gives the attributes and the types' signs.
 mlir::Value emitScalar(mlir::Operation *op, KernelEmitter &emitter, llvm::ArrayRef<mlir::Value> operands);
-/// Converts a scalar of one tensor element type to another by the rules of ONNX Cast.
-mlir::Value emitCast(KernelEmitter &emitter, mlir::Value value, mlir::Type from, mlir::Type to, bool saturate = true);
+/// Converts a scalar of one tensor element type to another, as lepton.cast says.
+mlir::Value emitCast(KernelEmitter &emitter, mlir::Value value, mlir::Type from, mlir::Type to, bool saturate = true,
+                     CastRounding rounding = CastRounding::up);
 
 /// Bytes of a constant, row-major, as in ONNX's raw_data but for bools and splats: `elementBytes` per element, a splat once.
 struct ConstantBytes {

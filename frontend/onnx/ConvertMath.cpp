@@ -70,14 +70,26 @@ LogicalResult isInf(Node &n) {
                                                n.g.attr("negative", b.getBoolAttr(n.integer("detect_negative", 1)))}));
 }
 
-LogicalResult castTo(Node &n) {
-  Type to = elementType(n.g.b.getContext(), n.integer("to", 1));
-  if (!to)
-    return n.error("casts to the data type " + Twine(n.integer("to", 0)) + ", which is not supported");
-  return n.result(n.g.cast(n.loc, n.input(0), to));
+LogicalResult castAs(Node &n, Type to) {
+  Builder &b = n.g.b;
+  auto rounding = symbolizeCastRounding(n.text("round_mode", "up"));
+  if (!rounding)
+    return n.error("has the round_mode '" + n.text("round_mode", "") + "'; up, down and nearest are known");
+  if (n.elementType(0) == to)
+    return n.result(n.input(0));
+  return n.result(n.make<CastOp>(n.input(0),
+                                 {n.g.attr("to", TypeAttr::get(to)),
+                                  n.g.attr("saturate", b.getBoolAttr(n.integer("saturate", 1))),
+                                  n.g.attr("rounding", CastRoundingAttr::get(b.getContext(), *rounding))}));
 }
 
-LogicalResult castLike(Node &n) { return n.result(n.g.cast(n.loc, n.input(0), n.elementType(1))); }
+LogicalResult castTo(Node &n) {
+  Type to = elementTypeOfNumber(n.g.b.getContext(), n.integer("to", 1));
+  return to ? castAs(n, to)
+            : n.error("casts to the data type " + Twine(n.integer("to", 0)) + ", which is not supported");
+}
+
+LogicalResult castLike(Node &n) { return castAs(n, n.elementType(1)); }
 
 Value clamp(Node &n, Value value, Value low, Value high) {
   if (low)

@@ -15,7 +15,7 @@ Value importer::quantized(Node &n, Value x, Value scale, Value zero, Type to) {
   if (zero)
     y = n.make<AddOp>({y, n.g.cast(n.loc, zero, f32)});
   y = n.make<lepton::MinOp>({n.make<lepton::MaxOp>({y, n.g.scalar(n.loc, f32, low)}), n.g.scalar(n.loc, f32, high)});
-  return n.g.cast(n.loc, y, to);
+  return n.g.cast(n.loc, y, to); // integers narrower than a byte keep their low bits of it
 }
 
 Value importer::alongAxis(Node &n, Value value, int64_t axis, int64_t rank) {
@@ -33,8 +33,8 @@ Value importer::alongAxis(Node &n, Value value, int64_t axis, int64_t rank) {
 namespace {
 
 /// A type that quantized() saturates to exactly in f32.
-bool isNarrow(Type type) {
-  return isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 8 && type.getIntOrFloatBitWidth() <= 16;
+bool isSmallInteger(Type type) {
+  return isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 2 && type.getIntOrFloatBitWidth() <= 16;
 }
 
 /// A scale or zero point as an operand for the n's first input: a scalar, one per position along an axis, or one per block along it.
@@ -66,36 +66,64 @@ FailureOr<Value> aligned(Node &n, Value value) {
   return result;
 }
 
+/// The element type that an attribute names; `otherwise` where it is absent.
+FailureOr<Type> typeAttribute(Node &n, StringRef name, Type otherwise) {
+  int64_t number = n.integer(name, 0);
+  if (!number)
+    return otherwise;
+  Type type = elementTypeOfNumber(n.g.b.getContext(), number);
+  if (!type)
+    return n.error("has the " + name + " " + Twine(number) + ", a data type that is not supported");
+  return type;
+}
+
+/// What the input is divided by has the precision of the division, where that is a type to compute in.
+FailureOr<Type> divisionType(Node &n) {
+  auto type = typeAttribute(n, "precision", n.elementType(1));
+  if (failed(type))
+    return failure();
+  return isa<FloatType>(*type) && !isNarrow(*type) ? *type : Type(n.g.b.getF32Type());
+}
+
 LogicalResult quantizeLinear(Node &n) {
-  Type f32 = n.g.b.getF32Type(), to = n.g.b.getIntegerType(8, false);
+  Type f32 = n.g.b.getF32Type();
+  auto to = typeAttribute(n, "output_dtype", n.g.b.getIntegerType(8, false));
+  if (failed(to))
+    return failure();
   if (n.input(2))
     to = n.elementType(2);
-  else if (n.integer("output_dtype", 0))
-    to = elementType(n.g.b.getContext(), n.integer("output_dtype", 0));
-  if (!to || !isNarrow(to))
-    return n.error("quantizes to a type that is not supported; int8, uint8, int16 and uint16 are");
+  bool isFloat = isa<FloatType>(*to) && isNarrow(*to);
+  if (!isFloat && !isSmallInteger(*to))
+    return n.error("quantizes to a type that is not supported; floats of up to 8 bits and integers of 2 to 16 bits are");
   auto scale = aligned(n, n.input(1));
   FailureOr<Value> zero = n.input(2) ? aligned(n, n.input(2)) : FailureOr<Value>(Value());
-  if (failed(scale) || failed(zero))
+  auto division = divisionType(n);
+  if (failed(scale) || failed(zero) || failed(division))
     return failure();
-  return n.result(quantized(n, n.g.cast(n.loc, n.input(0), f32), n.g.cast(n.loc, *scale, f32), *zero, to));
+  Value quotient = n.make<DivOp>({n.g.cast(n.loc, n.input(0), *division), n.g.cast(n.loc, *scale, *division)});
+  Value y = n.g.cast(n.loc, quotient, f32);
+  if (!isFloat)
+    return n.result(quantized(n, y, {}, *zero, *to));
+  if (*zero)
+    y = n.make<AddOp>({y, n.g.cast(n.loc, *zero, f32)});
+  return n.result(n.make<CastOp>(y, {n.g.attr("to", TypeAttr::get(*to)),
+                                     n.g.attr("saturate", n.g.b.getBoolAttr(n.integer("saturate", 1)))}));
 }
 
 LogicalResult dequantizeLinear(Node &n) {
-  Type f32 = n.g.b.getF32Type(), i32 = n.g.b.getI32Type(), to = n.elementType(1);
-  if (n.integer("output_dtype", 0))
-    to = elementType(n.g.b.getContext(), n.integer("output_dtype", 0));
-  if (!to || !isa<IntegerType>(n.elementType(0)))
-    return n.error("dequantizes between types that are not supported");
+  Type f32 = n.g.b.getF32Type(), wide = n.isFloat(0) ? f32 : Type(n.g.b.getI32Type());
+  auto to = typeAttribute(n, "output_dtype", n.elementType(1));
+  if (failed(to))
+    return failure();
   auto scale = aligned(n, n.input(1));
   FailureOr<Value> zero = n.input(2) ? aligned(n, n.input(2)) : FailureOr<Value>(Value());
   if (failed(scale) || failed(zero))
     return failure();
-  Value x = n.g.cast(n.loc, n.input(0), i32);
+  Value x = n.g.cast(n.loc, n.input(0), wide);
   if (*zero)
-    x = n.make<SubOp>({x, n.g.cast(n.loc, *zero, i32)});
+    x = n.make<SubOp>({x, n.g.cast(n.loc, *zero, wide)});
   Value y = n.make<MulOp>({n.g.cast(n.loc, x, f32), n.g.cast(n.loc, *scale, f32)});
-  return n.result(n.g.cast(n.loc, y, to));
+  return n.result(n.g.cast(n.loc, y, *to));
 }
 
 LogicalResult dynamicQuantizeLinear(Node &n) {
@@ -117,8 +145,8 @@ LogicalResult dynamicQuantizeLinear(Node &n) {
 
 LogicalResult qLinearMatMul(Node &n) {
   Type f32 = n.g.b.getF32Type(), i32 = n.g.b.getI32Type();
-  if (!isNarrow(n.elementType(7)))
-    return n.error("quantizes to a type that is not supported; int8, uint8, int16 and uint16 are");
+  if (!isSmallInteger(n.elementType(7)))
+    return n.error("quantizes to a type that is not supported; integers of 2 to 16 bits are");
   // What the left operand and the result have per row stands in a column; the right operand's is per column as it is.
   auto perRow = [&](int i) { return alongAxis(n, n.input(i), 0, 2); };
   auto perColumn = [&](int i) { return alongAxis(n, n.input(i), 0, 1); };

@@ -223,7 +223,7 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
     return emitError(loc) << "input '" << input.name()
                           << "' is no tensor; sequences, maps and optionals as inputs are not supported";
   const auto &tensor = input.type().tensor_type();
-  Type element = importer::elementType(b.getContext(), tensor.elem_type());
+  Type element = elementTypeOfNumber(b.getContext(), tensor.elem_type());
   if (!element)
     return emitError(loc) << "input '" << input.name() << "' has the data type " << tensor.elem_type()
                           << ", which is not supported";

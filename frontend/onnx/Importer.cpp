@@ -40,7 +40,7 @@ struct Counter {
     uint64_t elements = 1;
     for (int64_t size : tensor.dims())
       elements = llvm::SaturatingMultiply<uint64_t>(elements, std::max<int64_t>(size, 0));
-    Type type = importer::elementType(&context, tensor.data_type());
+    Type type = elementTypeOfNumber(&context, tensor.data_type());
     contents.parameters = llvm::SaturatingAdd(contents.parameters, elements);
     contents.parameterBytes =
         llvm::SaturatingMultiplyAdd<uint64_t>(elements, type ? elementBytes(type) : 0, contents.parameterBytes);

@@ -3,6 +3,7 @@
 #ifndef LEPTON_FRONTEND_ONNX_NODE_H
 #define LEPTON_FRONTEND_ONNX_NODE_H
 
+#include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/GraphBuilder.h"
 #include "onnx/onnx_pb.h"
 
@@ -67,11 +68,6 @@ private:
 };
 
 using Converter = mlir::LogicalResult (*)(Node &);
-
-/// Element type of the dialect for an ONNX data type; null for one that is not supported.
-mlir::Type elementType(mlir::MLIRContext *context, int32_t dataType);
-/// ONNX's number for an element type.
-int32_t dataType(mlir::Type elementType);
 
 /// A converter holds from operator set `since` on, until the next entry of the same op.
 struct Entry {

@@ -13,13 +13,24 @@ static ::onnx::TypeProto typeOf(Value value) {
   ::onnx::TypeProto type;
   auto tensor = cast<RankedTensorType>(value.getType());
   auto *proto = type.mutable_tensor_type();
-  proto->set_elem_type(dataType(tensor.getElementType()));
+  proto->set_elem_type(numberOfElementType(tensor.getElementType()));
   for (int64_t size : tensor.getShape()) {
     auto *dim = proto->mutable_shape()->add_dim();
     if (!ShapedType::isDynamic(size))
       dim->set_dim_value(size);
   }
   return type;
+}
+
+/// As schemas and messages write it: `int4`.
+static std::string typeName(Type elementType) {
+  return StringRef(::onnx::TensorProto::DataType_Name(numberOfElementType(elementType))).lower();
+}
+
+static bool allows(const ::onnx::OpSchema::FormalParameter &formal, Type elementType) {
+  return llvm::any_of(formal.GetTypes(), [&](::onnx::DataType type) {
+    return type && *type == "tensor(" + typeName(elementType) + ")";
+  });
 }
 
 LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t version, Location loc) {
@@ -38,6 +49,11 @@ LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t ve
     const auto &formal = schema->inputs()[std::min<size_t>(i, schema->inputs().size() - 1)];
     if (node.input(i).empty() && formal.GetOption() != ::onnx::OpSchema::Optional)
       return fail("lacks its input '" + formal.GetName() + "'");
+    // Operators compute in wider types than the standard asks for, but nothing says what those are for types as narrow as these.
+    Value value = node.input(i).empty() ? Value() : scope->find(node.input(i));
+    if (value && isNarrow(elementTypeOf(value)) && !allows(formal, elementTypeOf(value)))
+      return fail("has the input '" + node.input(i) + "' of type " + typeName(elementTypeOf(value)) +
+                  ", which the standard does not allow there; insert a cast");
   }
   for (const auto &[name, formal] : schema->attributes()) {
     const ::onnx::AttributeProto *given = nullptr;

@@ -1,6 +1,7 @@
 //===- TensorData.cpp - tensors of a model as constants -------------------------------------------------------------------===//
 
 #include "frontend/onnx/TensorData.h"
+#include "dialects/Lepton/ElementTypes.h"
 #include "frontend/onnx/ExternalData.h"
 #include "frontend/onnx/GraphImporter.h"
 
@@ -10,50 +11,6 @@ using namespace mlir;
 using namespace lepton;
 using namespace lepton::importer;
 using ::onnx::TensorProto;
-
-Type importer::elementType(MLIRContext *context, int32_t dataType) {
-  Builder b(context);
-  auto integer = [&](unsigned width, bool isUnsigned = false) {
-    return IntegerType::get(context, width, isUnsigned ? IntegerType::Unsigned : IntegerType::Signless);
-  };
-  switch (dataType) {
-  case TensorProto::FLOAT:
-    return b.getF32Type();
-  case TensorProto::DOUBLE:
-    return b.getF64Type();
-  case TensorProto::FLOAT16:
-    return b.getF16Type();
-  case TensorProto::BFLOAT16:
-    return b.getBF16Type();
-  case TensorProto::BOOL:
-    return integer(1);
-  case TensorProto::INT8:
-    return integer(8);
-  case TensorProto::INT16:
-    return integer(16);
-  case TensorProto::INT32:
-    return integer(32);
-  case TensorProto::INT64:
-    return integer(64);
-  case TensorProto::UINT8:
-    return integer(8, true);
-  case TensorProto::UINT16:
-    return integer(16, true);
-  case TensorProto::UINT32:
-    return integer(32, true);
-  case TensorProto::UINT64:
-    return integer(64, true);
-  default:
-    return {};
-  }
-}
-
-int32_t importer::dataType(Type type) {
-  for (int32_t number = 1; number <= TensorProto::BFLOAT16; ++number)
-    if (elementType(type.getContext(), number) == type)
-      return number;
-  return TensorProto::UNDEFINED;
-}
 
 template <typename T, typename Values> static void append(std::string &bytes, const Values &values) {
   for (auto value : values) {
@@ -90,15 +47,79 @@ static std::string typedBytes(const TensorProto &tensor) {
   case TensorProto::BFLOAT16:
     append<uint16_t>(bytes, tensor.int32_data());
     break;
+  case TensorProto::FLOAT6E2M3:
+  case TensorProto::FLOAT6E3M2: // alone among the narrow types these have an element in each entry
+    append<uint8_t>(bytes, tensor.int32_data());
+    return pack(bytes, 6);
   default:
     append<uint8_t>(bytes, tensor.int32_data());
   }
   return bytes;
 }
 
-std::string importer::rawBytes(const TensorProto &tensor) {
-  return tensor.has_raw_data() ? tensor.raw_data() : typedBytes(tensor);
+unsigned importer::bitsInFile(int32_t dataType) {
+  switch (dataType) {
+  case TensorProto::INT2:
+  case TensorProto::UINT2:
+    return 2;
+  case TensorProto::INT4:
+  case TensorProto::UINT4:
+  case TensorProto::FLOAT4E2M1:
+    return 4;
+  case TensorProto::FLOAT6E2M3:
+  case TensorProto::FLOAT6E3M2:
+    return 6;
+  case TensorProto::BOOL:
+  case TensorProto::INT8:
+  case TensorProto::UINT8:
+  case TensorProto::FLOAT8E4M3FN:
+  case TensorProto::FLOAT8E4M3FNUZ:
+  case TensorProto::FLOAT8E5M2:
+  case TensorProto::FLOAT8E5M2FNUZ:
+  case TensorProto::FLOAT8E8M0:
+    return 8;
+  case TensorProto::INT16:
+  case TensorProto::UINT16:
+  case TensorProto::FLOAT16:
+  case TensorProto::BFLOAT16:
+    return 16;
+  case TensorProto::INT32:
+  case TensorProto::UINT32:
+  case TensorProto::FLOAT:
+    return 32;
+  case TensorProto::INT64:
+  case TensorProto::UINT64:
+  case TensorProto::DOUBLE:
+    return 64;
+  default:
+    return 0;
+  }
 }
+
+std::string importer::unpack(StringRef packed, unsigned bits, int64_t count) {
+  std::string elements(count, 0);
+  for (int64_t i = 0; i < count; ++i) {
+    size_t at = i * bits / 8, from = i * bits % 8;
+    unsigned pair = uint8_t(packed[at]) | (at + 1 < packed.size() ? uint8_t(packed[at + 1]) << 8 : 0);
+    elements[i] = char(pair >> from & ((1u << bits) - 1));
+  }
+  return elements;
+}
+
+std::string importer::pack(StringRef elements, unsigned bits) {
+  std::string packed((elements.size() * bits + 7) / 8, 0);
+  for (size_t i = 0; i < elements.size(); ++i) {
+    size_t at = i * bits / 8, from = i * bits % 8;
+    unsigned pair = (uint8_t(elements[i]) & ((1u << bits) - 1)) << from;
+    packed[at] |= char(pair);
+    if (from + bits > 8)
+      packed[at + 1] |= char(pair >> 8);
+  }
+  return packed;
+}
+
+/// More elements than any memory holds.
+static constexpr int64_t largestCount = int64_t(1) << 40;
 
 /// Number of elements; nothing where a size is negative or the product overflows.
 static std::optional<int64_t> elementCount(const TensorProto &tensor) {
@@ -109,23 +130,49 @@ static std::optional<int64_t> elementCount(const TensorProto &tensor) {
   return count;
 }
 
+static std::string wrongSize(size_t bytes, int64_t expected) {
+  return "has " + std::to_string(bytes) + " bytes of data, but its shape takes " + std::to_string(expected);
+}
+
+bool importer::readElements(const TensorProto &tensor, std::string &elements, std::string &error) {
+  unsigned bits = bitsInFile(tensor.data_type());
+  auto count = elementCount(tensor);
+  if (!bits || !count || *count > largestCount) {
+    error = bits ? "has negative or impossibly large dimensions"
+                 : "has the data type " + std::to_string(tensor.data_type()) + ", which is not supported";
+    return false;
+  }
+  elements = tensor.has_raw_data() ? tensor.raw_data() : typedBytes(tensor);
+  int64_t expected = llvm::divideCeil(*count * bits, 8);
+  if (int64_t(elements.size()) != expected) {
+    error = wrongSize(elements.size(), expected);
+    return false;
+  }
+  if (bits < 8)
+    elements = unpack(elements, bits, *count);
+  return true;
+}
+
 FailureOr<ElementsAttr> GraphImporter::tensor(const TensorProto &tensor, Location loc) {
   auto fail = [&](const Twine &message) -> FailureOr<ElementsAttr> {
     return emitError(loc) << "tensor '" << tensor.name() << "' " << message;
   };
-  Type element = elementType(b.getContext(), tensor.data_type());
+  Type element = elementTypeOfNumber(b.getContext(), tensor.data_type());
   if (!element)
     return fail("has the data type " + Twine(tensor.data_type()) + ", which is not supported");
   auto count = elementCount(tensor);
-  if (!count || *count > (int64_t(1) << 40))
+  if (!count || *count > largestCount)
     return fail("has negative or impossibly large dimensions");
   auto type = RankedTensorType::get(SmallVector<int64_t>(tensor.dims().begin(), tensor.dims().end()), element);
-  int64_t expected = *count * elementBytes(element);
+  unsigned bits = bitsInFile(tensor.data_type());
+  int64_t expected = llvm::divideCeil(*count * bits, 8);
   if (tensor.data_location() == TensorProto::EXTERNAL) {
     std::string error;
     auto file = mapExternalData(tensor, options.folder, expected, error);
     if (!file)
       return fail(error);
+    if (bits < 8)
+      return makeConstant(type, unpack(StringRef(file->bytes().data(), file->bytes().size()), bits, *count));
     if (element.isInteger(1) || expected == 0)
       return makeConstant(type, file->bytes());
     ArrayRef<char> bytes = file->bytes();
@@ -135,6 +182,8 @@ FailureOr<ElementsAttr> GraphImporter::tensor(const TensorProto &tensor, Locatio
   std::string typed = tensor.has_raw_data() ? std::string() : typedBytes(tensor);
   const std::string &bytes = tensor.has_raw_data() ? tensor.raw_data() : typed;
   if (int64_t(bytes.size()) != expected)
-    return fail("has " + Twine(bytes.size()) + " bytes of data, but its shape takes " + Twine(expected));
+    return fail(wrongSize(bytes.size(), expected));
+  if (bits < 8)
+    return makeConstant(type, unpack(bytes, bits, *count), tensor.name());
   return makeConstant(type, ArrayRef<char>(bytes.data(), bytes.size()), tensor.name());
 }

@@ -4,12 +4,19 @@
 #define LEPTON_FRONTEND_ONNX_TENSORDATA_H
 
 #include "onnx/onnx_pb.h"
+#include "llvm/ADT/StringRef.h"
 #include <string>
 
 namespace lepton::importer {
 
-/// The elements as raw_data would hold them, whichever field they are in.
-std::string rawBytes(const ::onnx::TensorProto &tensor);
+/// The elements in whatever field they are, each in whole bytes; false with the reason in `error` where they do not fit the shape.
+bool readElements(const ::onnx::TensorProto &tensor, std::string &elements, std::string &error);
+
+/// Bits of an element of a data type in ONNX's files, which pack those of less than a byte; 0 for a type that is not supported.
+unsigned bitsInFile(int32_t dataType);
+/// `count` elements of a byte each from packed ones, which follow each other from the lowest bit on; there are as many as the count takes.
+std::string unpack(llvm::StringRef packed, unsigned bits, int64_t count);
+std::string pack(llvm::StringRef elements, unsigned bits);
 
 } // namespace lepton::importer
 

@@ -23,8 +23,7 @@ bool lepton::readTensorFile(const std::string &path, TensorFile &tensor, std::st
   tensor.dataType = proto.data_type();
   tensor.name = proto.name();
   tensor.shape.assign(proto.dims().begin(), proto.dims().end());
-  tensor.bytes = importer::rawBytes(proto);
-  return true;
+  return importer::readElements(proto, tensor.bytes, error);
 }
 
 bool lepton::writeTensorFile(const std::string &path, const TensorFile &tensor, std::string &error) {
@@ -33,7 +32,8 @@ bool lepton::writeTensorFile(const std::string &path, const TensorFile &tensor, 
   proto.set_data_type(tensor.dataType);
   for (int64_t size : tensor.shape)
     proto.add_dims(size);
-  proto.set_raw_data(tensor.bytes);
+  unsigned bits = importer::bitsInFile(tensor.dataType);
+  proto.set_raw_data(bits < 8 ? importer::pack(tensor.bytes, bits) : tensor.bytes);
   std::ofstream file(path, std::ios::binary);
   if (file && proto.SerializeToOstream(&file) && file.flush())
     return true;

@@ -9,7 +9,7 @@
 
 namespace lepton {
 
-/// A dense tensor: ONNX's number of its element type, its shape, and its row-major bytes.
+/// A dense tensor: ONNX's number of its element type, its shape, and its row-major elements, each in whole bytes.
 struct TensorFile {
   int32_t dataType = 0;
   std::string name;

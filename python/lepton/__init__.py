@@ -22,20 +22,34 @@ _DTYPES = {
     7: (np.dtype(np.int64), "int64"), 9: (np.dtype(np.bool_), "bool"), 10: (np.dtype(np.float16), "float16"),
     11: (np.dtype(np.float64), "double"), 12: (np.dtype(np.uint32), "uint32"), 13: (np.dtype(np.uint64), "uint64"),
 }
+# Types that NumPy lacks; an element takes a byte or two. ONNX's number -> (their name in the package ml_dtypes, onnxruntime's name).
+_ML_DTYPES = {
+    16: ("bfloat16", "bfloat16"), 17: ("float8_e4m3fn", "float8e4m3fn"), 18: ("float8_e4m3fnuz", "float8e4m3fnuz"),
+    19: ("float8_e5m2", "float8e5m2"), 20: ("float8_e5m2fnuz", "float8e5m2fnuz"), 21: ("uint4", "uint4"), 22: ("int4", "int4"),
+    23: ("float4_e2m1fn", "float4e2m1"), 24: ("float8_e8m0fnu", "float8e8m0"), 25: ("uint2", "uint2"), 26: ("int2", "int2"),
+    27: ("float6_e2m3fn", "float6e2m3"), 28: ("float6_e3m2fn", "float6e3m2"),
+}
 try:
     import ml_dtypes
 
-    _DTYPES[16] = (np.dtype(ml_dtypes.bfloat16), "bfloat16")
+    _DTYPES.update({number: (np.dtype(getattr(ml_dtypes, name)), text) for number, (name, text) in _ML_DTYPES.items() if hasattr(ml_dtypes, name)})
 except ImportError:  # only models with such types need the package
     pass
 _NUMBERS = {dtype: number for number, (dtype, _) in _DTYPES.items()}
+
+
+def _dtype(number):
+    """NumPy's type and onnxruntime's name of an element type."""
+    if number not in _DTYPES:
+        raise ImportError(f"the model has values of type {_ML_DTYPES[number][1]}; install the package ml_dtypes, version 0.5 or newer")
+    return _DTYPES[number]
 
 
 class NodeArg:
     """An input or output: `name`, `shape` (sizes; names or None where known only at run time), `type` ("tensor(float)")."""
 
     def __init__(self, name, number, shape):
-        self.name, self.shape, self.type = name, shape, f"tensor({_DTYPES[number][1]})"
+        self.name, self.shape, self.type = name, shape, f"tensor({_dtype(number)[1]})"
 
     def __repr__(self):
         return f"NodeArg(name={self.name!r}, type={self.type!r}, shape={self.shape!r})"
@@ -86,7 +100,7 @@ class InferenceSession:
             self._executable = _lepton.open(str(path_or_bytes), cpu, threads, opt_level, sizes)
         self._inputs = [NodeArg(*info) for info in self._executable.inputs()]
         self._outputs = [NodeArg(*info) for info in self._executable.outputs()]
-        self._dtypes = [_DTYPES[number][0] for _, number, _ in self._executable.inputs()]
+        self._dtypes = [_dtype(number)[0] for _, number, _ in self._executable.inputs()]
 
     def get_inputs(self):
         return self._inputs
@@ -112,7 +126,7 @@ class InferenceSession:
             array = np.ascontiguousarray(array).reshape(array.shape)
             arrays.append(array)
             inputs.append((array.ctypes.data, array.shape, _NUMBERS[array.dtype], array.nbytes))
-        results = [data.view(_DTYPES[number][0]).reshape(shape) for data, shape, number in _lepton.run(self._executable, inputs)]
+        results = [data.view(_dtype(number)[0]).reshape(shape) for data, shape, number in _lepton.run(self._executable, inputs)]
         if output_names is None:
             return results
         by_name = {value.name: result for value, result in zip(self._outputs, results)}

@@ -3,8 +3,9 @@
  * This is the only header that the compiler shares with the runtime. Every struct that crosses the border starts with
  * what a newer or older side needs to recognise it; fields are only ever added at the end.
  *
- * Shapes are in elements, sizes in bytes, layouts are dense row-major. A bool takes one byte, types narrower than a byte are packed
- * (ONNX's raw_data order).
+ * Shapes are in elements, sizes in bytes, layouts are dense row-major. A bool takes one byte, 0 or 1. An element of a type narrower than a
+ * byte takes a byte, as in NumPy's ml_dtypes (only files of ONNX pack them): its bits are the lowest, those above are written as 0 and not read.
+ * A float that C has no type for is passed as its bits.
  */
 #ifndef LEPTON_ABI_H
 #define LEPTON_ABI_H
@@ -45,7 +46,9 @@ typedef enum lepton_dtype {
   LEPTON_FLOAT4E2M1 = 23,
   LEPTON_FLOAT8E8M0 = 24,
   LEPTON_UINT2 = 25,
-  LEPTON_INT2 = 26
+  LEPTON_INT2 = 26,
+  LEPTON_FLOAT6E2M3 = 27,
+  LEPTON_FLOAT6E3M2 = 28
 } lepton_dtype;
 
 typedef enum lepton_status {

@@ -99,7 +99,7 @@ static lepton_status checkModel(const lepton_model *model, lepton_error &error) 
   for (uint32_t i = 0; i < model->input_count + model->output_count; ++i) {
     bool isInput = i < model->input_count;
     const lepton_value_info &info = isInput ? model->inputs[i] : model->outputs[i - model->input_count];
-    if (dtypeBits(info.dtype))
+    if (dtypeBytes(info.dtype))
       continue;
     Text(error).add(
         "%s '%.100s' of model '%.100s' is a tensor of type %s, which this runtime does not know; use a newer one",

@@ -41,22 +41,22 @@ Text &Text::addDeclared(const lepton_value_info &info) {
 
 struct DtypeFacts {
   const char *name;
-  uint32_t bits;
+  uint32_t bytes; // of an element
 };
 
 static const DtypeFacts kDtypes[] = {
-    {"undefined", 0},      {"float32", 32},  {"uint8", 8},        {"int8", 8},           {"uint16", 16},
-    {"int16", 16},         {"int32", 32},    {"int64", 64},       {"string", 0},         {"bool", 8},
-    {"float16", 16},       {"float64", 64},  {"uint32", 32},      {"uint64", 64},        {"complex64", 64},
-    {"complex128", 128},   {"bfloat16", 16}, {"float8e4m3fn", 8}, {"float8e4m3fnuz", 8}, {"float8e5m2", 8},
-    {"float8e5m2fnuz", 8}, {"uint4", 4},     {"int4", 4},         {"float4e2m1", 4},     {"float8e8m0", 8},
-    {"uint2", 2},          {"int2", 2},
+    {"undefined", 0},      {"float32", 4},  {"uint8", 1},        {"int8", 1},           {"uint16", 2},
+    {"int16", 2},          {"int32", 4},    {"int64", 8},        {"string", 0},         {"bool", 1},
+    {"float16", 2},        {"float64", 8},  {"uint32", 4},       {"uint64", 8},         {"complex64", 8},
+    {"complex128", 16},    {"bfloat16", 2}, {"float8e4m3fn", 1}, {"float8e4m3fnuz", 1}, {"float8e5m2", 1},
+    {"float8e5m2fnuz", 1}, {"uint4", 1},    {"int4", 1},         {"float4e2m1", 1},     {"float8e8m0", 1},
+    {"uint2", 1},          {"int2", 1},     {"float6e2m3", 1},   {"float6e3m2", 1},
 };
 constexpr uint32_t kDtypeCount = sizeof kDtypes / sizeof kDtypes[0];
 
 const char *dtypeName(uint32_t dtype) { return dtype < kDtypeCount ? kDtypes[dtype].name : "unknown"; }
 
-uint32_t dtypeBits(uint32_t dtype) { return dtype < kDtypeCount ? kDtypes[dtype].bits : 0; }
+uint32_t dtypeBytes(uint32_t dtype) { return dtype < kDtypeCount ? kDtypes[dtype].bytes : 0; }
 
 bool tensorBytes(uint32_t dtype, const int64_t *shape, uint32_t rank, uint64_t &bytes) {
   // An empty tensor stays empty whatever its other dimensions are, so zero is looked for before anything is multiplied.
@@ -66,11 +66,11 @@ bool tensorBytes(uint32_t dtype, const int64_t *shape, uint32_t rank, uint64_t &
       return false;
     isEmpty |= shape[d] == 0;
   }
-  int64_t bits = isEmpty ? 0 : dtypeBits(dtype);
+  int64_t product = isEmpty ? 0 : dtypeBytes(dtype);
   for (uint32_t d = 0; d < rank && !isEmpty; ++d)
-    if (__builtin_mul_overflow(bits, shape[d], &bits))
+    if (__builtin_mul_overflow(product, shape[d], &product))
       return false;
-  bytes = (uint64_t(bits) + 7) / 8;
+  bytes = uint64_t(product);
   return true;
 }
 

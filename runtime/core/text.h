@@ -26,7 +26,7 @@ private:
 /// NumPy's name of an element type; "unknown" for a number that is none.
 const char *dtypeName(uint32_t dtype);
 /// Bits of one element; 0 for types that are not plain numbers (strings) and for unknown ones.
-uint32_t dtypeBits(uint32_t dtype);
+uint32_t dtypeBytes(uint32_t dtype);
 /// Bytes of a dense tensor; false when a dimension is negative or the product exceeds an int64.
 bool tensorBytes(uint32_t dtype, const int64_t *shape, uint32_t rank, uint64_t &bytes);
 

@@ -54,7 +54,7 @@ bool indexDimNames(lepton_session *session) {
 }
 
 static bool isAligned(const lepton_tensor &tensor) {
-  uint32_t bytes = dtypeBits(tensor.dtype) / 8;
+  uint32_t bytes = dtypeBytes(tensor.dtype);
   uint32_t alignment = bytes > 8 ? 8 : bytes ? bytes : 1;
   return reinterpret_cast<uint64_t>(tensor.data) % alignment == 0;
 }

@@ -104,18 +104,18 @@ TEST(refusesMissingArrays) {
   CHECK_EQ(std::string(other.error.message), "the array of outputs is NULL, expected 1 tensors");
 }
 
-TEST(countsBitsOfPackedTypes) {
-  FakeModel packed(nothing);
-  packed.input("q", LEPTON_INT4, {3}).input("r", LEPTON_UINT2, {5}).input("s", LEPTON_COMPLEX128, {});
-  Session session(packed);
-  Tensor q(LEPTON_INT4, {3}, std::vector<char>(2)), r(LEPTON_UINT2, {5}, std::vector<char>(2));
+TEST(countsAByteForNarrowTypes) {
+  FakeModel narrow(nothing);
+  narrow.input("q", LEPTON_INT4, {3}).input("r", LEPTON_FLOAT6E3M2, {5}).input("s", LEPTON_COMPLEX128, {});
+  Session session(narrow);
+  Tensor q(LEPTON_INT4, {3}, std::vector<char>(3)), r(LEPTON_FLOAT6E3M2, {5}, std::vector<char>(5));
   Tensor s(LEPTON_COMPLEX128, {}, std::vector<double>(2));
   std::vector<lepton_tensor> none;
   s.view.shape = nullptr;
   CHECK_EQ(session.run({q, r, s}, none), LEPTON_OK);
-  q.view.bytes = 3;
+  q.view.bytes = 2;
   CHECK_EQ(session.messageOf(LEPTON_INVALID_ARGUMENT, {q, r, s}, {}),
-           "input 'q' has 3 bytes, but int4 [3] takes 2; give all elements, densely packed");
+           "input 'q' has 2 bytes, but int4 [3] takes 3; give all elements, densely packed");
 }
 
 static std::string creationError(const lepton_model *model, lepton_status status,

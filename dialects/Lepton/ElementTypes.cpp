@@ -1,0 +1,90 @@
+//===- ElementTypes.cpp - the element types of tensors ------------------------------------------------------------------===//
+
+#include "dialects/Lepton/ElementTypes.h"
+#include "runtime/core/lepton_abi.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace lepton;
+
+Type lepton::elementTypeOfNumber(MLIRContext *context, int32_t dtype) {
+  Builder b(context);
+  auto unsignedType = [&](unsigned width) { return IntegerType::get(context, width, IntegerType::Unsigned); };
+  switch (dtype) {
+  case LEPTON_FLOAT:
+    return b.getF32Type();
+  case LEPTON_DOUBLE:
+    return b.getF64Type();
+  case LEPTON_FLOAT16:
+    return b.getF16Type();
+  case LEPTON_BFLOAT16:
+    return b.getBF16Type();
+  case LEPTON_FLOAT8E4M3FN:
+    return b.getType<Float8E4M3FNType>();
+  case LEPTON_FLOAT8E4M3FNUZ:
+    return b.getType<Float8E4M3FNUZType>();
+  case LEPTON_FLOAT8E5M2:
+    return b.getType<Float8E5M2Type>();
+  case LEPTON_FLOAT8E5M2FNUZ:
+    return b.getType<Float8E5M2FNUZType>();
+  case LEPTON_FLOAT8E8M0:
+    return b.getType<Float8E8M0FNUType>();
+  case LEPTON_FLOAT6E2M3:
+    return b.getType<Float6E2M3FNType>();
+  case LEPTON_FLOAT6E3M2:
+    return b.getType<Float6E3M2FNType>();
+  case LEPTON_FLOAT4E2M1:
+    return b.getType<Float4E2M1FNType>();
+  case LEPTON_BOOL:
+    return b.getI1Type();
+  case LEPTON_INT2:
+    return b.getIntegerType(2);
+  case LEPTON_INT4:
+    return b.getIntegerType(4);
+  case LEPTON_INT8:
+    return b.getI8Type();
+  case LEPTON_INT16:
+    return b.getI16Type();
+  case LEPTON_INT32:
+    return b.getI32Type();
+  case LEPTON_INT64:
+    return b.getI64Type();
+  case LEPTON_UINT2:
+    return unsignedType(2);
+  case LEPTON_UINT4:
+    return unsignedType(4);
+  case LEPTON_UINT8:
+    return unsignedType(8);
+  case LEPTON_UINT16:
+    return unsignedType(16);
+  case LEPTON_UINT32:
+    return unsignedType(32);
+  case LEPTON_UINT64:
+    return unsignedType(64);
+  default:
+    return {};
+  }
+}
+
+uint32_t lepton::numberOfElementType(Type elementType) {
+  for (int32_t number = 1; number <= LEPTON_FLOAT6E3M2; ++number)
+    if (elementTypeOfNumber(elementType.getContext(), number) == elementType)
+      return number;
+  return 0;
+}
+
+bool lepton::isNarrow(Type elementType) {
+  if (auto floatType = dyn_cast<FloatType>(elementType))
+    return floatType.getWidth() <= 8;
+  auto integer = dyn_cast<IntegerType>(elementType);
+  return integer && integer.getWidth() > 1 && integer.getWidth() < 8;
+}
+
+Type lepton::computeType(Type elementType) {
+  MLIRContext *context = elementType.getContext();
+  if (auto floatType = dyn_cast<FloatType>(elementType))
+    return floatType.getWidth() < 32 ? Type(Float32Type::get(context)) : elementType;
+  return isNarrow(elementType) ? IntegerType::get(context, 8, cast<IntegerType>(elementType).getSignedness())
+                               : elementType;
+}

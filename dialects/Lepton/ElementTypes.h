@@ -1,0 +1,27 @@
+//===- ElementTypes.h - the element types of tensors ------------------------------------------------------*- C++ -*-===//
+//
+// Types that the processor lacks are called narrow: floats of at most eight bits, and integers of two and four. In memory each element of a
+// narrow type takes a byte, which holds its bits, the lowest first; what is above them is written as 0 and not read. It is computed in the
+// next wider type.
+//
+//===----------------------------------------------------------------------------------------------------------------===//
+
+#ifndef LEPTON_DIALECTS_ELEMENTTYPES_H
+#define LEPTON_DIALECTS_ELEMENTTYPES_H
+
+#include "mlir/IR/BuiltinTypes.h"
+
+namespace lepton {
+
+/// The element type of a `lepton_dtype`, ONNX's number; null where tensors have no such elements.
+mlir::Type elementTypeOfNumber(mlir::MLIRContext *context, int32_t dtype);
+/// The `lepton_dtype` of an element type; 0 where there is none.
+uint32_t numberOfElementType(mlir::Type elementType);
+
+bool isNarrow(mlir::Type elementType);
+/// The element type in which elements are computed: f32 for narrower floats, bytes for narrower integers, otherwise the type itself.
+mlir::Type computeType(mlir::Type elementType);
+
+} // namespace lepton
+
+#endif // LEPTON_DIALECTS_ELEMENTTYPES_H
