@@ -216,7 +216,8 @@ bool Compilation::checkEntry() {
     if (!numberOfElementType(tensor.getElementType())) {
       std::string text;
       llvm::raw_string_ostream(text) << tensor.getElementType();
-      return fail(Failure::input, "has a function @main with a tensor of '" + text + "', an element type that ONNX lacks");
+      return fail(Failure::input,
+                  "has a function @main with a tensor of '" + text + "', an element type that ONNX lacks");
     }
   }
   for (unsigned i = 0; i < main.getNumArguments(); ++i) {

@@ -4,6 +4,8 @@
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Lepton/NarrowFloat.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
+
 using namespace mlir;
 using namespace lepton;
 using arith::CmpFPredicate;
@@ -71,20 +73,22 @@ static Value extendNarrowInteger(KernelEmitter &e, Value value, IntegerType from
                            : e.b.createOrFold<arith::ShRSIOp>(e.loc, top, unused);
 }
 
-/// f64 as f32, rounded to odd: whoever rounds it again, to less than f32 holds, gets what rounding the f64 itself gives.
+/// f64 as f32, rounded to odd: whoever rounds it again, to less than f32 holds, gets what rounding the f64 itself gives. What is beyond all f32
+/// is infinite.
 static Value roundToOdd(KernelEmitter &e, Value value) {
-  Type i32 = e.b.getI32Type(), f64 = value.getType();
-  Value nearest = arith::TruncFOp::create(e.b, e.loc, e.b.getF32Type(), value);
-  Value back = arith::ExtFOp::create(e.b, e.loc, f64, nearest), bits = arith::BitcastOp::create(e.b, e.loc, i32, nearest);
-  Value isInexact = arith::CmpFOp::create(e.b, e.loc, CmpFPredicate::ONE, back, value);
-  // Away from 0 means away from the sign of the difference.
-  Value zero = e.scalar(f64, 0), difference = arith::SubFOp::create(e.b, e.loc, back, value);
-  Value isBelow = arith::CmpFOp::create(e.b, e.loc, CmpFPredicate::OLT, difference, zero);
-  Value isNegative = arith::CmpFOp::create(e.b, e.loc, CmpFPredicate::OLT, value, zero);
-  Value isTooFar = arith::CmpIOp::create(e.b, e.loc, CmpIPredicate::eq, isBelow, isNegative);
-  Value one = e.scalar(i32, 1), towardsZero = e.select(isTooFar, e.sub(bits, one), bits);
+  auto magnitudeOf = [&](Value x) { return math::AbsFOp::create(e.b, e.loc, x); };
+  auto compare = [&](CmpFPredicate p, Value l, Value r) { return arith::CmpFOp::create(e.b, e.loc, p, l, r); };
+  Type i32 = e.b.getI32Type(), f32 = e.b.getF32Type();
+  Value nearest = arith::TruncFOp::create(e.b, e.loc, f32, value);
+  Value bits = arith::BitcastOp::create(e.b, e.loc, i32, nearest), one = e.scalar(i32, 1);
+  Value magnitude = magnitudeOf(value),
+        rounded = magnitudeOf(arith::ExtFOp::create(e.b, e.loc, value.getType(), nearest));
+  Value towardsZero = e.select(compare(CmpFPredicate::OGT, rounded, magnitude), e.sub(bits, one), bits);
   Value odd = arith::OrIOp::create(e.b, e.loc, towardsZero, one);
-  return arith::BitcastOp::create(e.b, e.loc, e.b.getF32Type(), e.select(isInexact, odd, bits));
+  Value isInexact = compare(CmpFPredicate::ONE, rounded, magnitude);
+  Value isInRange = compare(CmpFPredicate::OLT, magnitude, e.scalar(value.getType(), 0x1p128));
+  Value isOdd = arith::AndIOp::create(e.b, e.loc, isInexact, isInRange);
+  return arith::BitcastOp::create(e.b, e.loc, f32, e.select(isOdd, odd, bits));
 }
 
 Value lepton::emitCast(KernelEmitter &e, Value value, Type from, Type to, bool saturate, CastRounding rounding) {
@@ -92,8 +96,8 @@ Value lepton::emitCast(KernelEmitter &e, Value value, Type from, Type to, bool s
     return value;
   if (isNarrow(from)) {
     auto floatType = dyn_cast<FloatType>(from);
-    value = floatType ? emitFromNarrowFloat(e, value, floatType)
-                      : extendNarrowInteger(e, value, cast<IntegerType>(from));
+    value =
+        floatType ? emitFromNarrowFloat(e, value, floatType) : extendNarrowInteger(e, value, cast<IntegerType>(from));
     return emitCast(e, value, computeType(from), to, saturate, rounding);
   }
   if (!isNarrow(to))

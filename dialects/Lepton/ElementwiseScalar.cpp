@@ -107,11 +107,8 @@ Value Scalar::mod(Value l, Value r, bool fmod) {
 }
 
 Value Scalar::pow(Value base, Value exponent) {
-  if (!isFloat) {
-    if (exponent.getType() != type)
-      exponent = e.b.createOrFold<arith::ExtSIOp>(loc, type, exponent);
+  if (!isFloat)
     return b.createOrFold<math::IPowIOp>(loc, base, exponent);
-  }
   if (auto constantOp = exponent.getDefiningOp<arith::ConstantOp>()) {
     double value = cast<FloatAttr>(constantOp.getValue()).getValueAsDouble();
     if (value == 1)
@@ -251,13 +248,11 @@ Value lepton::emitScalar(Operation *op, KernelEmitter &e, ArrayRef<Value> operan
   if (isa<WhereOp>(op))
     return e.select(operands[0], operands[1], operands[2]);
   Type elementType = elementTypeOf(op->getOperand(0)), wide = computeType(elementType);
-  bool isPow = isa<PowOp>(op);
-  if (isPow && isa<IntegerType>(wide) && isa<FloatType>(elementTypeOf(op->getOperand(1))))
+  if (isa<PowOp>(op) && isa<IntegerType>(wide) && isa<FloatType>(elementTypeOf(op->getOperand(1))))
     wide = e.b.getF64Type();
-  bool isConverted = wide != elementType || (isPow && isa<FloatType>(wide));
   SmallVector<Value> x;
   for (auto [value, operand] : llvm::zip_equal(operands, op->getOperands()))
-    x.push_back(isConverted ? emitCast(e, value, elementTypeOf(operand), wide) : value);
+    x.push_back(emitCast(e, value, elementTypeOf(operand), wide));
   Scalar s(e, wide, KernelEmitter::scalarType(wide));
   Value result = op->getNumOperands() == 1 ? emitUnary(op, s, x[0]) : emitBinary(op, s, x);
   assert(result && "an elementwise op without a scalar function");

@@ -77,10 +77,9 @@ LogicalResult castAs(Node &n, Type to) {
     return n.error("has the round_mode '" + n.text("round_mode", "") + "'; up, down and nearest are known");
   if (n.elementType(0) == to)
     return n.result(n.input(0));
-  return n.result(n.make<CastOp>(n.input(0),
-                                 {n.g.attr("to", TypeAttr::get(to)),
-                                  n.g.attr("saturate", b.getBoolAttr(n.integer("saturate", 1))),
-                                  n.g.attr("rounding", CastRoundingAttr::get(b.getContext(), *rounding))}));
+  return n.result(n.make<CastOp>(n.input(0), {n.g.attr("to", TypeAttr::get(to)),
+                                              n.g.attr("saturate", b.getBoolAttr(n.integer("saturate", 1))),
+                                              n.g.attr("rounding", CastRoundingAttr::get(b.getContext(), *rounding))}));
 }
 
 LogicalResult castTo(Node &n) {

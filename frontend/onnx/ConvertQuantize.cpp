@@ -94,7 +94,8 @@ LogicalResult quantizeLinear(Node &n) {
     to = n.elementType(2);
   bool isFloat = isa<FloatType>(*to) && isNarrow(*to);
   if (!isFloat && !isSmallInteger(*to))
-    return n.error("quantizes to a type that is not supported; floats of up to 8 bits and integers of 2 to 16 bits are");
+    return n.error(
+        "quantizes to a type that is not supported; floats of up to 8 bits and integers of 2 to 16 bits are");
   auto scale = aligned(n, n.input(1));
   FailureOr<Value> zero = n.input(2) ? aligned(n, n.input(2)) : FailureOr<Value>(Value());
   auto division = divisionType(n);
@@ -106,8 +107,8 @@ LogicalResult quantizeLinear(Node &n) {
     return n.result(quantized(n, y, {}, *zero, *to));
   if (*zero)
     y = n.make<AddOp>({y, n.g.cast(n.loc, *zero, f32)});
-  return n.result(n.make<CastOp>(y, {n.g.attr("to", TypeAttr::get(*to)),
-                                     n.g.attr("saturate", n.g.b.getBoolAttr(n.integer("saturate", 1)))}));
+  return n.result(n.make<CastOp>(
+      y, {n.g.attr("to", TypeAttr::get(*to)), n.g.attr("saturate", n.g.b.getBoolAttr(n.integer("saturate", 1)))}));
 }
 
 LogicalResult dequantizeLinear(Node &n) {

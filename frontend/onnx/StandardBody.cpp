@@ -28,9 +28,8 @@ static std::string typeName(Type elementType) {
 }
 
 static bool allows(const ::onnx::OpSchema::FormalParameter &formal, Type elementType) {
-  return llvm::any_of(formal.GetTypes(), [&](::onnx::DataType type) {
-    return type && *type == "tensor(" + typeName(elementType) + ")";
-  });
+  return llvm::any_of(formal.GetTypes(),
+                      [&](::onnx::DataType type) { return type && *type == "tensor(" + typeName(elementType) + ")"; });
 }
 
 LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t version, Location loc) {

@@ -162,7 +162,8 @@ private:
   static void placeResults(func::FuncOp entry) {
     Operation *ret = entry.front().getTerminator();
     llvm::SmallPtrSet<Operation *, 8> taken;
-    for (auto [i, value] : llvm::enumerate(llvm::to_vector(ret->getOperands()))) {
+    for (unsigned i = 0; i < ret->getNumOperands(); ++i) {
+      Value value = ret->getOperand(i); // a buffer that is returned twice is an output by now
       Location loc = ret->getLoc();
       auto alloc = value.getDefiningOp<memref::AllocOp>();
       if (alloc && alloc->getBlock() == &entry.front() && taken.insert(alloc).second) {

@@ -32,3 +32,10 @@ func.func @bfloat16(%ctx: !llvm.ptr, %x: f32, %y: bf16) -> (bf16, f32) {
   %1 = arith.extf %y : bf16 to f32
   return %0, %1 : bf16, f32
 }
+
+// CHECK-LABEL: llvm.func {{.*}}@integer_power
+// CHECK: llvm.call @__mlir_math_ipowi_i32
+func.func @integer_power(%ctx: !llvm.ptr, %x: i32, %y: i32) -> i32 {
+  %0 = math.ipowi %x, %y : i32
+  return %0 : i32
+}
