@@ -174,28 +174,49 @@ def test_bits_above_are_not_read(level, tmp_path):
         np.testing.assert_array_equal(result, clean.astype(np.float32))
 
 
+def odd_matrix(name):
+    """Numbers of a type, not a whole number of bytes where they are packed."""
+    values = every(name)[: 1 << min(bits_of(name), 6)]
+    return np.concatenate([values, values[:2]]).reshape(2, -1)
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", list(ALL))
-def test_constants_and_movement(name, level, tmp_path):
-    """Weights in each field of a TensorProto, through ops that move elements, whole and computed at compile time."""
-    values = every(name)[: 1 << min(bits_of(name), 6)]
-    values = np.concatenate([values, values[:2]]).reshape(2, -1)  # not a whole number of bytes when packed
-    kind, codes = ALL[name], values.view(np.uint8).ravel()
-    raw = numpy_helper.from_array(values, "raw")
-    typed = helper.make_tensor("typed", kind, values.shape, values.astype(np.float32).ravel())
-    finite = np.isfinite(values.astype(np.float32))
+def test_constants(name, level, tmp_path):
+    """Weights in each field of a TensorProto."""
+    values = odd_matrix(name)
+    wide = values.astype(np.float32)
+    raw, typed = numpy_helper.from_array(values, "raw"), helper.make_tensor("typed", ALL[name], values.shape, wide.ravel())
+    nodes = [helper.make_node("Constant", [], [n], value=value) for n, value in (("r", raw), ("t", typed))]
+    nodes += [helper.make_node("Cast", [n], [y], to=TensorProto.FLOAT) for n, y in (("r", "a"), ("t", "b"))]
+    path = save(tmp_path / "constants.onnx", nodes, {}, {n: (TensorProto.FLOAT, values.shape) for n in "ab"}, opset=28)
+    a, b = lepton.InferenceSession(path, opt_level=level).run(None, {})
+    np.testing.assert_array_equal(a, wide)
+    np.testing.assert_array_equal(b, numpy_helper.to_array(typed).astype(np.float32))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", [name for name in ALL if bits_of(name) != 6])  # ONNX moves no float of six bits
+def test_movement(name, level, tmp_path):
+    """Ops that move elements, of inputs and of weights."""
+    values, kind = odd_matrix(name), ALL[name]
+    codes = values.view(np.uint8)
     nodes = [
-        helper.make_node("Constant", [], ["r"], value=raw), helper.make_node("Constant", [], ["t"], value=typed),
-        helper.make_node("Transpose", ["r"], ["a"]), helper.make_node("Transpose", ["t"], ["b"]),
-        helper.make_node("Pad", ["x", "pads", "fill"], ["c"]), helper.make_node("Cast", ["r"], ["d"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["w"], ["a"]),
+        helper.make_node("Pad", ["x", "pads", "fill"], ["b"]),
+        helper.make_node("Reshape", ["x", "shape"], ["c"]),
+        helper.make_node("Identity", ["c"], ["d"]),
     ]
-    shapes = {"a": values.T.shape, "b": values.T.shape, "c": ["N", values.shape[1] + 3], "d": values.shape}
-    outputs = {n: (TensorProto.FLOAT if n == "d" else kind, list(shape)) for n, shape in shapes.items()}
-    path = save(tmp_path / "movement.onnx", nodes, {"x": (kind, ["N", values.shape[1]])}, outputs,
-                {"pads": np.array([0, 1, 0, 2]), "fill": values[0, 1]}, opset=28)
-    a, b, c, d = lepton.InferenceSession(path, opt_level=level).run(None, {"x": values})
-    np.testing.assert_array_equal(a.view(np.uint8).ravel(), values.T.copy().view(np.uint8).ravel())
-    if name != "float8_e8m0fnu":  # the package rounds 2^-127 up to 2^-126 on the way into the field
-        np.testing.assert_array_equal(b.view(np.uint8)[finite.T], a.view(np.uint8)[finite.T])
-    np.testing.assert_array_equal(c.view(np.uint8), np.pad(values.view(np.uint8), ((0, 0), (1, 2)), constant_values=codes[1]))
-    np.testing.assert_array_equal(d, values.astype(np.float32))
+    shapes = {"a": values.T.shape, "b": ["N", values.shape[1] + 3], "c": ["M"], "d": ["M"]}
+    weights = {"w": values, "pads": np.array([0, 1, 0, 2]), "fill": values[0, 1], "shape": np.array([-1])}
+    path = save(tmp_path / "movement.onnx", nodes, {"x": (kind, ["N", values.shape[1]])}, {n: (kind, s) for n, s in shapes.items()}, weights, opset=25)
+    results = [y.view(np.uint8) for y in lepton.InferenceSession(path, opt_level=level).run(None, {"x": values})]
+    expected = [codes.T, np.pad(codes, ((0, 0), (1, 2)), constant_values=codes[0, 1]), codes.ravel(), codes.ravel()]
+    for y, wanted in zip(results, expected):
+        np.testing.assert_array_equal(y, wanted)
+
+
+def test_ops_that_do_not_compute_such_types(tmp_path):
+    path = save(tmp_path / "sum.onnx", [helper.make_node("Add", ["x", "x"], ["y"], name="sum")], {"x": (TensorProto.INT4, [3])}, {"y": (TensorProto.INT4, [3])})
+    with pytest.raises(ValueError, match="node 'sum' .Add.: has the input 'x' of type int4, which the standard does not allow there; insert a cast"):
+        lepton.InferenceSession(path)
