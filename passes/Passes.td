@@ -29,6 +29,16 @@ def RefineShapes : Pass<"lepton-refine-shapes", "::mlir::func::FuncOp"> {
   }];
 }
 
+def DecomposeConvTranspose : Pass<"lepton-decompose-conv-transpose", "::mlir::func::FuncOp"> {
+  let summary = "Turns transposed convolutions into dense ones";
+  let description = [{
+    A pixel of the result at `stride * q + p` depends on the taps p, p + stride, .. of the filter alone. So one convolution of stride 1 with `ceil(kernel / stride)` taps computes the
+    pixels of all phases p as channels, and `depth_to_space` puts them in place: no multiplication with inserted zeros, nothing added up in memory.
+
+    Example: `lepton.conv_transpose %x, %w` -> `conv`, `depth_to_space`, `slice`.
+  }];
+}
+
 def FoldConstants : Pass<"lepton-fold-constants", "::mlir::func::FuncOp"> {
   let summary = "Computes what depends on constants alone";
   let description = [{

@@ -15,6 +15,7 @@ void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &option
   pm.addNestedPass<func::FuncOp>(createRefineShapes());
   if (options.optLevel == 0)
     return;
+  pm.addNestedPass<func::FuncOp>(createDecomposeConvTranspose());
   pm.addNestedPass<func::FuncOp>(createAssignLayouts());
   pm.addNestedPass<func::FuncOp>(createFoldConstantsPass(options.evaluate));
   pm.addPass(createCSEPass());

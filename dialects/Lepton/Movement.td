@@ -107,6 +107,23 @@ def Lepton_TransposeOp : Lepton_ElementOp<"transpose"> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
+def Lepton_DepthToSpaceOp : Lepton_ElementOp<"depth_to_space"> {
+  let summary = "spreads channels over blocks of pixels";
+  let description = [{
+    Each pixel becomes a block of `block` pixels (sizes per spatial dimension, which start at `first_spatial`; 2: channels first, 1: channels last). With P the number of pixels in
+    a block and C / P channels in the result, pixel p and channel c of the result come from channel `p * (C / P) + c` (ONNX's mode DCR), or with
+    `channels_outside` from `c * P + p` (CRD, PyTorch's PixelShuffle).
+
+    Example:
+    ```mlir
+    %y = lepton.depth_to_space %x {block = array<i64: 2, 2>, first_spatial = 2 : i64} : (tensor<1x8x3x3xf32>) -> tensor<1x2x6x6xf32>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input, DenseI64ArrayAttr:$block, I64Attr:$first_spatial, UnitAttr:$channels_outside);
+  let results = (outs Lepton_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
 def Lepton_ExpandOp : Lepton_ElementOp<"expand"> {
   let summary = "broadcasts to a shape";
   let description = [{

@@ -174,6 +174,43 @@ Value TransposeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   return e.load(getInput(), source);
 }
 
+/// The dimension of the channels, beside the spatial ones.
+static int64_t channelDim(DepthToSpaceOp op) { return op.getFirstSpatial() == 2 ? 1 : rankOf(op.getInput()) - 1; }
+
+LogicalResult DepthToSpaceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> dims = shapes.shape(getInput());
+  int64_t spatial = getBlock().size(), pixels = llvm::product_of(getBlock());
+  if (int64_t(dims.size()) != spatial + 2 || (getFirstSpatial() != 1 && getFirstSpatial() != 2) ||
+      llvm::any_of(getBlock(), [](int64_t size) { return size < 1; }))
+    return emitOpError() << "needs a positive block size for each spatial dimension, which start at 1 or 2";
+  AffineExpr &channels = dims[channelDim(*this)];
+  auto known = ShapeAnalysis::constantValue(channels);
+  if (!known || *known % pixels)
+    return emitOpError() << "needs a static number of channels that divides by " << pixels << ", got "
+                         << getInput().getType();
+  channels = shapes.constant(*known / pixels);
+  for (auto [i, size] : llvm::enumerate(getBlock()))
+    dims[getFirstSpatial() + i] = dims[getFirstSpatial() + i] * size;
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+Value DepthToSpaceOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  SmallVector<Value> source(indices);
+  Value pixel = e.index(0);
+  for (auto [i, size] : llvm::enumerate(getBlock())) {
+    Value &at = source[getFirstSpatial() + i];
+    Value outside = e.b.createOrFold<arith::DivUIOp>(e.loc, at, e.index(size));
+    pixel = e.add(e.mul(pixel, e.index(size)), e.sub(at, e.mul(outside, e.index(size))));
+    at = outside;
+  }
+  int64_t channels = cast<RankedTensorType>(getType()).getDimSize(channelDim(*this));
+  Value &channel = source[channelDim(*this)];
+  channel = getChannelsOutside() ? e.add(e.mul(channel, e.index(llvm::product_of(getBlock()))), pixel)
+                                 : e.add(e.mul(pixel, e.index(channels)), channel);
+  return e.load(getInput(), source);
+}
+
 LogicalResult ExpandOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   auto shapeType = cast<RankedTensorType>(getShape().getType());
   if (failed(checkShapeOperand(*this, shapeType)))

@@ -320,27 +320,19 @@ LogicalResult tile(Node &n) {
       n.make<ReshapeOp>({repeated, n.make<ConcatOp>(final, n.g.attr("axis", int64_t(0)))}, n.g.flag("allowzero")));
 }
 
-/// Views [N, C, H, W] with C (or H and W) split by the block, permutes, and views again.
 LogicalResult depthToSpace(Node &n) {
   auto type = cast<RankedTensorType>(n.input(0).getType());
   int64_t block = n.integer("blocksize", 1);
   if (type.getRank() != 4 || type.isDynamicDim(1) || block < 1 || type.getDimSize(1) % (block * block))
     return n.error("needs four dimensions and a number of channels that divides by the square of the block size");
-  bool crd = n.text("mode", "DCR") == "CRD";
-  int64_t c = type.getDimSize(1) / (block * block);
-  auto size = [&](int64_t d) { return part(n, n.g.shapeOf(n.loc, n.input(0)), d, d + 1); };
-  auto number = [&](int64_t value) { return n.g.integers(n.loc, value); };
-  auto shape = [&](ArrayRef<Value> parts) { return n.make<ConcatOp>(parts, n.g.attr("axis", int64_t(0))); };
-  SmallVector<Value> split =
-      crd ? SmallVector<Value>{size(0), number(c), number(block), number(block), size(2), size(3)}
-          : SmallVector<Value>{size(0), number(block), number(block), number(c), size(2), size(3)};
-  Value wide = n.make<ReshapeOp>({n.input(0), shape(split)});
-  Value moved =
-      n.g.transpose(n.loc, wide, crd ? ArrayRef<int64_t>{0, 1, 4, 2, 5, 3} : ArrayRef<int64_t>{0, 3, 4, 1, 5, 2});
-  Value height = n.make<MulOp>({size(2), number(block)}), width = n.make<MulOp>({size(3), number(block)});
-  return n.result(n.make<ReshapeOp>({moved, shape({size(0), number(c), height, width})}));
+  SmallVector<NamedAttribute> attributes = {n.g.attr("block", ArrayRef<int64_t>{block, block}),
+                                            n.g.attr("first_spatial", int64_t(2))};
+  if (n.text("mode", "DCR") == "CRD")
+    attributes.push_back(n.g.flag("channels_outside"));
+  return n.result(n.make<DepthToSpaceOp>({n.input(0)}, attributes));
 }
 
+/// Views [N, C, H, W] with H and W split by the block, permutes, and views again.
 LogicalResult spaceToDepth(Node &n) {
   auto type = cast<RankedTensorType>(n.input(0).getType());
   int64_t block = n.integer("blocksize", 1);

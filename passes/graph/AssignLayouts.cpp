@@ -253,7 +253,8 @@ struct Layouts {
                     g.flag("keepdims")});
   }
 
-  Value pool(PoolOp op) {
+  /// An op that says where its spatial dimensions start.
+  template <typename OpT> Value spatial(OpT op) {
     Value source = movedSource(op.getInput());
     if (!source || op.getFirstSpatial() != 2)
       return {};
@@ -262,8 +263,8 @@ struct Layouts {
     return rebuilt(op, source, attributes);
   }
 
-  /// The axes keep their order, which that of the scales and sizes is.
-  Value resize(ResizeOp op) {
+  /// An op whose other operands have an entry for each of `axes`: the axes keep their order.
+  template <typename OpT> Value alongAxes(OpT op) {
     Value source = movedSource(op.getInput());
     if (!source)
       return {};
@@ -324,8 +325,8 @@ struct Layouts {
         .Case<MatMulOp>([&](MatMulOp op) { return matMul(op); })
         .Case<ConvOp>([&](ConvOp op) { return conv(op); })
         .Case<ReduceOp>([&](ReduceOp op) { return reduce(op); })
-        .Case<PoolOp>([&](PoolOp op) { return pool(op); })
-        .Case<ResizeOp>([&](ResizeOp op) { return resize(op); })
+        .Case<PoolOp, DepthToSpaceOp>([&](auto op) { return spatial(op); })
+        .Case<ResizeOp, SliceOp, PadOp>([&](auto op) { return alongAxes(op); })
         .Case<ConcatOp>([&](ConcatOp op) { return concat(op); })
         .Case<TransposeOp>([&](TransposeOp op) { return transpose(op); })
         .Default([&](Operation *op) { return isa<ElementwiseOpInterface>(op) ? elementwise(op) : Value(); });

@@ -43,8 +43,8 @@ struct Grouping {
 
   /// Ops whose element costs little: they may be computed more than once.
   static bool isCheap(Operation *op) {
-    return isa<TransposeOp, SliceOp, ExpandOp, GatherOp, CastOp, AddOp, SubOp, MulOp, MaxOp, MinOp, ReluOp, NegOp,
-               WhereOp, AbsOp>(op) ||
+    return isa<TransposeOp, DepthToSpaceOp, SliceOp, ExpandOp, GatherOp, CastOp, AddOp, SubOp, MulOp, MaxOp, MinOp,
+               ReluOp, NegOp, WhereOp, AbsOp>(op) ||
            (isa<ElementwiseOpInterface>(op) && elementTypeOf(op->getResult(0)).isInteger(1));
   }
 
@@ -53,7 +53,7 @@ struct Grouping {
     Value value = producer->getResult(0);
     if (isa<ElementwiseOpInterface>(user)) // a broadcast would compute the producer many times
       return sameShape(value, user->getResult(0)) || isCheap(producer);
-    if (isa<TransposeOp, SliceOp, ConcatOp, ReduceOp, PackBlocksOp>(user))
+    if (isa<TransposeOp, DepthToSpaceOp, SliceOp, ConcatOp, ReduceOp, PackBlocksOp>(user))
       return user->getOperand(0) == value || isa<ConcatOp>(user);
     if (isa<ExpandOp, PadOp>(user))
       return user->getOperand(0) == value && isCheap(producer);

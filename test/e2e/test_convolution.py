@@ -51,3 +51,27 @@ def test_convolution(name, level):
     shape, filter_shape, attributes = CONVOLUTIONS[name]
     model, x = model_of("Conv", shape, filter_shape, attributes, filter_shape[0])
     require_agreement(model, x, level, threads=2)
+
+
+TRANSPOSED = {
+    "kernel_of_two_strides": ((1, 16, 8, 8), (16, 24, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    "kernel_is_the_stride": ((1, 16, 9, 7), (16, 8, 2, 2), {"strides": [2, 2]}),
+    "phases_of_unlike_sizes": ((1, 16, 8, 9), (16, 12, 3, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+    "kernel_smaller_than_the_stride": ((1, 8, 5, 6), (8, 8, 2, 2), {"strides": [3, 3]}),
+    "stride_of_one": ((1, 16, 8, 8), (16, 16, 3, 3), {"pads": [1, 0, 1, 2]}),
+    "strides_of_two_sizes": ((2, 8, 6, 5), (8, 10, 5, 3), {"strides": [3, 2], "pads": [2, 1, 0, 1]}),
+    "one_dimension": ((1, 16, 20), (16, 8, 16), {"strides": [8], "pads": [4, 4]}),
+    "three_dimensions": ((1, 4, 3, 4, 5), (4, 6, 2, 3, 4), {"strides": [2, 2, 2], "pads": [0, 1, 1, 0, 1, 1]}),
+    "padding_beyond_the_kernel": ((1, 4, 8, 8), (4, 4, 2, 2), {"strides": [2, 2], "pads": [3, 3, 3, 3]}),
+    "output_shape": ((1, 4, 8, 8), (4, 4, 3, 3), {"strides": [2, 2], "output_shape": [16, 16]}),
+    "groups": ((1, 8, 6, 6), (8, 4, 3, 3), {"strides": [2, 2], "group": 2}),
+    "dilation": ((1, 4, 6, 6), (4, 4, 3, 3), {"strides": [2, 2], "dilations": [2, 2]}),
+}
+
+
+@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposed_convolution(name, level):
+    shape, filter_shape, attributes = TRANSPOSED[name]
+    model, x = model_of("ConvTranspose", shape, filter_shape, attributes, filter_shape[1] * attributes.get("group", 1))
+    require_agreement(model, x, level, threads=2)
