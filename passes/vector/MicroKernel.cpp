@@ -16,8 +16,9 @@ using namespace mlir;
 using namespace lepton;
 
 MicroKernel::MicroKernel(OpBuilder &builder, Location loc, const Contraction &contraction, ScheduleAttr schedule,
-                         TargetAttr target, ArrayRef<OpFoldResult> extents)
-    : builder(builder), loc(loc), contraction(contraction), schedule(schedule), target(target), extents(extents) {
+                         TargetAttr target, ArrayRef<OpFoldResult> extents, bool fromZero)
+    : builder(builder), loc(loc), contraction(contraction), schedule(schedule), target(target), extents(extents),
+      fromZero(fromZero) {
   a = makeView(contraction.a);
   b = makeView(contraction.b);
   c = makeView(contraction.c);
@@ -332,9 +333,11 @@ MicroKernel::Values MicroKernel::dotLoops(Position at, Values accumulators) {
 void MicroKernel::emitColumns() {
   OpFoldResult origin = base(c, *tile);
   Values accumulators;
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(VectorType::get(tile->lanes, contraction.body.accumulatorType)));
   for (OpFoldResult row : cRows)
     for (auto [column, offset] : llvm::enumerate(cColumns))
-      accumulators.push_back(load(c, add(add(origin, row), offset), tile->lanes, maskOf(column)));
+      accumulators.push_back(fromZero ? zero : load(c, add(add(origin, row), offset), tile->lanes, maskOf(column)));
   accumulators = reduce(0, {base(a, *tile), base(b, *tile)}, std::move(accumulators));
   const Value *accumulator = accumulators.begin();
   for (OpFoldResult row : cRows)
@@ -355,12 +358,12 @@ void MicroKernel::emitDot() {
       // Reassociation lets the sum be a tree.
       Value sum = vector::ReductionOp::create(builder, loc, vector::CombiningKind::ADD, *accumulator++,
                                               arith::FastMathFlags::reassoc);
-      Value old = memref::LoadOp::create(builder, loc, c.buffer, index);
-      Value result;
-      if (contraction.body.isFloat)
-        result = arith::AddFOp::create(builder, loc, old, sum);
-      else
-        result = arith::AddIOp::create(builder, loc, old, sum);
+      Value result = sum;
+      if (!fromZero) {
+        Value old = memref::LoadOp::create(builder, loc, c.buffer, index);
+        result = contraction.body.isFloat ? arith::AddFOp::create(builder, loc, old, sum).getResult()
+                                          : arith::AddIOp::create(builder, loc, old, sum).getResult();
+      }
       memref::StoreOp::create(builder, loc, result, c.buffer, index);
     }
 }

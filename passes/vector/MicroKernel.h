@@ -33,9 +33,9 @@ struct KernelTile {
 
 class MicroKernel {
 public:
-  /// Emits the flat views of the operands; `extents` are the trip counts of the loops.
+  /// Emits the flat views of the operands; `extents` are the trip counts of the loops. With `fromZero` C holds nothing yet.
   MicroKernel(mlir::OpBuilder &builder, mlir::Location loc, const Contraction &contraction, ScheduleAttr schedule,
-              TargetAttr target, llvm::ArrayRef<mlir::OpFoldResult> extents);
+              TargetAttr target, llvm::ArrayRef<mlir::OpFoldResult> extents, bool fromZero);
 
   void emit(const KernelTile &tile);
 
@@ -84,6 +84,7 @@ private:
   ScheduleAttr schedule;
   TargetAttr target;
   llvm::ArrayRef<mlir::OpFoldResult> extents;
+  bool fromZero;
   View a, b, c;
   /// Depth of the first reduction loop that disappears, see `full_unroll` of the schedule.
   unsigned unrolledFrom;

@@ -1,6 +1,6 @@
 //===- VectorizeContraction.cpp - Loops around the micro-kernel -----------===//
 //
-// IR before: linalg.generic `C += f(A) * g(B)` on memrefs. IR after: scf.for over the blocks of C, one micro-kernel
+// IR before: linalg.generic `C += f(A) * g(B)` on memrefs, or the same after a linalg.fill of C with zero. IR after: scf.for over the blocks of C, one micro-kernel
 // (MicroKernel.h) in each. Precondition: C does not overlap A or B; work for threads has been split off already, all
 // loops here are sequential.
 //
@@ -13,6 +13,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "passes/Passes.h"
 #include "passes/vector/MicroKernel.h"
 
@@ -36,14 +38,15 @@ struct BlockedLoop {
 class LoopNest {
 public:
   LoopNest(RewriterBase &rewriter, linalg::GenericOp op, const Contraction &contraction, ScheduleAttr schedule,
-           TargetAttr target)
-      : builder(rewriter), loc(op.getLoc()), contraction(contraction), schedule(schedule), target(target) {
+           TargetAttr target, bool fromZero)
+      : builder(rewriter), loc(op.getLoc()), contraction(contraction), schedule(schedule), target(target),
+        fromZero(fromZero) {
     for (unsigned dim = 0; dim < contraction.extents.size(); ++dim)
       extents.push_back(extentOf(op, dim));
   }
 
   void emit() {
-    MicroKernel kernel(builder, loc, contraction, schedule, target, extents);
+    MicroKernel kernel(builder, loc, contraction, schedule, target, extents, fromZero);
     KernelTile tile;
     tile.origin.resize(extents.size());
     tile.sizes.assign(extents.size(), 1);
@@ -76,6 +79,7 @@ private:
   const Contraction &contraction;
   ScheduleAttr schedule;
   TargetAttr target;
+  bool fromZero;
   SmallVector<OpFoldResult> extents;
 };
 
@@ -197,14 +201,31 @@ void LoopNest::emitVectorTail(ArrayRef<BlockedLoop> rest, KernelTile tile, Micro
   emitRange(rest, tile, kernel, to, extent, tile.lanes, 1);
 }
 
+/// The fill that sets all of C to zero, with nothing between that reads or writes memory; null where there is none.
+static linalg::FillOp zeroFill(linalg::GenericOp op) {
+  AffineMap map = op.getIndexingMapsArray().back();
+  if (!map.isProjectedPermutation()) // every element of C is written
+    return {};
+  Operation *before = op->getPrevNode();
+  while (before && isMemoryEffectFree(before))
+    before = before->getPrevNode();
+  auto fill = dyn_cast_or_null<linalg::FillOp>(before);
+  if (!fill || fill.output() != op.getDpsInits().front())
+    return {};
+  return matchPattern(fill.value(), m_AnyZeroFloat()) || matchPattern(fill.value(), m_Zero()) ? fill : linalg::FillOp();
+}
+
 LogicalResult lepton::vectorizeContraction(RewriterBase &rewriter, linalg::GenericOp op, ScheduleAttr schedule,
                                            TargetAttr target) {
   FailureOr<Contraction> contraction = analyzeContraction(op, schedule.getLanes());
   if (failed(contraction))
     return op.emitOpError() << "is scheduled as a register block, but is no contraction with a dimension to vectorize";
   rewriter.setInsertionPoint(op);
-  LoopNest(rewriter, op, *contraction, schedule, target).emit();
+  linalg::FillOp fill = zeroFill(op);
+  LoopNest(rewriter, op, *contraction, schedule, target, /*fromZero=*/bool(fill)).emit();
   rewriter.eraseOp(op);
+  if (fill)
+    rewriter.eraseOp(fill);
   return success();
 }
 

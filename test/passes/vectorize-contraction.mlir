@@ -267,3 +267,29 @@ func.func @OtherReductionsStay(%A: memref<6x64xf32>, %B: memref<64x16xf32>, %C: 
   }
   return
 }
+
+// -----
+
+// After a fill with zero nothing is loaded from C, and the fill goes.
+
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+
+// CHECK-LABEL: func @StartsAtZero
+// CHECK-NOT:     linalg.fill
+// CHECK:         %[[Z:.*]] = arith.constant dense<0.000000e+00> : vector<8xf32>
+// CHECK:         scf.for {{.*}} iter_args(%{{.*}} = %[[Z]], %{{.*}} = %[[Z]],
+func.func @StartsAtZero(%A: memref<6x64xf32>, %B: memref<64x16xf32>, %C: memref<6x16xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%C : memref<6x16xf32>)
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%A, %B : memref<6x64xf32>, memref<64x16xf32>) outs(%C : memref<6x16xf32>) attrs = {lepton.schedule = #schedule} {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
