@@ -215,7 +215,7 @@ struct Layouts {
     int64_t rank = rankOf(op->getResult(0));
     if (llvm::none_of(op->getOperands(),
                       [&](Value operand) { return rankOf(operand) == rank && movedSource(operand); }))
-      return {};
+      return onRows(op, llvm::to_vector(op->getOperands()));
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       Value moved = rankOf(operand) == rank ? movedSource(operand) : Value();
@@ -228,7 +228,45 @@ struct Layouts {
         return {};
       operands.push_back(moved);
     }
+    if (Value result = onRows(op, operands))
+      return channelsFirst(op->getLoc(), result);
     return rebuilt(op, operands, op->getAttrs());
+  }
+
+  /// The view that gives rows `[R, C]`, computed by a matrix product and what follows it, their dimensions back; null where `value` is none.
+  static ReshapeOp viewOfRows(Value value) {
+    auto view = value.getDefiningOp<ReshapeOp>();
+    if (!view || rankOf(view.getInput()) != 2 || rankOf(value) <= 2 ||
+        !isa_and_present<PackedMatMulOp, ElementwiseOpInterface>(view.getInput().getDefiningOp()))
+      return {};
+    int64_t last = view.getType().getShape().back();
+    return last == view.getInput().getType().getDimSize(1) && !ShapedType::isDynamic(last) ? view : ReshapeOp();
+  }
+
+  /// The op on rows in front of such a view, so that it is part of the product's kernel; null where an operand does not allow it.
+  Value onRows(Operation *op, ArrayRef<Value> given) {
+    Location loc = op->getLoc();
+    const auto *found = llvm::find_if(given, [](Value operand) { return bool(viewOfRows(operand)); });
+    if (found == given.end())
+      return {};
+    ReshapeOp view = viewOfRows(*found);
+    const int64_t columns = view.getType().getShape().back();
+    SmallVector<Value> operands;
+    for (Value operand : given) {
+      auto type = cast<RankedTensorType>(operand.getType());
+      ReshapeOp own = viewOfRows(operand);
+      bool isRow = type.hasStaticShape() && type.getRank() <= rankOf(*found) &&
+                   (type.getNumElements() == 1 || (type.getRank() && type.getNumElements() == type.getShape().back() &&
+                                                   type.getNumElements() == columns));
+      if (shapes.shape(operand) == shapes.shape(*found))
+        operands.push_back(own ? Value(own.getInput()) : g.reshape(loc, operand, {-1, columns}));
+      else if (isRow)
+        operands.push_back(g.reshape(loc, operand, {type.getNumElements()}));
+      else
+        return {};
+    }
+    Value result = g.create(loc, op->getName().getStringRef(), operands, op->getAttrs(), {});
+    return result ? g.create<ReshapeOp>(loc, {result, view.getShape()}, view->getAttrs()) : Value();
   }
 
   Value rebuilt(Operation *op, ValueRange operands, ArrayRef<NamedAttribute> attributes) {
