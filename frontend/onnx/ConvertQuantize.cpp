@@ -18,6 +18,21 @@ Value importer::quantized(Node &n, Value x, Value scale, Value zero, Type to) {
   return n.g.cast(n.loc, y, to); // integers narrower than a byte keep their low bits of it
 }
 
+DynamicallyQuantized importer::dynamicallyQuantized(Node &n, Value x) {
+  Value none = n.scalarLike(x, 0), top = n.scalarLike(x, 255);
+  Type u8 = n.g.b.getIntegerType(8, false);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
+  auto extreme = [&](ReduceKind kind) {
+    return axes.empty() ? x : n.make<ReduceOp>(x, {n.g.kind(kind), n.g.attr("axes", ArrayRef<int64_t>(axes))});
+  };
+  Value low = n.make<lepton::MinOp>({extreme(ReduceKind::min), none}),
+        high = n.make<lepton::MaxOp>({extreme(ReduceKind::max), none});
+  Value range = n.make<SubOp>({high, low});
+  Value scale = n.make<WhereOp>({n.make<EqualOp>({range, none}), n.scalarLike(x, 1), n.make<DivOp>({range, top})});
+  Value zero = quantized(n, n.make<NegOp>(low), scale, {}, u8);
+  return {quantized(n, x, scale, zero, u8), scale, zero};
+}
+
 Value importer::alongAxis(Node &n, Value value, int64_t axis, int64_t rank) {
   auto type = cast<RankedTensorType>(value.getType());
   if (type.getRank() != 1)
@@ -128,20 +143,10 @@ LogicalResult dequantizeLinear(Node &n) {
 }
 
 LogicalResult dynamicQuantizeLinear(Node &n) {
-  Value x = n.input(0), none = n.scalarLike(x, 0), top = n.scalarLike(x, 255);
-  Type u8 = n.g.b.getIntegerType(8, false);
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
-  auto extreme = [&](ReduceKind kind) {
-    return axes.empty() ? x : n.make<ReduceOp>(x, {n.g.kind(kind), n.g.attr("axes", ArrayRef<int64_t>(axes))});
-  };
-  Value low = n.make<lepton::MinOp>({extreme(ReduceKind::min), none}),
-        high = n.make<lepton::MaxOp>({extreme(ReduceKind::max), none});
-  Value range = n.make<SubOp>({high, low});
-  Value scale = n.make<WhereOp>({n.make<EqualOp>({range, none}), n.scalarLike(x, 1), n.make<DivOp>({range, top})});
-  Value zero = quantized(n, n.make<NegOp>(low), scale, {}, u8);
-  n.set(1, scale);
-  n.set(2, zero);
-  return n.result(quantized(n, x, scale, zero, u8));
+  DynamicallyQuantized result = dynamicallyQuantized(n, n.input(0));
+  n.set(1, result.scale);
+  n.set(2, result.zero);
+  return n.result(result.values);
 }
 
 LogicalResult qLinearMatMul(Node &n) {

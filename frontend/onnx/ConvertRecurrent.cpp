@@ -6,7 +6,7 @@
 //
 //===------------------------------------------------------------------------------------------------------------------------------------===//
 
-#include "frontend/onnx/Node.h"
+#include "frontend/onnx/Quantize.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -30,6 +30,8 @@ struct Recurrence {
   int64_t hidden = 0, directions = 1, gates = 1;
   std::optional<double> clip;
   Type type;
+  bool isQuantized =
+      false; // com.microsoft's DynamicQuantizeLSTM: 8-bit weights, transposed; states and inputs quantized over their range
 
   explicit Recurrence(Node &n) : n(n), g(n.g), loc(n.loc) {}
 
@@ -46,6 +48,22 @@ struct Recurrence {
   Value scalar(double value) { return g.scalar(loc, type, value); }
   Value one() { return scalar(1); }
   Value dimOf(Value value, int64_t d) { return n.make<ShapeOp>(value, {g.attr("start", d), g.attr("end", d + 1)}); }
+
+  /// `value` times the weights of operand 1 (of the input) or 2 (recurrent), [.., GH].
+  Value product(Value value, int operand, int64_t direction) {
+    Value weights = slice0(n.input(operand), direction);
+    if (!isQuantized)
+      return n.make<MatMulOp>({value, g.transpose(loc, weights, {1, 0})});
+    Type i32 = g.b.getI32Type();
+    DynamicallyQuantized x = dynamicallyQuantized(n, value);
+    auto centred = [&](Value values, Value zero) {
+      Value wide = g.cast(loc, values, i32);
+      return zero ? sub(wide, g.cast(loc, zero, i32)) : wide;
+    };
+    int scale = operand == 1 ? 8 : 10;
+    Value sum = n.make<MatMulOp>({centred(x.values, x.zero), centred(weights, slice0(n.input(scale + 1), direction))});
+    return mul(g.cast(loc, sum, type), mul(x.scale, slice0(n.input(scale), direction)));
+  }
 
   Value clipped(Value value) {
     return clip ? n.make<lepton::MinOp>({n.make<lepton::MaxOp>({value, scalar(-*clip)}), scalar(*clip)}) : value;
@@ -97,12 +115,13 @@ LogicalResult Recurrence::read(int64_t gateCount, ArrayRef<const char *> default
   std::string direction = n.text("direction", "forward");
   directions = direction == "bidirectional" ? 2 : 1;
   auto recurrent = cast<RankedTensorType>(n.input(2).getType());
-  if (n.rank(0) != 3 || n.rank(1) != 3 || recurrent.getRank() != 3 || recurrent.isDynamicDim(2))
+  const int64_t stateDim = isQuantized ? 1 : 2, gateDim = 3 - stateDim;
+  if (n.rank(0) != 3 || n.rank(1) != 3 || recurrent.getRank() != 3 || recurrent.isDynamicDim(stateDim))
     return n.error("needs three-dimensional X, W and R");
-  hidden = n.integer("hidden_size", recurrent.getDimSize(2));
+  hidden = n.integer("hidden_size", recurrent.getDimSize(stateDim));
   auto weights = cast<RankedTensorType>(n.input(1).getType());
-  if (recurrent.getDimSize(2) != hidden || recurrent.getDimSize(1) != gates * hidden ||
-      weights.getDimSize(1) != gates * hidden || weights.getDimSize(0) != directions)
+  if (recurrent.getDimSize(stateDim) != hidden || recurrent.getDimSize(gateDim) != gates * hidden ||
+      weights.getDimSize(gateDim) != gates * hidden || weights.getDimSize(0) != directions)
     return n.error("has weights that do not fit hidden_size " + Twine(hidden) + " and its direction");
   type = n.elementType(0);
   x = n.integer("layout", 0) ? g.transpose(loc, n.input(0), {1, 0, 2}) : n.input(0);
@@ -202,8 +221,7 @@ Value Recurrence::gruStep(int64_t direction, Value projected, Value h) {
 SmallVector<Value> Recurrence::step(int64_t direction, Value projected, ValueRange state) {
   if (gates == 3)
     return {gruStep(direction, projected, state[0])};
-  Value recurrent = g.transpose(loc, slice0(n.input(2), direction), {1, 0});
-  Value all = add(projected, n.make<MatMulOp>({state[0], recurrent}));
+  Value all = add(projected, product(state[0], 2, direction));
   if (gates == 4)
     return lstmStep(direction, all, state[1]);
   return {activate(all, activations[direction])};
@@ -211,8 +229,7 @@ SmallVector<Value> Recurrence::step(int64_t direction, Value projected, ValueRan
 
 /// Results: Y of the direction as [T, N, H], then the last states.
 LogicalResult Recurrence::runDirection(int64_t direction, bool reverse, int states, SmallVectorImpl<Value> &results) {
-  Value weights = g.transpose(loc, slice0(n.input(1), direction), {1, 0}); // [I, GH]
-  Value projected = n.make<MatMulOp>({x, weights});                        // [T, N, GH]
+  Value projected = product(x, 1, direction); // [T, N, GH]
   if (Value bias = slice0(n.input(3), direction)) {
     projected = add(projected, g.slice(loc, bias, 0, 0, gates * hidden));
     if (gates != 3)
@@ -312,6 +329,14 @@ LogicalResult lstm(Node &n) {
   return failed(r.read(4, {"Sigmoid", "Tanh", "Tanh"})) ? failure() : r.run(2);
 }
 
+LogicalResult dynamicQuantizeLstm(Node &n) {
+  Recurrence r(n);
+  r.isQuantized = true;
+  if (!n.input(8) || !n.input(10) || !n.elementType(0).isF32())
+    return n.error("needs a float X and the scales of W and R");
+  return failed(r.read(4, {"Sigmoid", "Tanh", "Tanh"})) ? failure() : r.run(2);
+}
+
 LogicalResult gru(Node &n) {
   Recurrence r(n);
   return failed(r.read(3, {"Sigmoid", "Tanh"})) ? failure() : r.run(1);
@@ -322,7 +347,10 @@ LogicalResult rnn(Node &n) {
   return failed(r.read(1, {"Tanh"})) ? failure() : r.run(1);
 }
 
-const Entry entries[] = {{"LSTM", 1, lstm}, {"GRU", 1, gru}, {"RNN", 1, rnn}};
+const Entry entries[] = {{"LSTM", 1, lstm},
+                         {"GRU", 1, gru},
+                         {"RNN", 1, rnn},
+                         {"DynamicQuantizeLSTM", 1, dynamicQuantizeLstm, "com.microsoft"}};
 
 } // namespace
 

@@ -10,6 +10,12 @@ namespace lepton::importer {
 /// saturate(round(x / scale) + zero), halves to even, as the integer type `to`. `x` and `scale` are f32; `zero` may be null.
 mlir::Value quantized(Node &n, mlir::Value x, mlir::Value scale, mlir::Value zero, mlir::Type to);
 
+/// A tensor of f32 as uint8 over its own range (ONNX DynamicQuantizeLinear): values, scale and zero point.
+struct DynamicallyQuantized {
+  mlir::Value values, scale, zero;
+};
+DynamicallyQuantized dynamicallyQuantized(Node &n, mlir::Value x);
+
 /// A scalar as it is, and a vector along dimension `axis` of `rank` dimensions.
 mlir::Value alongAxis(Node &n, mlir::Value value, int64_t axis, int64_t rank);
 

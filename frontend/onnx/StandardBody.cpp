@@ -1,5 +1,6 @@
 //===- StandardBody.cpp - the function bodies that the standard gives its operators --------------------------------------===//
 
+#include "frontend/onnx/ContribBody.h"
 #include "frontend/onnx/GraphImporter.h"
 
 #include "onnx/defs/function.h"
@@ -69,6 +70,8 @@ LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t ve
 }
 
 std::unique_ptr<::onnx::FunctionProto> GraphImporter::standardBody(const ::onnx::NodeProto &node, int64_t version) {
+  if (auto body = contribBody(node))
+    return body;
   try {
     std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
     const auto *schema = ::onnx::OpSchemaRegistry::Schema(node.op_type(), version, domain);

@@ -1,0 +1,16 @@
+//===- ContribBody.h - operators of the domain com.microsoft as function bodies ---------------------------*- C++ -*-===//
+
+#ifndef LEPTON_FRONTEND_ONNX_CONTRIBBODY_H
+#define LEPTON_FRONTEND_ONNX_CONTRIBBODY_H
+
+#include "onnx/onnx_pb.h"
+#include <memory>
+
+namespace lepton::importer {
+
+/// The body of a node of the domain com.microsoft in standard operators; null where the operator, or this form of it, is not covered.
+std::unique_ptr<::onnx::FunctionProto> contribBody(const ::onnx::NodeProto &node);
+
+} // namespace lepton::importer
+
+#endif // LEPTON_FRONTEND_ONNX_CONTRIBBODY_H
