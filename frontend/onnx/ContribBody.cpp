@@ -261,3 +261,10 @@ std::unique_ptr<::onnx::FunctionProto> importer::contribBody(const NodeProto &no
           *statement.add_attribute() = attribute;
   return function;
 }
+
+std::vector<const char *> importer::contribNames() {
+  std::vector<const char *> names;
+  for (const Contrib &contrib : contribs)
+    names.push_back(contrib.op);
+  return names;
+}

@@ -5,11 +5,15 @@
 
 #include "onnx/onnx_pb.h"
 #include <memory>
+#include <vector>
 
 namespace lepton::importer {
 
 /// The body of a node of the domain com.microsoft in standard operators; null where the operator, or this form of it, is not covered.
 std::unique_ptr<::onnx::FunctionProto> contribBody(const ::onnx::NodeProto &node);
+
+/// The operators of which it covers some form.
+std::vector<const char *> contribNames();
 
 } // namespace lepton::importer
 

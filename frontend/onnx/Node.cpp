@@ -112,13 +112,17 @@ FailureOr<std::optional<SmallVector<int64_t>>> Node::axes(int i, int64_t rank) {
   return std::optional(given);
 }
 
+std::vector<ArrayRef<Entry>> importer::converterFamilies() {
+  return {mathConverters(),        movementConverters(), indexingConverters(),  reductionConverters(),
+          convolutionConverters(), controlConverters(),  recurrentConverters(), resizeConverters(),
+          quantizeConverters(),    einsumConverters()};
+}
+
 Converter importer::findConverter(StringRef domain, StringRef op, int64_t version) {
   // Domain and op -> entries by version. Built once; the tables are constant.
   static const auto *table = [] {
     auto *map = new llvm::StringMap<std::vector<const Entry *>>();
-    for (ArrayRef<Entry> family :
-         {mathConverters(), movementConverters(), indexingConverters(), reductionConverters(), convolutionConverters(),
-          controlConverters(), recurrentConverters(), resizeConverters(), quantizeConverters(), einsumConverters()})
+    for (ArrayRef<Entry> family : converterFamilies())
       for (const Entry &entry : family)
         (*map)[(Twine(entry.domain) + ":" + entry.op).str()].push_back(&entry);
     return map;

@@ -89,6 +89,8 @@ llvm::ArrayRef<Entry> resizeConverters();
 llvm::ArrayRef<Entry> quantizeConverters();
 llvm::ArrayRef<Entry> einsumConverters();
 
+/// All of the tables above.
+std::vector<llvm::ArrayRef<Entry>> converterFamilies();
 /// The converter for an op at a version; null where there is none.
 Converter findConverter(llvm::StringRef domain, llvm::StringRef op, int64_t version);
 

@@ -408,3 +408,13 @@ def test_tensor_proto_files(tmp_path, model):
     assert done.returncode == 0, done.stderr
     tensor = TensorProto.FromString((tmp_path / "y.pb").read_bytes())
     np.testing.assert_allclose(onnx.numpy_helper.to_array(tensor), small_result(x), rtol=1e-6)
+
+
+def test_ops_lists_what_the_importer_takes():
+    result = lepton("ops")
+    assert result.returncode == OK
+    rows = {tuple(cell.strip() for cell in line.split("|")[1:5]) for line in result.stdout.splitlines() if line.startswith("| ")}
+    assert ("ai.onnx", "Clip", "1", "") in rows and ("ai.onnx", "Clip", "11", "") in rows
+    assert ("com.microsoft", "FusedConv", "1", "yes") in rows
+    assert any(row[:2] == ("ai.onnx", "GroupNormalization") and row[3] == "yes" for row in rows)
+    assert not any(row[1] == "ImageDecoder" for row in rows)

@@ -21,6 +21,7 @@ struct RunOptions {
 };
 
 int run(const RunOptions &options, const CompileOptions &compile);
+int listOperators();
 int inspect(const std::string &model, bool json, const CompileOptions &compile);
 
 } // namespace lepton::cli

@@ -15,6 +15,7 @@ namespace cl = llvm::cl;
 static cl::SubCommand compileCommand("compile", "compiles a model to an artifact"),
     runCommand("run", "runs a model or an artifact"),
     inspectCommand("inspect", "says what a model or an artifact takes, gives and needs"),
+    opsCommand("ops", "lists the operators that can be compiled"),
     benchCommand("bench", "measures models beside onnxruntime and OpenVINO"),
     checkCommand("check", "compares what a model computes with onnxruntime or onnx.reference");
 
@@ -127,6 +128,8 @@ int main(int argc, char **argv) {
     llvm::errs() << usage;
     return int(Failure::usage);
   }
+  if (opsCommand)
+    return finish(cli::listOperators());
   CompileOptions options;
   std::string error;
   if (!compileOptions(options, error))
@@ -147,7 +150,7 @@ int main(int argc, char **argv) {
   else if (inspectCommand)
     status = finish(cli::inspect(modelPath, asJson, options));
   else
-    llvm::errs() << "error: say what to do: lepton compile, run, inspect, check or bench (--help)\n";
+    llvm::errs() << "error: say what to do: lepton compile, run, inspect, check, bench or ops (--help)\n";
   if (!options.reproducer.empty() && status != int(Failure::internal))
     (void)llvm::sys::fs::remove(options.reproducer); // there was no fault
   return status;
