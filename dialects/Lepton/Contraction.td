@@ -106,7 +106,7 @@ def Lepton_PackBlocksOp : Lepton_ElementOp<"pack_blocks"> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
-def Lepton_DepthwiseConvOp : Lepton_ElementOp<"depthwise_conv"> {
+def Lepton_DepthwiseConvOp : Lepton_KernelOp<"depthwise_conv"> {
   let summary = "one filter per channel, channels last, no padding";
   let description = [{
     Input `[N, spatial..., C]`, filter `[kernel..., C]`, result `[N, spatial..., C]`.

@@ -479,20 +479,75 @@ LogicalResult DepthwiseConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
   return success();
 }
 
-Value DepthwiseConvOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
-  auto filterType = cast<RankedTensorType>(getFilter().getType());
+/// Channels of one item of work: whole vectors that divide them, few enough that the pixels under a row of windows stay in the first-level cache.
+static int64_t channelBlock(TargetAttr target, AffineExpr channels, Type element) {
+  const int64_t lanes = target.lanes(element), count = ShapeAnalysis::constantValue(channels).value_or(0);
+  for (int64_t vectors = 4; vectors > 1; --vectors)
+    if (count && count % (vectors * lanes) == 0)
+      return vectors * lanes;
+  return count && count % lanes ? std::min(count, 2 * lanes) : lanes;
+}
+
+SmallVector<Value> DepthwiseConvOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  e.materialize(getInput());
+  e.materialize(getFilter());
+  MLIRContext *context = getContext();
+  SmallVector<AffineExpr> x = e.shapes.shape(getInput()), y = e.shapes.shape(getResult());
+  ArrayRef<int64_t> kernel = cast<RankedTensorType>(getFilter().getType()).getShape().drop_back();
+  const int64_t spatial = kernel.size(), last = spatial - 1;
   Type element = elementTypeOf(getInput()), type = sumType(e.b, element);
-  Value sum;
-  forEachTap(filterType.getShape().drop_back(), [&](ArrayRef<int64_t> tap) {
-    SmallVector<Value> source = {indices[0]}, filter;
-    for (auto [i, t] : llvm::enumerate(tap)) {
-      source.push_back(e.add(e.mul(indices[1 + i], e.index(getStrides()[i])), e.index(t * getDilations()[i])));
-      filter.push_back(e.index(t));
+  const int64_t tile = pickTile(y[spatial], rowsPerTile), block = channelBlock(targetOf(*this), x.back(), type);
+  // Dimensions of the generic: pixel p, channel c; the window's.
+  const int64_t dims = 2 + spatial;
+  AffineExpr p = getAffineDimExpr(0, context), c = getAffineDimExpr(1, context);
+  SmallVector<AffineExpr> inputDims, filterDims;
+  for (int64_t i = 0; i < spatial; ++i) {
+    AffineExpr tap = getAffineDimExpr(2 + i, context);
+    inputDims.push_back(i == last ? p * getStrides()[i] + tap * getDilations()[i] : tap * getDilations()[i]);
+    filterDims.push_back(tap);
+  }
+  inputDims.push_back(c);
+  filterDims.push_back(c);
+  auto map = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(dims, 0, results, context); };
+  OpFoldResult zero = e.b.getIndexAttr(0), one = e.b.getIndexAttr(1);
+  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(ceilDiv(y.back(), block)))};
+  for (int64_t i = 0; i <= last; ++i)
+    bounds.push_back(getAsOpFoldResult(e.size(y[i])));
+  bounds.push_back(getAsOpFoldResult(e.size(ceilDiv(y[spatial], tile))));
+  return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
+    auto channels = tileRange(e, ivs[0], y.back(), block), pixels = tileRange(e, ivs.back(), y[spatial], tile);
+    SmallVector<OpFoldResult> xOffsets = {ivs[1]}, xSizes = {one}, wOffsets(spatial, zero), wSizes;
+    SmallVector<bool> xDrop(spatial + 2, false);
+    xDrop[0] = true;
+    for (int64_t i = 0; i < spatial; ++i) {
+      const int64_t reach = (kernel[i] - 1) * getDilations()[i] + 1;
+      xOffsets.push_back(e.mul(i == last ? pixels.first : ivs[2 + i], e.index(getStrides()[i])));
+      if (i == last) {
+        Value count = getValueOrCreateConstantIndexOp(e.b, e.loc, pixels.second);
+        Value span = e.mul(e.sub(count, e.index(1)), e.index(getStrides()[i]));
+        xSizes.push_back(getAsOpFoldResult(e.add(span, e.index(reach))));
+      } else {
+        xSizes.push_back(e.b.getIndexAttr(reach));
+      }
+      wSizes.push_back(e.b.getIndexAttr(kernel[i]));
     }
-    source.push_back(indices.back());
-    filter.push_back(indices.back());
-    Value term = productTerm(e, e.load(getInput(), source), element, e.load(getFilter(), filter), element, type);
-    sum = sum ? e.accumulate(sum, term) : term;
-  });
-  return emitCast(e, sum, type, element);
+    xOffsets.push_back(channels.first);
+    xSizes.push_back(channels.second);
+    wOffsets.push_back(channels.first);
+    wSizes.push_back(channels.second);
+    Value input = slice(e, e.tensor(getInput()), xOffsets, xSizes, xDrop),
+          filter = slice(e, e.tensor(getFilter()), wOffsets, wSizes, SmallVector<bool>(spatial + 1, false));
+    Value acc = contract(e, input, filter, accumulatorTile(e, type, {tile, block}, {pixels.second, channels.second}),
+                         {map(inputDims), map(filterDims), map({p, c})}, 2, element, element);
+    SmallVector<OpFoldResult> offsets(ivs.begin() + 1, ivs.begin() + 1 + spatial), sizes(spatial, one);
+    offsets.append({pixels.first, channels.first});
+    sizes.append({pixels.second, channels.second});
+    SmallVector<Value> start;
+    for (OpFoldResult offset : offsets)
+      start.push_back(cast<Value>(offset));
+    Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false));
+    Value result = e.finish(part, getResult(), start,
+                            [&](ValueRange local) { return fromAccumulator(e, acc, local.take_back(2), getResult()); });
+    return {result, offsets, sizes};
+  })};
 }

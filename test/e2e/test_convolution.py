@@ -18,6 +18,11 @@ CONVOLUTIONS = {
     "stride": ((1, 32, 15, 15), (32, 32, 3, 3), {"pads": [1, 1, 1, 1], "strides": [2, 2]}),
     "dilation": ((1, 32, 15, 15), (32, 32, 3, 3), {"pads": [2, 2, 2, 2], "dilations": [2, 2]}),
     "groups": ((1, 32, 15, 15), (32, 16, 3, 3), {"pads": [1, 1, 1, 1], "group": 2}),
+    "depthwise": ((1, 48, 14, 14), (48, 1, 5, 5), {"pads": [2, 2, 2, 2], "group": 48}),
+    "depthwise_channels_beside_vectors": ((2, 37, 9, 70), (37, 1, 3, 3), {"pads": [1, 1, 1, 1], "group": 37, "strides": [2, 2]}),
+    "depthwise_dilation": ((1, 16, 15, 15), (16, 1, 3, 3), {"pads": [2, 2, 2, 2], "group": 16, "dilations": [2, 2]}),
+    "depthwise_few_channels": ((1, 5, 8), (5, 1, 3), {"group": 5}),
+    "pointwise": ((2, 20, 7, 9), (40, 20, 1, 1), {}),
 }
 
 
