@@ -8,6 +8,8 @@
 #include "llvm/TargetParser/Triple.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 using namespace lepton;
 
@@ -41,7 +43,10 @@ std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, st
   if (!error.empty())
     return nullptr;
   std::shared_ptr<LoadedArtifact> loaded(new LoadedArtifact());
-  loaded->library = dlopen(full.c_str(), RTLD_NOW | RTLD_LOCAL);
+  // The loader tells libraries apart by their names: of two models compiled to one path, one after the other, the second would be taken for the first
+  // while that is still in use. A descriptor's name is taken only as long as it is open.
+  loaded->file = open(full.c_str(), O_RDONLY | O_CLOEXEC);
+  loaded->library = dlopen(("/proc/self/fd/" + std::to_string(loaded->file)).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!loaded->library) {
     error = std::string("cannot be loaded: ") + dlerror();
     return nullptr;
@@ -67,4 +72,6 @@ std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, st
 LoadedArtifact::~LoadedArtifact() {
   if (library)
     dlclose(library);
+  if (file >= 0)
+    close(file);
 }

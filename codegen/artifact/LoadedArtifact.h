@@ -20,6 +20,7 @@ public:
 
 private:
   LoadedArtifact() = default;
+  int file = -1;
   void *library = nullptr;
   const lepton_api *table = nullptr;
 };

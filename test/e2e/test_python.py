@@ -8,7 +8,7 @@ import pytest
 import lepton
 import lepton.backend
 import onnx
-from common import save_small, small_result
+from common import save, save_small, small_result
 
 ROWS = np.arange(20, dtype=np.float32).reshape(5, 4) - 9
 
@@ -114,3 +114,16 @@ def test_backend_interface(model):
     np.testing.assert_allclose(lepton.backend.run_model(onnx.load(model), [ROWS])[0], small_result(ROWS), rtol=1e-6)
     node = onnx.helper.make_node("Relu", ["x"], ["y"])
     np.testing.assert_array_equal(lepton.backend.run_node(node, [ROWS])[0], np.maximum(ROWS, 0))
+
+
+def test_artifact_that_replaced_another_one(tmp_path):
+    """A path names the artifact that lies there now, also while results of the one before are in use."""
+    path = tmp_path / "model.so"
+    results = []
+    for factor in (2.0, 3.0):
+        shapes = ({"x": (onnx.TensorProto.FLOAT, [4])}, {"y": (onnx.TensorProto.FLOAT, [4])})
+        save(tmp_path / "model.onnx", [onnx.helper.make_node("Mul", ["x", "f"], ["y"])], *shapes, {"f": np.float32(factor)})
+        lepton.compile(tmp_path / "model.onnx", path)
+        session = lepton.InferenceSession(path)
+        results.append((session, session.run(None, {"x": np.ones(4, np.float32)})[0]))
+    assert [result[0] for _, result in results] == [2.0, 3.0]
