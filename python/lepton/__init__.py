@@ -45,6 +45,12 @@ def _dtype(number):
     return _DTYPES[number]
 
 
+def as_declared(array, dtype):
+    """The array; raw bytes, which is how NumPy's files hold the elements that it has no type for, as what the model declares."""
+    is_raw = array.dtype.type is np.void and not array.dtype.names
+    return array.view(dtype) if is_raw and dtype.isbuiltin == 2 and array.dtype.itemsize == dtype.itemsize else array
+
+
 class NodeArg:
     """An input or output: `name`, `shape` (sizes; names or None where known only at run time), `type` ("tensor(float)")."""
 
@@ -117,10 +123,10 @@ class InferenceSession:
         if unknown:
             raise ValueError(f"the model has no input {sorted(unknown)}; its inputs are {[v.name for v in self._inputs]}")
         arrays, inputs = [], []
-        for value in self._inputs:
+        for value, dtype in zip(self._inputs, self._dtypes):
             if value.name not in input_feed:
                 raise ValueError(f"no value for the input '{value.name}'")
-            array = np.asarray(input_feed[value.name])
+            array = as_declared(np.asarray(input_feed[value.name]), dtype)
             if array.dtype not in _NUMBERS:
                 raise ValueError(f"input '{value.name}' has the type {array.dtype}, expected {value.type}")
             array = np.ascontiguousarray(array).reshape(array.shape)

@@ -146,7 +146,7 @@ int main(int count, char **arguments) {
     const char *argument = arguments[i], *value = nullptr;
     int64_t input = inputOf(argument, value);
     if (input >= 0) {
-      if (const char *problem = readNpy(value, inputs[input]))
+      if (const char *problem = readNpy(value, model().inputs[input].dtype, inputs[input]))
         return fail(inputAtFault, value, problem);
     } else if (strcmp(argument, "--help") == 0) {
       usage(stdout, arguments[0]);

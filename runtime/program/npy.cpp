@@ -19,12 +19,17 @@ struct Dtype {
   const char *descr;
 };
 
-/// NumPy has no name for bfloat16: its files hold raw two-byte elements, as ml_dtypes writes them.
+/// NumPy has no names for bfloat16 and the types narrower than a byte, nor for floats of one: its files hold raw elements of one or two bytes, as
+/// ml_dtypes writes them.
 constexpr Dtype dtypes[] = {{LEPTON_FLOAT, "<f4"},    {LEPTON_DOUBLE, "<f8"},  {LEPTON_FLOAT16, "<f2"},
                             {LEPTON_BFLOAT16, "<V2"}, {LEPTON_INT8, "|i1"},    {LEPTON_INT16, "<i2"},
                             {LEPTON_INT32, "<i4"},    {LEPTON_INT64, "<i8"},   {LEPTON_UINT8, "|u1"},
                             {LEPTON_UINT16, "<u2"},   {LEPTON_UINT32, "<u4"},  {LEPTON_UINT64, "<u8"},
                             {LEPTON_BOOL, "|b1"},     {LEPTON_BFLOAT16, "|V2"}};
+
+constexpr const char *rawByte = "<V1";
+
+bool isRawByte(uint32_t dtype) { return dtype >= LEPTON_FLOAT8E4M3FN && dtype <= LEPTON_FLOAT6E3M2; }
 
 /// The text after `'key':` in a header, spaces skipped; or null.
 const char *field(const char *header, const char *key) {
@@ -34,8 +39,8 @@ const char *field(const char *header, const char *key) {
   return at ? at + strlen(quoted) + strspn(at + strlen(quoted), " ") : nullptr;
 }
 
-/// Type and shape from the header's dictionary.
-const char *parse(const char *header, lepton_tensor &tensor) {
+/// Type and shape from the header's dictionary. Raw bytes have the type that is expected.
+const char *parse(const char *header, uint32_t expected, lepton_tensor &tensor) {
   const char *descr = field(header, "descr"), *order = field(header, "fortran_order"), *shape = field(header, "shape");
   if (!descr || !order || !shape || *shape != '(')
     return "has a damaged header";
@@ -45,6 +50,10 @@ const char *parse(const char *header, lepton_tensor &tensor) {
   for (const Dtype &dtype : dtypes)
     if (strncmp(descr + 1, dtype.descr, 3) == 0 && (descr[4] == '\'' || descr[4] == '"'))
       tensor.dtype = dtype.number;
+  if (isRawByte(expected) && strncmp(descr + 2, rawByte + 1, 2) == 0)
+    tensor.dtype = expected;
+  if (strncmp(descr + 1, "<f1", 3) == 0) // ml_dtypes writes it, though NumPy does not read it
+    tensor.dtype = LEPTON_FLOAT8E5M2;
   if (tensor.dtype == 0)
     return "has a type that is not supported";
   auto *sizes = static_cast<int64_t *>(calloc(maxRank, sizeof(int64_t)));
@@ -63,7 +72,7 @@ const char *parse(const char *header, lepton_tensor &tensor) {
   return tensorBytes(tensor.dtype, sizes, tensor.rank, tensor.bytes) ? nullptr : "has a damaged header";
 }
 
-const char *read(FILE *file, lepton_tensor &tensor) {
+const char *read(FILE *file, uint32_t expected, lepton_tensor &tensor) {
   unsigned char prefix[12];
   if (fread(prefix, 1, prefixBytes, file) != prefixBytes || memcmp(prefix, "\x93NUMPY", 6) != 0)
     return "is no .npy file";
@@ -80,7 +89,7 @@ const char *read(FILE *file, lepton_tensor &tensor) {
     return "is too large for the memory";
   header[length] = '\0';
   header[fread(header, 1, length, file)] = '\0';
-  const char *problem = parse(header, tensor);
+  const char *problem = parse(header, expected, tensor);
   free(header);
   if (problem)
     return problem;
@@ -92,18 +101,18 @@ const char *read(FILE *file, lepton_tensor &tensor) {
 
 } // namespace
 
-const char *lepton::rt::readNpy(const char *path, lepton_tensor &tensor) {
+const char *lepton::rt::readNpy(const char *path, uint32_t expected, lepton_tensor &tensor) {
   tensor = {};
   FILE *file = fopen(path, "rb");
   if (!file)
     return strerror(errno);
-  const char *problem = read(file, tensor);
+  const char *problem = read(file, expected, tensor);
   fclose(file);
   return problem;
 }
 
 const char *lepton::rt::writeNpy(const char *path, const lepton_tensor &tensor) {
-  const char *descr = nullptr;
+  const char *descr = isRawByte(tensor.dtype) ? rawByte : nullptr;
   for (const Dtype &dtype : dtypes)
     if (!descr && dtype.number == tensor.dtype)
       descr = dtype.descr;

@@ -1,6 +1,7 @@
 """Element types that NumPy lacks: every bit pattern up, and floats down, against ml_dtypes and exact arithmetic."""
 
 import itertools
+import subprocess
 
 import ml_dtypes
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import lepton
-from common import save
+from common import SECONDS, lepton as command, save
 
 FLOATS = {
     "float8_e4m3fn": TensorProto.FLOAT8E4M3FN, "float8_e4m3fnuz": TensorProto.FLOAT8E4M3FNUZ, "float8_e5m2": TensorProto.FLOAT8E5M2,
@@ -220,3 +221,71 @@ def test_ops_that_do_not_compute_such_types(tmp_path):
     path = save(tmp_path / "sum.onnx", [helper.make_node("Add", ["x", "x"], ["y"], name="sum")], {"x": (TensorProto.INT4, [3])}, {"y": (TensorProto.INT4, [3])})
     with pytest.raises(ValueError, match="node 'sum' .Add.: has the input 'x' of type int4, which the standard does not allow there; insert a cast"):
         lepton.InferenceSession(path)
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def round_trip(tmp_path):
+    """A model y = x by way of float32, an input of every finite number, and a check of an output file."""
+
+    def make(name):
+        values, kind = odd_matrix(name), ALL[name]
+        values = np.where(np.isnan(values.astype(np.float32)), values[0, 0], values)
+        nodes = [helper.make_node("Cast", ["x"], ["wide"], to=TensorProto.FLOAT), helper.make_node("Cast", ["wide"], ["y"], to=kind)]
+        model = save(tmp_path / "model.onnx", nodes, {"x": (kind, ["N", "M"])}, {"y": (kind, ["N", "M"])}, opset=28)
+        np.save(tmp_path / "x.npy", values)
+        (tmp_path / "x.pb").write_bytes(numpy_helper.from_array(values, "x").SerializeToString())
+        return model, values
+
+    return make
+
+
+@pytest.mark.parametrize("name", list(ALL))
+def test_files_of_the_command_line(name, round_trip, tmp_path):
+    model, values = round_trip(name)
+    for ending in ("npy", "pb"):
+        result = command("run", model, "--input", f"x={tmp_path / 'x'}.{ending}", "--output-dir", tmp_path, f"--output-format={ending}")
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == f"y: {TensorProto.DataType.Name(ALL[name]).lower()}[2, {values.shape[1]}]\n"
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy").view(np.uint8), values.view(np.uint8))
+    tensor = TensorProto.FromString((tmp_path / "y.pb").read_bytes())
+    assert tensor.data_type == ALL[name] and tensor.raw_data == numpy_helper.from_array(values).raw_data
+    assert command("run", model, "--random-inputs=1").returncode == 0
+    again = lepton.InferenceSession(model).run(None, {"x": np.load(tmp_path / "y.npy")})[0]  # NumPy has raw bytes in its hands
+    np.testing.assert_array_equal(again.view(np.uint8), values.view(np.uint8))
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e8m0fnu", "int4"])
+def test_check_command(name, round_trip):
+    result = command("check", round_trip(name)[0], "--against=reference")
+    assert result.returncode == 0 and "agrees with onnx.reference" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", ["float8_e5m2", "uint4"])
+def test_files_of_a_program(name, round_trip, tmp_path):
+    model, values = round_trip(name)
+    assert command("compile", model, "-o", tmp_path / "model", "--emit=exe").returncode == 0
+    result = subprocess.run([tmp_path / "model", f"x={tmp_path / 'x.npy'}", f"--output-dir={tmp_path}"], capture_output=True, text=True, timeout=SECONDS)
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy").view(np.uint8), values.view(np.uint8))
+
+
+def test_header_of_a_narrow_type(round_trip, tmp_path):
+    """C has no such types: an element is passed as its bits, in a byte."""
+    model, _ = round_trip("int4")
+    assert command("compile", model, "-o", tmp_path / "model.a", "--dim", "N=2", "--dim", "M=3").returncode == 0
+    header = (tmp_path / "model.h").read_text()
+    assert "#define MODEL_INPUT_0_DTYPE LEPTON_INT4" in header and "const uint8_t *in_x" in header and "sizeof(uint8_t) * 2u * 3u" in header
+
+
+def test_files_at_fault(round_trip, tmp_path):
+    model, values = round_trip("uint4")
+    np.save(tmp_path / "floats.npy", np.ones((2, 3), np.float32))
+    packed = numpy_helper.from_array(values, "x")
+    packed.raw_data = packed.raw_data[:-1]
+    (tmp_path / "short.pb").write_bytes(packed.SerializeToString())
+    for file, reason in (("floats.npy", "has type float32, expected uint4"), ("short.pb", "has 8 bytes of data, but its shape takes 9")):
+        result = command("run", model, "--input", f"x={tmp_path / file}")
+        assert result.returncode == 1 and reason in result.stderr, result.stderr

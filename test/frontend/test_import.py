@@ -228,6 +228,39 @@ def test_external_data(path):
     assert "dense_resource<w> : tensor<2xf32>" in imported(save_tensor(path, external("weights", offset=64, length=8)))
 
 
+def save_packed(path, change):
+    """y = float(w), with the tensor w of three int4 changed: two to a byte, the first in the low bits, in raw data and in the field of integers."""
+    save(path, [node("Cast", ["w"], ["y"], to=FLOAT)], {}, {"y": (FLOAT, None)})
+    model = onnx.load(path)
+    tensor = model.graph.initializer.add(name="w", data_type=TensorProto.INT4, dims=[3])
+    change(tensor)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+PACKED = bytes([0x8F, 0x07])
+
+
+@pytest.mark.parametrize("field", ["raw", "integers", "external"])
+def test_packed_data(path, field):
+    (path.parent / "weights").write_bytes(PACKED)
+    ways = {"raw": lambda w: setattr(w, "raw_data", PACKED), "integers": lambda w: w.int32_data.extend(PACKED), "external": external("weights")}
+    assert "dense<[-1, -8, 7]> : tensor<3xi4>" in imported(save_packed(path, ways[field]))
+
+
+def test_packed_data_that_does_not_fit_its_shape(path):
+    for data in (PACKED[:1], PACKED + b"\0"):
+        require_error(save_packed(path, lambda w: setattr(w, "raw_data", data)), "tensor 'w'", f"has {len(data)} bytes of data, but its shape takes 2")
+
+
+def test_casts_say_how_they_round(path):
+    text = build(path, [node("Cast", ["x"], ["y"], to=TensorProto.FLOAT8E8M0, saturate=0, round_mode="nearest")], {"x": (FLOAT, [3])},
+                 {"y": (TensorProto.FLOAT8E8M0, None)}, opset=25)
+    assert "lepton.cast %arg0 {rounding = #lepton<cast_rounding nearest>, saturate = false, to = f8E8M0FNU}" in text
+    save(path, [node("Cast", ["x"], ["y"], to=TensorProto.FLOAT8E8M0, round_mode="sideways")], {"x": (FLOAT, [3])}, {"y": (TensorProto.FLOAT8E8M0, None)}, opset=25)
+    require_error(path, "node 'the Cast' (Cast): has the round_mode 'sideways'; up, down and nearest are known")
+
+
 @pytest.mark.parametrize("entries", [{"offset": -8}, {"offset": 80}, {"offset": 1 << 63}, {"offset": "x"}, {"length": 4}, {"length": 1 << 40}])
 def test_external_data_out_of_bounds(path, entries):
     (path.parent / "weights").write_bytes(bytes(72))

@@ -37,6 +37,30 @@ static int64_t smallestSize(const lepton_model &model, const lepton_value_info &
   return 1;
 }
 
+/// Random bits that are a number of the type: one of [0, 1) of a small float, 0.5 or 1 of a power of two, otherwise 0 or 1, which is a valid index, flag
+/// and count.
+static uint16_t smallNumber(uint32_t dtype, uint64_t random) {
+  switch (dtype) {
+  case LEPTON_FLOAT16:
+    return random & 0x3bff;
+  case LEPTON_BFLOAT16:
+    return random & 0x3f7f;
+  case LEPTON_FLOAT8E4M3FN:
+  case LEPTON_FLOAT8E4M3FNUZ:
+  case LEPTON_FLOAT8E5M2:
+  case LEPTON_FLOAT8E5M2FNUZ:
+    return random & 0x37;
+  case LEPTON_FLOAT8E8M0:
+    return 126 + (random & 1);
+  case LEPTON_FLOAT6E2M3:
+    return random & 7;
+  case LEPTON_FLOAT6E3M2:
+    return random & 11;
+  default:
+    return random & 1;
+  }
+}
+
 static HostTensor makeUp(const lepton_model &model, const lepton_value_info &info, std::mt19937_64 &random) {
   HostTensor tensor;
   tensor.dtype = info.dtype;
@@ -45,15 +69,18 @@ static HostTensor makeUp(const lepton_model &model, const lepton_value_info &inf
     tensor.shape.push_back(smallestSize(model, info, d));
     count *= tensor.shape.back();
   }
-  tensor.data.resize(count * dtypeBytes(info.dtype));
+  size_t bytes = dtypeBytes(info.dtype);
+  tensor.data.resize(count * bytes);
   std::normal_distribution<float> normal;
   for (uint64_t i = 0; i < count; ++i) {
     if (info.dtype == LEPTON_FLOAT)
       reinterpret_cast<float *>(tensor.data.data())[i] = normal(random);
     else if (info.dtype == LEPTON_DOUBLE)
       reinterpret_cast<double *>(tensor.data.data())[i] = normal(random);
-    else if (info.dtype != LEPTON_FLOAT16 && info.dtype != LEPTON_BFLOAT16) // 0 or 1 is a valid index, flag or count
-      tensor.data[i * dtypeBytes(info.dtype)] = char(random() & 1);
+    else {
+      uint16_t number = smallNumber(info.dtype, random());
+      memcpy(tensor.data.data() + i * bytes, &number, std::min<size_t>(bytes, sizeof number));
+    }
   }
   return tensor;
 }
@@ -80,7 +107,7 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
     const lepton_value_info &info = model.inputs[i];
     auto file = files.find(info.name);
     if (file != files.end()) {
-      if (!readTensor(file->second, tensors.emplace_back(), error)) {
+      if (!readTensor(file->second, info.dtype, tensors.emplace_back(), error)) {
         error = file->second + ": " + error;
         return false;
       }

@@ -19,14 +19,33 @@ struct Dtype {
 };
 } // namespace
 
-/// NumPy has no name for bfloat16: its files hold raw two-byte elements, as ml_dtypes writes them.
-static constexpr Dtype dtypes[] = {{LEPTON_FLOAT, "<f4", "float32", 4},   {LEPTON_DOUBLE, "<f8", "float64", 8},
-                                   {LEPTON_FLOAT16, "<f2", "float16", 2}, {LEPTON_BFLOAT16, "<V2", "bfloat16", 2},
-                                   {LEPTON_INT8, "|i1", "int8", 1},       {LEPTON_INT16, "<i2", "int16", 2},
-                                   {LEPTON_INT32, "<i4", "int32", 4},     {LEPTON_INT64, "<i8", "int64", 8},
-                                   {LEPTON_UINT8, "|u1", "uint8", 1},     {LEPTON_UINT16, "<u2", "uint16", 2},
-                                   {LEPTON_UINT32, "<u4", "uint32", 4},   {LEPTON_UINT64, "<u8", "uint64", 8},
-                                   {LEPTON_BOOL, "|b1", "bool", 1}};
+/// NumPy has no names for bfloat16 and the types narrower than a byte, nor for floats of one: its files hold raw elements of one or two bytes.
+static constexpr const char *rawByte = "<V1";
+static constexpr Dtype dtypes[] = {{LEPTON_FLOAT, "<f4", "float32", 4},
+                                   {LEPTON_DOUBLE, "<f8", "float64", 8},
+                                   {LEPTON_FLOAT16, "<f2", "float16", 2},
+                                   {LEPTON_BFLOAT16, "<V2", "bfloat16", 2},
+                                   {LEPTON_INT8, "|i1", "int8", 1},
+                                   {LEPTON_INT16, "<i2", "int16", 2},
+                                   {LEPTON_INT32, "<i4", "int32", 4},
+                                   {LEPTON_INT64, "<i8", "int64", 8},
+                                   {LEPTON_UINT8, "|u1", "uint8", 1},
+                                   {LEPTON_UINT16, "<u2", "uint16", 2},
+                                   {LEPTON_UINT32, "<u4", "uint32", 4},
+                                   {LEPTON_UINT64, "<u8", "uint64", 8},
+                                   {LEPTON_BOOL, "|b1", "bool", 1},
+                                   {LEPTON_FLOAT8E4M3FN, rawByte, "float8e4m3fn", 1},
+                                   {LEPTON_FLOAT8E4M3FNUZ, rawByte, "float8e4m3fnuz", 1},
+                                   {LEPTON_FLOAT8E5M2, rawByte, "float8e5m2", 1},
+                                   {LEPTON_FLOAT8E5M2FNUZ, rawByte, "float8e5m2fnuz", 1},
+                                   {LEPTON_FLOAT8E8M0, rawByte, "float8e8m0", 1},
+                                   {LEPTON_FLOAT6E2M3, rawByte, "float6e2m3", 1},
+                                   {LEPTON_FLOAT6E3M2, rawByte, "float6e3m2", 1},
+                                   {LEPTON_FLOAT4E2M1, rawByte, "float4e2m1", 1},
+                                   {LEPTON_INT4, rawByte, "int4", 1},
+                                   {LEPTON_UINT4, rawByte, "uint4", 1},
+                                   {LEPTON_INT2, rawByte, "int2", 1},
+                                   {LEPTON_UINT2, rawByte, "uint2", 1}};
 
 static const Dtype *find(uint32_t number) {
   for (const Dtype &dtype : dtypes)
@@ -44,19 +63,29 @@ static llvm::StringRef field(llvm::StringRef header, llvm::StringRef key) {
   return at == llvm::StringRef::npos ? llvm::StringRef() : header.drop_front(at + key.size() + 3).ltrim();
 }
 
-static bool parseHeader(llvm::StringRef header, HostTensor &tensor, std::string &error) {
+/// The type that NumPy calls `descr`. Raw bytes have the type that is expected, where that has no name.
+static const Dtype *findNamed(llvm::StringRef descr, uint32_t expected) {
+  const Dtype *wanted = find(expected);
+  if (wanted && wanted->descr == llvm::StringRef(rawByte) && (descr == rawByte || descr == "|V1"))
+    return wanted;
+  if (descr == "<f1") // ml_dtypes writes it, though NumPy does not read it
+    return find(LEPTON_FLOAT8E5M2);
+  for (const Dtype &dtype : dtypes)
+    if (descr != rawByte && (descr == dtype.descr || (descr == "|V2" && dtype.number == LEPTON_BFLOAT16)))
+      return &dtype;
+  return nullptr;
+}
+
+static bool parseHeader(llvm::StringRef header, uint32_t expected, HostTensor &tensor, std::string &error) {
   llvm::StringRef descr = field(header, "descr"), shape = field(header, "shape");
   if (!field(header, "fortran_order").starts_with("False")) {
     error = "is in Fortran order; save it in C order";
     return false;
   }
   llvm::StringRef name = descr.drop_front(1).split('\'').first;
-  const Dtype *found = nullptr;
-  for (const Dtype &dtype : dtypes)
-    if (name == dtype.descr || (name == "|V2" && dtype.number == LEPTON_BFLOAT16))
-      found = &dtype;
+  const Dtype *found = findNamed(name, expected);
   if (!found || !shape.consume_front("(")) {
-    error = "has the type '" + name.str() + "', which is not supported";
+    error = "has the type '" + name.str() + "', which is not " + (find(expected) ? dtypeText(expected) : "supported");
     return false;
   }
   tensor.dtype = found->number;
@@ -75,7 +104,7 @@ static bool parseHeader(llvm::StringRef header, HostTensor &tensor, std::string 
   return true;
 }
 
-bool lepton::cli::readNpy(const std::string &path, HostTensor &tensor, std::string &error) {
+bool lepton::cli::readNpy(const std::string &path, uint32_t expected, HostTensor &tensor, std::string &error) {
   auto buffer = llvm::MemoryBuffer::getFile(path, false, false);
   if (!buffer) {
     error = "cannot be read: " + buffer.getError().message();
@@ -90,7 +119,7 @@ bool lepton::cli::readNpy(const std::string &path, HostTensor &tensor, std::stri
   size_t length = 0;
   memcpy(&length, file.data() + 8, isOld ? 2 : 4);
   size_t start = (isOld ? 10 : 12) + length;
-  if (start > file.size() || !parseHeader(file.slice(isOld ? 10 : 12, start), tensor, error)) {
+  if (start > file.size() || !parseHeader(file.slice(isOld ? 10 : 12, start), expected, tensor, error)) {
     error = error.empty() ? "is truncated" : error;
     return false;
   }
@@ -135,9 +164,9 @@ bool lepton::cli::writeNpy(const std::string &path, const lepton_tensor &tensor,
   return !problem;
 }
 
-bool lepton::cli::readTensor(const std::string &path, HostTensor &tensor, std::string &error) {
+bool lepton::cli::readTensor(const std::string &path, uint32_t expected, HostTensor &tensor, std::string &error) {
   if (!llvm::StringRef(path).ends_with(".pb"))
-    return readNpy(path, tensor, error);
+    return readNpy(path, expected, tensor, error);
   TensorFile file;
   if (!readTensorFile(path, file, error))
     return false;

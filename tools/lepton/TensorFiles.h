@@ -23,11 +23,12 @@ size_t dtypeBytes(uint32_t dtype);
 /// NumPy's name ("float32").
 const char *dtypeText(uint32_t dtype);
 
-/// Reads NumPy's .npy, versions 1 to 3, little-endian, C order; false with the reason in `error`.
-bool readNpy(const std::string &path, HostTensor &tensor, std::string &error);
+/// Reads NumPy's .npy, versions 1 to 3, little-endian, C order; false with the reason in `error`. Elements of types that NumPy has no name for are raw
+/// bytes there (`V1`), and taken for the dtype that is expected.
+bool readNpy(const std::string &path, uint32_t expected, HostTensor &tensor, std::string &error);
 bool writeNpy(const std::string &path, const lepton_tensor &tensor, std::string &error);
 /// Reads a file by its ending: .pb (ONNX TensorProto) or .npy.
-bool readTensor(const std::string &path, HostTensor &tensor, std::string &error);
+bool readTensor(const std::string &path, uint32_t expected, HostTensor &tensor, std::string &error);
 /// Writes `folder/name.format`; characters of the name that no file name can have become underscores.
 bool writeTensor(const std::string &folder, const std::string &name, const std::string &format,
                  const lepton_tensor &tensor, std::string &error);
