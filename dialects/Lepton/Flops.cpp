@@ -42,6 +42,9 @@ AffineExpr lepton::flopsOf(Operation *op, ShapeAnalysis &shapes) {
       .Case([&](DepthwiseConvOp conv) {
         return products(conv.getResult(), conv.getFilter(), 0, conv.getFilter().getType().getRank() - 1);
       })
+      .Case([&](WinogradConvOp conv) { // as the direct convolution that it stands for
+        return elements(conv.getResult()) * shapes.dim(conv.getFilter(), 2) * (2 * 3 * 3);
+      })
       .Case([&](ConvTransposeOp conv) {
         return products(conv.getInput(), conv.getFilter(), 1, conv.getFilter().getType().getRank());
       })

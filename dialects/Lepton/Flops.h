@@ -1,7 +1,7 @@
 //===- Flops.h - how much arithmetic a graph takes ------------------------------------------------------*- C++ -*-===//
 //
 // Counted are floating-point operations as papers on networks count them: a multiply-add is two, any other function of an element is one, moving
-// data is none. The products of quantized contractions count like those of floats.
+// data is none. A convolution counts as the direct one, whatever the algorithm. The products of quantized contractions count like those of floats.
 //
 //===--------------------------------------------------------------------------------------------------------------===//
 

@@ -64,6 +64,7 @@ def ones(*shape):
     ("nodes", "shape", "weights", "flops"),
     [
         ([node("Conv", ["x", "w"], pads=[1, 1, 1, 1])], [2, 3, 8, 8], ones(5, 3, 3, 3), 2 * (2 * 5 * 8 * 8) * 3 * 9),
+        ([node("Conv", ["x", "w"], pads=[1, 1, 1, 1])], [1, 32, 28, 28], ones(64, 32, 3, 3), 2 * (64 * 28 * 28) * 32 * 9),
         ([node("Conv", ["x", "w"], group=4)], [1, 4, 6, 6], ones(4, 1, 3, 3), 2 * (4 * 4 * 4) * 9),
         ([node("ConvTranspose", ["x", "w"], strides=[2])], [1, 3, 8], ones(3, 4, 2), 2 * (3 * 8) * 4 * 2),
         ([node("Gemm", ["x", "w"], transB=1)], [4, 6], ones(5, 6), 2 * 4 * 5 * 6),
