@@ -6,14 +6,18 @@ using namespace mlir;
 using namespace lepton;
 using namespace lepton::importer;
 
-Value importer::quantized(Node &n, Value x, Value scale, Value zero, Type to) {
+Value importer::quantized(Node &n, Value x, Value scale, Value zero, Type to, bool saturate) {
   Type f32 = n.g.b.getF32Type();
+  Value y = scale ? n.make<DivOp>({x, scale}) : x;
+  if (isa<IntegerType>(to))
+    y = n.make<RoundOp>(y);
+  if (zero)
+    y = n.make<AddOp>({y, n.g.cast(n.loc, zero, f32)});
+  if (isa<FloatType>(to))
+    return n.make<CastOp>(y, {n.g.attr("to", TypeAttr::get(to)), n.g.attr("saturate", n.g.b.getBoolAttr(saturate))});
   unsigned width = to.getIntOrFloatBitWidth();
   double low = to.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1),
          high = std::ldexp(1.0, to.isUnsignedInteger() ? width : width - 1) - 1;
-  Value y = n.make<RoundOp>(scale ? n.make<DivOp>({x, scale}) : x);
-  if (zero)
-    y = n.make<AddOp>({y, n.g.cast(n.loc, zero, f32)});
   y = n.make<lepton::MinOp>({n.make<lepton::MaxOp>({y, n.g.scalar(n.loc, f32, low)}), n.g.scalar(n.loc, f32, high)});
   return n.g.cast(n.loc, y, to); // integers narrower than a byte keep their low bits of it
 }
@@ -47,10 +51,14 @@ Value importer::alongAxis(Node &n, Value value, int64_t axis, int64_t rank) {
 
 namespace {
 
-/// A type that quantized() saturates to exactly in f32.
-bool isSmallInteger(Type type) {
-  return isa<IntegerType>(type) && type.getIntOrFloatBitWidth() >= 2 && type.getIntOrFloatBitWidth() <= 16;
+/// A type that quantized() makes exactly, by way of f32.
+bool isQuantized(Type type) {
+  unsigned width = type.getIntOrFloatBitWidth();
+  return isa<FloatType>(type) ? isNarrow(type) : width >= 2 && width <= 16;
 }
+
+constexpr const char *unsupported =
+    "quantizes to a type that is not supported; floats of up to 8 bits and integers of 2 to 16 bits are";
 
 /// A scale or zero point as an operand for the n's first input: a scalar, one per position along an axis, or one per block along it.
 FailureOr<Value> aligned(Node &n, Value value) {
@@ -107,23 +115,15 @@ LogicalResult quantizeLinear(Node &n) {
     return failure();
   if (n.input(2))
     to = n.elementType(2);
-  bool isFloat = isa<FloatType>(*to) && isNarrow(*to);
-  if (!isFloat && !isSmallInteger(*to))
-    return n.error(
-        "quantizes to a type that is not supported; floats of up to 8 bits and integers of 2 to 16 bits are");
+  if (!isQuantized(*to))
+    return n.error(unsupported);
   auto scale = aligned(n, n.input(1));
   FailureOr<Value> zero = n.input(2) ? aligned(n, n.input(2)) : FailureOr<Value>(Value());
   auto division = divisionType(n);
   if (failed(scale) || failed(zero) || failed(division))
     return failure();
   Value quotient = n.make<DivOp>({n.g.cast(n.loc, n.input(0), *division), n.g.cast(n.loc, *scale, *division)});
-  Value y = n.g.cast(n.loc, quotient, f32);
-  if (!isFloat)
-    return n.result(quantized(n, y, {}, *zero, *to));
-  if (*zero)
-    y = n.make<AddOp>({y, n.g.cast(n.loc, *zero, f32)});
-  return n.result(n.make<CastOp>(
-      y, {n.g.attr("to", TypeAttr::get(*to)), n.g.attr("saturate", n.g.b.getBoolAttr(n.integer("saturate", 1)))}));
+  return n.result(quantized(n, n.g.cast(n.loc, quotient, f32), {}, *zero, *to, n.integer("saturate", 1)));
 }
 
 LogicalResult dequantizeLinear(Node &n) {
@@ -150,14 +150,14 @@ LogicalResult dynamicQuantizeLinear(Node &n) {
 }
 
 LogicalResult qLinearMatMul(Node &n) {
-  Type f32 = n.g.b.getF32Type(), i32 = n.g.b.getI32Type();
-  if (!isSmallInteger(n.elementType(7)))
-    return n.error("quantizes to a type that is not supported; integers of 2 to 16 bits are");
+  Type f32 = n.g.b.getF32Type(), wide = n.isFloat(0) || n.isFloat(3) ? f32 : Type(n.g.b.getI32Type());
+  if (!isQuantized(n.elementType(7)))
+    return n.error(unsupported);
   // What the left operand and the result have per row stands in a column; the right operand's is per column as it is.
   auto perRow = [&](int i) { return alongAxis(n, n.input(i), 0, 2); };
   auto perColumn = [&](int i) { return alongAxis(n, n.input(i), 0, 1); };
   auto centred = [&](int i, Value zero) {
-    return n.make<SubOp>({n.g.cast(n.loc, n.input(i), i32), n.g.cast(n.loc, zero, i32)});
+    return n.make<SubOp>({n.g.cast(n.loc, n.input(i), wide), n.g.cast(n.loc, zero, wide)});
   };
   auto number = [&](Value scale) { return n.g.cast(n.loc, scale, f32); };
   Value sum = n.make<MatMulOp>({centred(0, perRow(2)), centred(3, perColumn(5))});

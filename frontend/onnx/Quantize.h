@@ -7,8 +7,9 @@
 
 namespace lepton::importer {
 
-/// saturate(round(x / scale) + zero), halves to even, as the integer type `to`. `x` and `scale` are f32; `zero` may be null.
-mlir::Value quantized(Node &n, mlir::Value x, mlir::Value scale, mlir::Value zero, mlir::Type to);
+/// saturate(round(x / scale) + zero), halves to even, as the integer type `to`; x / scale + zero, rounded by the cast, as a narrow float. `x` and
+/// `scale` are f32; `zero` may be null.
+mlir::Value quantized(Node &n, mlir::Value x, mlir::Value scale, mlir::Value zero, mlir::Type to, bool saturate = true);
 
 /// A tensor of f32 as uint8 over its own range (ONNX DynamicQuantizeLinear): values, scale and zero point.
 struct DynamicallyQuantized {

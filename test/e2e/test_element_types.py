@@ -289,3 +289,38 @@ def test_files_at_fault(round_trip, tmp_path):
     for file, reason in (("floats.npy", "has type float32, expected uint4"), ("short.pb", "has 8 bytes of data, but its shape takes 9")):
         result = command("run", model, "--input", f"x={tmp_path / file}")
         assert result.returncode == 1 and reason in result.stderr, result.stderr
+
+
+# ---- other operators that take such types ------------------------------------------------------------------------------
+
+
+def carried_through_a_loop(kind):
+    """y = x after two iterations that only pass it on."""
+    values = [helper.make_tensor_value_info(n, t, s) for n, t, s in (("i", TensorProto.INT64, []), ("go", TensorProto.BOOL, []), ("v", kind, ["N", 4]))]
+    results = [helper.make_tensor_value_info(n, t, s) for n, t, s in (("on", TensorProto.BOOL, []), ("w", kind, ["N", 4]))]
+    body = [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["v"], ["w"])]
+    return [helper.make_node("Constant", [], ["count"], value_ints=[2]), helper.make_node("Squeeze", ["count"], ["n"]),
+            helper.make_node("Loop", ["n", "", "x"], ["y"], body=helper.make_graph(body, "body", values, results))]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", ["float8_e5m2", "float8_e4m3fnuz", "int4", "uint2"])
+def test_other_operators(name, level, tmp_path):
+    kind, values = ALL[name], np.resize(every(name), (16, 4))
+    filled = numpy_helper.from_array(values[:1, 1], "value")
+    cases = {
+        "flatten": ([helper.make_node("Flatten", ["x"], ["y"], axis=0)], kind, values.reshape(1, -1)),
+        "unsqueeze": ([helper.make_node("Constant", [], ["axes"], value_ints=[1]), helper.make_node("Unsqueeze", ["x", "axes"], ["y"])], kind, values[:, None]),
+        "shape": ([helper.make_node("Shape", ["x"], ["y"])], TensorProto.INT64, np.array([16, 4])),
+        "fill": ([helper.make_node("Shape", ["x"], ["s"]), helper.make_node("ConstantOfShape", ["s"], ["y"], value=filled)], kind, np.full_like(values, values[0, 1])),
+        "loop": (carried_through_a_loop(kind), kind, values),
+    }
+    if name in FLOATS:
+        wide = values.astype(np.float32)
+        cases |= {"nan": ([helper.make_node("IsNaN", ["x"], ["y"])], TensorProto.BOOL, np.isnan(wide)),
+                  "inf": ([helper.make_node("IsInf", ["x"], ["y"])], TensorProto.BOOL, np.isinf(wide))}
+    for title, (nodes, result, expected) in cases.items():
+        path = save(tmp_path / f"{title}.onnx", nodes, {"x": (kind, ["N", 4])}, {"y": (result, [None] * expected.ndim)}, opset=25)
+        y = lepton.InferenceSession(path, opt_level=level).run(None, {"x": values})[0]
+        assert y.dtype == expected.dtype, title
+        np.testing.assert_array_equal(y.view(np.uint8), expected.view(np.uint8), err_msg=title)

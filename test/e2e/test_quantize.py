@@ -80,6 +80,21 @@ def test_dequantize(name, granularity, level, tmp_path):
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2fnuz"])
+def test_product_of_floats(name, level, tmp_path):
+    """QLinearMatMul of small floats, which onnx.reference takes for integers: computed here by the formula."""
+    rng, dtype = np.random.default_rng(6), type_of(name)
+    a, b = (rng.normal(size=shape).astype(dtype) for shape in ((4, 8), (8, 5)))
+    one, zero = np.float32(0.5), np.zeros((), dtype)
+    feed = {"a": a, "sa": np.array(one), "za": zero, "b": b, "sb": np.array(one), "zb": zero, "sy": np.array(one), "zy": zero}
+    inputs = {n: (number(v), ["N", *v.shape[1:]] if n == "a" else list(v.shape)) for n, v in feed.items()}
+    save(tmp_path / "m.onnx", [helper.make_node("QLinearMatMul", list(feed), ["y"])], inputs, {"y": (number(a), None)}, opset=21)
+    y = lepton.InferenceSession(tmp_path / "m.onnx", opt_level=level).run(None, feed)[0]
+    expected = (a.astype(np.float32) @ b.astype(np.float32) * one).astype(dtype)
+    np.testing.assert_array_equal(y.view(np.uint8), expected.view(np.uint8))
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("base, exponent", [("int32", "int64"), ("int64", "int32"), ("int32", "uint8"), ("int64", "uint32"), ("int32", "float32")])
 def test_integer_powers(base, exponent, level, tmp_path):
     x = np.arange(-7, 8).astype(base)[:, None]
