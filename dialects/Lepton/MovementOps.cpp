@@ -344,6 +344,8 @@ SmallVector<Value> ConcatOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   AffineExpr offset = e.shapes.constant(0);
   for (Value input : getInputs()) {
     SmallVector<AffineExpr> sizes = e.shapes.shape(input);
+    if (ShapeAnalysis::constantValue(sizes[getAxis()]) == 0)
+      continue; // would start past the end, which a slice's verifier refuses
     SmallVector<OpFoldResult> offsets(type.getRank(), e.b.getIndexAttr(0)), extents,
         strides(type.getRank(), e.b.getIndexAttr(1));
     offsets[getAxis()] = getAsOpFoldResult(e.size(offset));
