@@ -149,19 +149,23 @@ RankedTensorType ShapeAnalysis::type(const ResultShape &result) const {
   return RankedTensorType::get(dims, result.elementType);
 }
 
-bool ShapeAnalysis::isDefinedOutside(AffineExpr expr, Operation *op) {
-  bool outside = true;
+void ShapeAnalysis::collectSources(AffineExpr expr, SmallVectorImpl<Value> &sources) {
   expr.walk([&](AffineExpr part) {
     auto symbol = dyn_cast<AffineSymbolExpr>(part);
     if (!symbol)
       return;
-    Leaf leaf = leaves[symbol.getPosition()];
+    const Leaf &leaf = leaves[symbol.getPosition()];
     if (leaf.value)
-      outside &= !op->isAncestor(leaf.value.getParentBlock()->getParentOp());
+      sources.push_back(leaf.value);
     for (AffineExpr operand : leaf.operands)
-      outside &= isDefinedOutside(operand, op);
+      collectSources(operand, sources);
   });
-  return outside;
+}
+
+bool ShapeAnalysis::isDefinedOutside(AffineExpr expr, Operation *op) {
+  SmallVector<Value> sources;
+  collectSources(expr, sources);
+  return llvm::none_of(sources, [&](Value source) { return op->isAncestor(source.getParentBlock()->getParentOp()); });
 }
 
 //===--------------------------------------------------------------------------------------------------------------===//

@@ -65,6 +65,9 @@ public:
   /// Whether a size is known before `op`, an op with regions, runs: nothing inside it is read.
   bool isDefinedOutside(mlir::AffineExpr expr, mlir::Operation *op);
 
+  /// The tensors that a size is read from.
+  void collectSources(mlir::AffineExpr expr, llvm::SmallVectorImpl<mlir::Value> &sources);
+
   /// Emits the computation of an expression, of type index.
   mlir::Value materialize(mlir::OpBuilder &builder, mlir::Location loc, mlir::AffineExpr expr);
 

@@ -13,7 +13,6 @@
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Iterators.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -67,9 +66,9 @@ struct FormKernels : lepton::impl::FormKernelsBase<FormKernels> {
     sizeLoops(entry);
     lowerViews(entry, analysis, replaced);
     symbols.emplace(getOperation());
-    const llvm::DenseSet<Operation *> unused = unusedOps(entry);
+    const ReadOps reads = readOps(entry);
     for (Block *block : blocks)
-      for (KernelGroup &group : groupOps(*block, analysis, fuse, unused))
+      for (KernelGroup &group : groupOps(*block, analysis, fuse, reads))
         outline(entry, group);
     // Only now: the analysis and `replaced` know values by their address, which a new op could take over from an erased one.
     IRRewriter rewriter(&getContext());
@@ -85,15 +84,35 @@ private:
   llvm::StringMap<func::FuncOp> bodies; // text of a kernel -> the kernel
   llvm::DenseMap<Value, Value> replaced;
 
-  /// Ops that nothing reads, directly or by way of others that nothing reads.
-  static llvm::DenseSet<Operation *> unusedOps(func::FuncOp entry) {
-    llvm::DenseSet<Operation *> unused;
-    entry.walk<WalkOrder::PostOrder, mlir::ReverseIterator>([&](Operation *op) {
-      if (wouldOpBeTriviallyDead(op) &&
-          llvm::all_of(op->getUsers(), [&](Operation *user) { return unused.contains(user); }))
-        unused.insert(op);
+  /// An op is read by ops that are read themselves, or by the sizes of their results, which are computed from values.
+  ReadOps readOps(func::FuncOp entry) {
+    ReadOps reads;
+    SmallVector<Operation *> pending;
+    entry.walk([&](Operation *op) {
+      if (op->getNumRegions() || !wouldOpBeTriviallyDead(op))
+        pending.push_back(op);
+      else
+        reads.unread.insert(op);
     });
-    return unused;
+    auto read = [&](Value value) {
+      if (Operation *source = value.getDefiningOp(); source && reads.unread.erase(source))
+        pending.push_back(source);
+    };
+    while (!pending.empty()) {
+      Operation *op = pending.pop_back_val();
+      llvm::for_each(op->getOperands(), read);
+      SmallVector<Value> sources;
+      for (Value result : op->getResults())
+        if (isa<RankedTensorType>(result.getType()))
+          for (AffineExpr size : llvm::to_vector(shapes->shape(result)))
+            shapes->collectSources(size, sources);
+      for (Value source : sources)
+        if (source.getDefiningOp()) {
+          reads.readBySizes.insert(source.getDefiningOp());
+          read(source);
+        }
+    }
+    return reads;
   }
 
   /// What loops collect has memory before they run, so the sizes of its slices are computed there.

@@ -15,16 +15,15 @@ namespace {
 struct Grouping {
   ShapeAnalysis &shapes;
   bool fuse;
-  const llvm::DenseSet<Operation *> &unused;
+  const ReadOps &reads;
   std::vector<KernelGroup> groups; // ops in reverse program order while growing
   llvm::DenseMap<Operation *, size_t> groupOf;
 
-  Grouping(ShapeAnalysis &shapes, bool fuse, const llvm::DenseSet<Operation *> &unused)
-      : shapes(shapes), fuse(fuse), unused(unused) {}
+  Grouping(ShapeAnalysis &shapes, bool fuse, const ReadOps &reads) : shapes(shapes), fuse(fuse), reads(reads) {}
 
   /// Ops that read `op` and are read themselves.
   auto usersOf(Operation *op) {
-    return llvm::make_filter_range(op->getUsers(), [&](Operation *user) { return !unused.contains(user); });
+    return llvm::make_filter_range(op->getUsers(), [&](Operation *user) { return !reads.unread.contains(user); });
   }
 
   /// The one group that uses all results of `op`; nothing where there are several, or other users.
@@ -95,7 +94,7 @@ struct Grouping {
   }
 
   void add(Operation *op) {
-    auto group = onlyGroup(op);
+    auto group = reads.readBySizes.contains(op) ? std::nullopt : onlyGroup(op);
     if (!group || !mayJoin(op, groups[*group])) {
       group = groups.size();
       groups.emplace_back();
@@ -107,11 +106,10 @@ struct Grouping {
 
 } // namespace
 
-std::vector<KernelGroup> lepton::groupOps(Block &block, ShapeAnalysis &shapes, bool fuse,
-                                          const llvm::DenseSet<Operation *> &unused) {
-  Grouping grouping(shapes, fuse, unused);
+std::vector<KernelGroup> lepton::groupOps(Block &block, ShapeAnalysis &shapes, bool fuse, const ReadOps &reads) {
+  Grouping grouping(shapes, fuse, reads);
   for (Operation &op : llvm::reverse(block))
-    if (isa<ElementOpInterface, KernelOpInterface>(op) && !unused.contains(&op))
+    if (isa<ElementOpInterface, KernelOpInterface>(op) && !reads.unread.contains(&op))
       grouping.add(&op);
   // Groups were found from the last root to the first.
   std::reverse(grouping.groups.begin(), grouping.groups.end());

@@ -14,9 +14,15 @@ struct KernelGroup {
   mlir::Operation *root() const { return ops.back(); }
 };
 
-/// Cuts the compute ops of a block into groups, in the order in which they can run. Without `fuse` each op is a group; ops in `unused` are in none.
-std::vector<KernelGroup> groupOps(mlir::Block &block, ShapeAnalysis &shapes, bool fuse,
-                                  const llvm::DenseSet<mlir::Operation *> &unused);
+/// How the ops of a function are read.
+struct ReadOps {
+  llvm::DenseSet<mlir::Operation *> unread; // by nothing
+  llvm::DenseSet<mlir::Operation *>
+      readBySizes; // element by element, where a size is computed: a kernel must leave them in memory
+};
+
+/// Cuts the compute ops of a block into groups, in the order in which they can run. Without `fuse` each op is a group; unread ops are in none.
+std::vector<KernelGroup> groupOps(mlir::Block &block, ShapeAnalysis &shapes, bool fuse, const ReadOps &reads);
 
 /// A name that says what a kernel does: ops, element type and shape of its result.
 std::string kernelName(const KernelGroup &group);
