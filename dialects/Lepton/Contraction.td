@@ -141,4 +141,22 @@ def Lepton_PoolOp : Lepton_KernelOp<"pool"> {
   let assemblyFormat = "$kind $input attr-dict `:` functional-type(operands, results)";
 }
 
+def Lepton_ArgPoolOp : Lepton_ElementOp<"arg_pool"> {
+  let summary = "where the largest element of each window lies";
+  let description = [{
+    The row-major position in the whole input, channels first, of the element that `pool max` with the same attributes yields; of equal elements the first of
+    the window. With `column_major` the spatial dimensions count in reverse order.
+
+    Example:
+    ```mlir
+    %i = lepton.arg_pool %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>}
+       : (tensor<1x3x8x8xf32>) -> tensor<1x3x4x4xi64>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads,
+                       DenseI64ArrayAttr:$dilations, UnitAttr:$ceil_mode, UnitAttr:$column_major);
+  let results = (outs Lepton_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
 #endif // LEPTON_CONTRACTION_TD

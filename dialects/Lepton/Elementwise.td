@@ -124,6 +124,7 @@ def Lepton_CastOp : Lepton_ElementwiseOp<"cast"> {
     DefaultValuedAttr<Lepton_CastRoundingAttr, "::lepton::CastRounding::up">:$rounding);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
+def Lepton_BitCastOp : Lepton_UnaryOp<"bit_cast", "the same bits as the element type `to`, which is as wide", "to(bits(input))", (ins TypeAttr:$to)>;
 
 // Selection.
 def Lepton_WhereOp : Lepton_ElementwiseOp<"where"> {

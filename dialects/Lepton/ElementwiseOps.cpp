@@ -9,12 +9,20 @@ static Type resultElementType(Operation *op) {
   Type first = elementTypeOf(op->getOperand(0));
   if (auto cast = dyn_cast<CastOp>(op))
     return cast.getTo();
+  if (auto cast = dyn_cast<BitCastOp>(op))
+    return cast.getTo();
   if (isa<EqualOp, LessOp, LessOrEqualOp, GreaterOp, GreaterOrEqualOp, IsNaNOp, IsInfOp>(op))
     return IntegerType::get(op->getContext(), 1);
   return isa<WhereOp>(op) ? elementTypeOf(op->getOperand(1)) : first;
 }
 
 static LogicalResult checkElementTypes(Operation *op) {
+  if (auto cast = dyn_cast<BitCastOp>(op)) {
+    auto width = [](Type type) { return type.isInteger(1) ? 8 : type.getIntOrFloatBitWidth(); };
+    Type from = elementTypeOf(cast.getInput());
+    if (width(from) != width(cast.getTo()))
+      return op->emitOpError() << "casts bits of " << from << " to " << cast.getTo() << ", which is not as wide";
+  }
   if (isa<CastOp, PowOp>(op) || op->getNumOperands() == 1)
     return success();
   unsigned first = isa<WhereOp>(op) ? 1 : 0;

@@ -245,6 +245,11 @@ Value lepton::emitScalar(Operation *op, KernelEmitter &e, ArrayRef<Value> operan
   if (auto castOp = dyn_cast<CastOp>(op))
     return emitCast(e, operands[0], elementTypeOf(castOp.getInput()), castOp.getTo(), castOp.getSaturate(),
                     castOp.getRounding());
+  if (auto castOp = dyn_cast<BitCastOp>(op)) {
+    Value bits = e.toStorage(operands[0], elementTypeOf(castOp.getInput()));
+    bits = e.b.createOrFold<arith::BitcastOp>(e.loc, KernelEmitter::storageType(castOp.getTo()), bits);
+    return e.fromStorage(bits, castOp.getTo());
+  }
   if (isa<WhereOp>(op))
     return e.select(operands[0], operands[1], operands[2]);
   Type elementType = elementTypeOf(op->getOperand(0)), wide = computeType(elementType);

@@ -158,20 +158,4 @@ def Lepton_CumulateOp : Lepton_KernelOp<"cumulate"> {
   let assemblyFormat = "$kind $input attr-dict `:` functional-type(operands, results)";
 }
 
-def Lepton_TopKOp : Lepton_KernelOp<"top_k"> {
-  let summary = "indices of the largest or smallest elements along a dimension, the best first";
-  let description = [{
-    `k` holds one element. Of equal elements the one with the lower index comes first; a NaN is larger than every number. The elements
-    themselves are a `gather_elements` away.
-
-    Example:
-    ```mlir
-    %i = lepton.top_k %x, %k {axis = 1 : i64, largest} : (tensor<2x9xf32>, tensor<i64>) -> tensor<2x?xi64>
-    ```
-  }];
-  let arguments = (ins Lepton_Tensor:$input, Lepton_Tensor:$k, I64Attr:$axis, UnitAttr:$largest);
-  let results = (outs Lepton_Tensor:$result);
-  let assemblyFormat = "$input `,` $k attr-dict `:` functional-type(operands, results)";
-}
-
 #endif // LEPTON_INDEXING_TD

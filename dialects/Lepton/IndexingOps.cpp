@@ -11,20 +11,6 @@ using namespace lepton;
 using F = SizeFunction;
 using arith::CmpIPredicate;
 
-/// The type in which values of a tensor element type are computed.
-static Type computeType(OpBuilder &b, Type elementType) {
-  auto floatType = dyn_cast<FloatType>(elementType);
-  return floatType && floatType.getWidth() < 32 ? Type(b.getF32Type()) : KernelEmitter::scalarType(elementType);
-}
-
-static Value widen(KernelEmitter &e, Value scalar, Type elementType) {
-  return isa<FloatType>(elementType) ? emitCast(e, scalar, elementType, computeType(e.b, elementType)) : scalar;
-}
-
-static Value narrow(KernelEmitter &e, Value scalar, Type elementType) {
-  return isa<FloatType>(elementType) ? emitCast(e, scalar, computeType(e.b, elementType), elementType) : scalar;
-}
-
 static bool isUnsignedOrBool(Type type) { return type.isUnsignedInteger() || type.isInteger(1); }
 
 /// Checks an axis, and that a value which indexes holds integers.
@@ -40,27 +26,6 @@ static LogicalResult checkIndexing(Operation *op, int64_t axis, int64_t rank, Va
 static bool differ(AffineExpr a, AffineExpr b) {
   auto x = ShapeAnalysis::constantValue(a), y = ShapeAnalysis::constantValue(b);
   return x && y && *x != *y;
-}
-
-/// A loop nest, one iteration after the other, that carries a tensor.
-static Value sequentialNest(KernelEmitter &e, ArrayRef<AffineExpr> sizes, Value init,
-                            llvm::function_ref<Value(ValueRange, Value)> body) {
-  SmallVector<Value> ivs;
-  std::function<Value(Value)> nest = [&](Value carried) -> Value {
-    if (ivs.size() == sizes.size())
-      return body(ivs, carried);
-    Value bound = e.size(sizes[ivs.size()]);
-    auto loop = scf::ForOp::create(e.b, e.loc, e.index(0), bound, e.index(1), carried,
-                                   [](OpBuilder &, Location, Value, ValueRange) {});
-    OpBuilder::InsertionGuard guard(e.b);
-    e.b.setInsertionPointToEnd(loop.getBody());
-    ivs.push_back(loop.getInductionVar());
-    Value next = nest(loop.getRegionIterArg(0));
-    ivs.pop_back();
-    scf::YieldOp::create(e.b, e.loc, next);
-    return loop.getResult(0);
-  };
-  return nest(init);
 }
 
 //===------------------------------------------------------------------------------------------------------------------===//
@@ -84,15 +49,14 @@ LogicalResult RangeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Result
 }
 
 Value RangeOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
-  Type elementType = elementTypeOf(getResult()), type = computeType(e.b, elementType);
+  Type elementType = elementTypeOf(getResult()), type = e.computeType(elementType);
   Value position =
       emitCast(e, e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), indices[0]), e.b.getI64Type(), type);
-  Value start = widen(e, e.loadScalar(getStart()), elementType),
-        delta = widen(e, e.loadScalar(getDelta()), elementType);
+  Value start = e.widen(e.loadScalar(getStart()), elementType), delta = e.widen(e.loadScalar(getDelta()), elementType);
   if (!isa<FloatType>(type))
     return e.add(start, e.mul(position, delta));
   Value offset = arith::MulFOp::create(e.b, e.loc, position, delta);
-  return narrow(e, arith::AddFOp::create(e.b, e.loc, start, offset), elementType);
+  return e.narrow(arith::AddFOp::create(e.b, e.loc, start, offset), elementType);
 }
 
 //===------------------------------------------------------------------------------------------------------------------===//
@@ -276,7 +240,7 @@ LogicalResult Col2ImOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
 }
 
 SmallVector<Value> Col2ImOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  Type elementType = elementTypeOf(getInput()), type = computeType(e.b, elementType);
+  Type elementType = elementTypeOf(getInput()), type = e.computeType(elementType);
   int64_t spatial = getStrides().size();
   SmallVector<AffineExpr> block, dims = e.shapes.shape(getResult()), x = e.shapes.shape(getInput());
   AffineExpr blocks = e.shapes.constant(1), elements = e.shapes.constant(1);
@@ -303,11 +267,11 @@ SmallVector<Value> Col2ImOp::emitKernel(KernelEmitter &e, ValueRange inits) {
           inside = e.b.createOrFold<arith::AndIOp>(e.loc, inside, here);
           column = e.add(e.mul(column, count), e.select(here, position, e.index(0)));
         }
-        Value term = widen(e, e.load(getInput(), {out[0], row, column}), elementType);
+        Value term = e.widen(e.load(getInput(), {out[0], row, column}), elementType);
         return e.accumulate(sum, e.select(inside, term, e.scalar(type, 0)));
       });
   return {e.map(inits[0], elementType, [&](ValueRange indices) {
-    return narrow(e, tensor::ExtractOp::create(e.b, e.loc, sums, indices), elementType);
+    return e.narrow(tensor::ExtractOp::create(e.b, e.loc, sums, indices), elementType);
   })};
 }
 
@@ -318,7 +282,7 @@ SmallVector<Value> Col2ImOp::emitKernel(KernelEmitter &e, ValueRange inits) {
 static Value meet(KernelEmitter &e, ScatterKind kind, Value old, Value update, Type elementType) {
   if (kind == ScatterKind::none)
     return update;
-  Value l = widen(e, old, elementType), r = widen(e, update, elementType), result;
+  Value l = e.widen(old, elementType), r = e.widen(update, elementType), result;
   bool isFloat = isa<FloatType>(l.getType()), isUnsigned = isUnsignedOrBool(elementType);
   if (kind == ScatterKind::add)
     result = elementType.isInteger(1) ? e.b.createOrFold<arith::OrIOp>(e.loc, l, r) : e.accumulate(l, r);
@@ -332,7 +296,7 @@ static Value meet(KernelEmitter &e, ScatterKind kind, Value old, Value update, T
     result = isFloat      ? e.b.createOrFold<arith::MinimumFOp>(e.loc, l, r)
              : isUnsigned ? e.b.createOrFold<arith::MinUIOp>(e.loc, l, r)
                           : e.b.createOrFold<arith::MinSIOp>(e.loc, l, r);
-  return narrow(e, result, elementType);
+  return e.narrow(result, elementType);
 }
 
 /// Copies `input` to `init` and applies the updates; `place` gives the position in it of an update.
@@ -341,15 +305,19 @@ static Value scatter(KernelEmitter &e, ScatterKind kind, Value init, Value input
   Type elementType = elementTypeOf(input);
   Value copy = e.map(init, elementType, [&](ValueRange indices) { return e.load(input, indices); });
   SmallVector<AffineExpr> sizes = e.shapes.shape(updates);
-  return sequentialNest(e, sizes, copy, [&](ValueRange indices, Value carried) -> Value {
-    SmallVector<Value> position = place(indices);
-    Value update = e.load(updates, indices);
-    if (kind != ScatterKind::none) {
-      Value old = e.fromStorage(tensor::ExtractOp::create(e.b, e.loc, carried, position), elementType);
-      update = meet(e, kind, old, update, elementType);
-    }
-    return tensor::InsertOp::create(e.b, e.loc, e.toStorage(update, elementType), carried, position);
-  });
+  return e
+      .inOrder(sizes, copy,
+               [&](ValueRange indices, ValueRange carriedValues) -> SmallVector<Value> {
+                 Value carried = carriedValues.front();
+                 SmallVector<Value> position = place(indices);
+                 Value update = e.load(updates, indices);
+                 if (kind != ScatterKind::none) {
+                   Value old = e.fromStorage(tensor::ExtractOp::create(e.b, e.loc, carried, position), elementType);
+                   update = meet(e, kind, old, update, elementType);
+                 }
+                 return {tensor::InsertOp::create(e.b, e.loc, e.toStorage(update, elementType), carried, position)};
+               })
+      .front();
 }
 
 LogicalResult ScatterElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
@@ -424,23 +392,8 @@ SmallVector<Value> ScatterNDOp::emitKernel(KernelEmitter &e, ValueRange inits) {
 }
 
 //===------------------------------------------------------------------------------------------------------------------===//
-// Cumulate, TopK: slices along an axis in parallel, each from one end to the other
+// Cumulate: slices along an axis in parallel, each from one end to the other
 //===------------------------------------------------------------------------------------------------------------------===//
-
-static SmallVector<int64_t> allBut(int64_t rank, int64_t axis) {
-  SmallVector<int64_t> dims;
-  for (int64_t d = 0; d < rank; ++d)
-    if (d != axis)
-      dims.push_back(d);
-  return dims;
-}
-
-/// Where element `along` of the slice at `position` lies.
-static SmallVector<Value> inSlice(ValueRange position, int64_t axis, Value along) {
-  SmallVector<Value> indices(position);
-  indices.insert(indices.begin() + axis, along);
-  return indices;
-}
 
 LogicalResult CumulateOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   if (failed(checkIndexing(*this, getAxis(), rankOf(getInput()), {})))
@@ -452,10 +405,10 @@ LogicalResult CumulateOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Res
 }
 
 SmallVector<Value> CumulateOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  int64_t axis = getAxis(), rank = rankOf(getInput());
-  Type elementType = elementTypeOf(getInput()), type = computeType(e.b, elementType);
+  int64_t axis = getAxis();
+  Type elementType = elementTypeOf(getInput()), type = e.computeType(elementType);
   AffineExpr size = e.shapes.dim(getInput(), axis);
-  return {e.forEachSlice(inits[0], allBut(rank, axis), [&](ValueRange position, Value slice) -> Value {
+  return {e.forEachLine(inits[0], axis, [&](ValueRange position, Value slice) -> Value {
     Value n = e.size(size), neutral = e.scalar(type, getKind() == ReduceKind::sum ? 0 : 1);
     auto loop = scf::ForOp::create(e.b, e.loc, e.index(0), n, e.index(1), ValueRange{neutral, slice},
                                    [](OpBuilder &, Location, Value, ValueRange) {});
@@ -464,113 +417,11 @@ SmallVector<Value> CumulateOp::emitKernel(KernelEmitter &e, ValueRange inits) {
     Value at = loop.getInductionVar(), before = loop.getRegionIterArg(0);
     if (getReverse())
       at = e.sub(e.sub(n, e.index(1)), at);
-    Value x = widen(e, e.load(getInput(), inSlice(position, axis, at)), elementType);
+    Value x = e.widen(e.load(getInput(), inLine(position, axis, at)), elementType);
     Value after = getKind() == ReduceKind::sum ? e.accumulate(before, x) : e.product(before, x);
-    Value y = e.toStorage(narrow(e, getExclusive() ? before : after, elementType), elementType);
+    Value y = e.toStorage(e.narrow(getExclusive() ? before : after, elementType), elementType);
     Value next = tensor::InsertOp::create(e.b, e.loc, y, loop.getRegionIterArg(1), at);
     scf::YieldOp::create(e.b, e.loc, ValueRange{after, next});
-    return loop.getResult(1);
-  })};
-}
-
-LogicalResult TopKOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  if (failed(checkIndexing(*this, getAxis(), rankOf(getInput()), {})))
-    return failure();
-  auto type = cast<RankedTensorType>(getK().getType());
-  if (!type.hasStaticShape() || type.getNumElements() != 1 || !isa<IntegerType>(type.getElementType()))
-    return emitOpError() << "needs k as one integer, got " << type;
-  SmallVector<AffineExpr> dims = shapes.shape(getInput());
-  AffineExpr k = shapes.element(getK(), 0);
-  auto wanted = ShapeAnalysis::constantValue(k), size = ShapeAnalysis::constantValue(dims[getAxis()]);
-  if (wanted && (*wanted < 0 || (size && *wanted > *size)))
-    return emitOpError() << "cannot pick " << *wanted << " elements along dimension " << getAxis() << " of "
-                         << getInput().getType();
-  dims[getAxis()] = shapes.apply(F::Max, {k, shapes.constant(0)});
-  results.push_back({IntegerType::get(getContext(), 64), dims});
-  return success();
-}
-
-/// An i64 that orders as the scalar does: equal zeros, NaN above all.
-static Value orderedKey(KernelEmitter &e, Value scalar, Type elementType) {
-  OpBuilder &b = e.b;
-  Type i64 = b.getI64Type();
-  if (isa<FloatType>(elementType)) {
-    Type type = computeType(b, elementType);
-    Value x = widen(e, scalar, elementType);
-    unsigned width = type.getIntOrFloatBitWidth();
-    Type bitsType = b.getIntegerType(width);
-    Value isZero = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OEQ, x, e.scalar(type, 0));
-    Value isNaN = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::UNO, x, x);
-    Value bits = arith::BitcastOp::create(b, e.loc, bitsType, e.select(isZero, e.scalar(type, 0), x));
-    // Of negative numbers, the larger magnitude is the smaller number.
-    Value magnitude =
-        arith::ConstantOp::create(b, e.loc, b.getIntegerAttr(bitsType, llvm::APInt::getSignedMaxValue(width)));
-    Value sign = arith::ShRSIOp::create(b, e.loc, bits, e.scalar(bitsType, width - 1));
-    Value key = arith::XOrIOp::create(b, e.loc, bits, arith::AndIOp::create(b, e.loc, sign, magnitude));
-    key = e.select(isNaN, magnitude, key);
-    return width == 64 ? key : b.createOrFold<arith::ExtSIOp>(e.loc, i64, key);
-  }
-  bool isUnsigned = isUnsignedOrBool(elementType);
-  if (scalar.getType().getIntOrFloatBitWidth() < 64)
-    return isUnsigned ? b.createOrFold<arith::ExtUIOp>(e.loc, i64, scalar)
-                      : b.createOrFold<arith::ExtSIOp>(e.loc, i64, scalar);
-  return isUnsigned
-             ? b.createOrFold<arith::XOrIOp>(
-                   e.loc, scalar, arith::ConstantIntOp::create(b, e.loc, std::numeric_limits<int64_t>::min(), 64))
-             : scalar;
-}
-
-/// The best elements so far are kept sorted; one that is better than the last of them is inserted.
-SmallVector<Value> TopKOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  int64_t axis = getAxis(), rank = rankOf(getInput());
-  Type elementType = elementTypeOf(getInput()), i64 = e.b.getI64Type();
-  AffineExpr size = e.shapes.dim(getInput(), axis), wanted = e.shapes.dim(getResult(), axis);
-  Value enough = e.compare(CmpIPredicate::sle, e.size(wanted), e.size(size));
-  cf::AssertOp::create(e.b, e.loc, enough, "k is larger than the dimension");
-  auto none = [](OpBuilder &, Location, Value, ValueRange) {};
-  return {e.forEachSlice(inits[0], allBut(rank, axis), [&](ValueRange position, Value slice) -> Value {
-    OpBuilder &b = e.b;
-    Location loc = e.loc;
-    Value k = e.size(wanted), zero = e.index(0), one = e.index(1), last = e.sub(k, one);
-    Value n = e.select(e.compare(CmpIPredicate::sgt, k, zero), e.size(size), zero);
-    Value keys = e.fill(e.temporary(wanted, i64), e.scalar(i64, 0)), places = e.fill(slice, e.scalar(i64, 0));
-    auto loop = scf::ForOp::create(b, loc, zero, n, one, ValueRange{keys, places}, none);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToEnd(loop.getBody());
-    Value at = loop.getInductionVar(),
-          key = orderedKey(e, e.load(getInput(), inSlice(position, axis, at)), elementType);
-    if (!getLargest())
-      key = arith::XOrIOp::create(b, loc, key, e.scalar(i64, -1));
-    Value place = e.b.createOrFold<arith::IndexCastOp>(loc, i64, at);
-    auto read = [&](Value tensor, Value index) -> Value { return tensor::ExtractOp::create(b, loc, tensor, index); };
-    Value isBetter = e.compare(CmpIPredicate::slt, read(loop.getRegionIterArg(0), last), key);
-    Value filling = e.compare(CmpIPredicate::slt, at, k);
-    auto insert = scf::IfOp::create(b, loc, TypeRange(loop.getRegionIterArgs()),
-                                    b.createOrFold<arith::OrIOp>(loc, filling, isBetter), /*withElseRegion=*/true);
-    b.setInsertionPointToEnd(insert.elseBlock());
-    scf::YieldOp::create(b, loc, loop.getRegionIterArgs());
-    // From the last place on, worse elements move down by one, and the new one takes the place before them. Places from `at` on are empty.
-    b.setInsertionPointToEnd(insert.thenBlock());
-    auto shift = scf::ForOp::create(b, loc, zero, k, one, loop.getRegionIterArgs(), none);
-    scf::YieldOp::create(b, loc, shift.getResults());
-    b.setInsertionPointToEnd(shift.getBody());
-    Value oldKeys = shift.getRegionIterArg(0), oldPlaces = shift.getRegionIterArg(1);
-    Value p = e.sub(last, shift.getInductionVar()), isFirst = e.compare(CmpIPredicate::eq, p, zero),
-          above = e.select(isFirst, zero, e.sub(p, one));
-    Value keyAbove = read(oldKeys, above), keyHere = read(oldKeys, p);
-    auto both = [&](Value l, Value r) { return b.createOrFold<arith::AndIOp>(loc, l, r); };
-    auto either = [&](Value l, Value r) { return b.createOrFold<arith::OrIOp>(loc, l, r); };
-    Value isEmpty = e.compare(CmpIPredicate::sge, p, at), aboveIsEmpty = e.compare(CmpIPredicate::sgt, p, at);
-    Value notFirst = e.compare(CmpIPredicate::ne, p, zero);
-    Value moves = both(notFirst, either(aboveIsEmpty, e.compare(CmpIPredicate::slt, keyAbove, key)));
-    Value takes = either(isEmpty, e.compare(CmpIPredicate::slt, keyHere, key));
-    Value newKey = e.select(moves, keyAbove, e.select(takes, key, keyHere));
-    Value newPlace = e.select(moves, read(oldPlaces, above), e.select(takes, place, read(oldPlaces, p)));
-    Value nextKeys = tensor::InsertOp::create(b, loc, newKey, oldKeys, p),
-          nextPlaces = tensor::InsertOp::create(b, loc, newPlace, oldPlaces, p);
-    scf::YieldOp::create(b, loc, ValueRange{nextKeys, nextPlaces});
-    b.setInsertionPointToEnd(loop.getBody());
-    scf::YieldOp::create(b, loc, insert.getResults());
     return loop.getResult(1);
   })};
 }

@@ -132,6 +132,16 @@ Value KernelEmitter::loadBroadcast(Value value, ArrayRef<AffineExpr> sizes, Valu
 
 Value KernelEmitter::loadScalar(Value value) { return load(value, SmallVector<Value>(rankOf(value), index(0))); }
 
+Type KernelEmitter::computeType(Type elementType) { return scalarType(lepton::computeType(elementType)); }
+
+Value KernelEmitter::widen(Value scalar, Type elementType) {
+  return emitCast(*this, scalar, elementType, lepton::computeType(elementType));
+}
+
+Value KernelEmitter::narrow(Value scalar, Type elementType) {
+  return emitCast(*this, scalar, lepton::computeType(elementType), elementType);
+}
+
 Value KernelEmitter::isInside(Value position, Value extent) {
   // As unsigned numbers, negative positions are larger than every size.
   return compare(arith::CmpIPredicate::ult, position, extent);
@@ -206,6 +216,29 @@ Value KernelEmitter::fill(Value init, Value scalar) {
   return linalg::FillOp::create(b, loc, scalar, init).getResult(0);
 }
 
+SmallVector<Value> KernelEmitter::inOrder(Value begin, Value end, ValueRange inits, OrderFn body) {
+  auto loop = scf::ForOp::create(b, loc, begin, end, index(1), inits, [](OpBuilder &, Location, Value, ValueRange) {});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(loop.getBody());
+  scf::YieldOp::create(b, loc, body(loop.getInductionVar(), loop.getRegionIterArgs()));
+  return loop.getResults();
+}
+
+SmallVector<Value> KernelEmitter::inOrder(ArrayRef<AffineExpr> sizes, ValueRange inits, OrderFn body) {
+  SmallVector<Value> ivs;
+  std::function<SmallVector<Value>(ValueRange)> nest = [&](ValueRange carried) -> SmallVector<Value> {
+    if (ivs.size() == sizes.size())
+      return body(ivs, carried);
+    return inOrder(index(0), size(sizes[ivs.size()]), carried, [&](ValueRange iv, ValueRange inner) {
+      ivs.push_back(iv.front());
+      SmallVector<Value> next = nest(inner);
+      ivs.pop_back();
+      return next;
+    });
+  };
+  return nest(inits);
+}
+
 Value KernelEmitter::forEach(ArrayRef<OpFoldResult> bounds, Value init, PartFn part) {
   auto forall = scf::ForallOp::create(b, loc, bounds, init, std::nullopt, [](OpBuilder &b, Location loc, ValueRange) {
     scf::InParallelOp::create(b, loc);
@@ -243,6 +276,18 @@ Value KernelEmitter::forEachSlice(Value init, ArrayRef<int64_t> dims, SliceFn sl
     Value part = tensor::ExtractSliceOp::create(b, loc, sliceType, destination, offsets, sizes, strides);
     return {slice(position, part), offsets, sizes};
   });
+}
+
+Value KernelEmitter::forEachLine(Value init, int64_t axis, SliceFn line) {
+  SmallVector<int64_t> others = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(init)));
+  others.erase(others.begin() + axis);
+  return forEachSlice(init, others, line);
+}
+
+SmallVector<Value> lepton::inLine(ValueRange position, int64_t axis, Value along) {
+  SmallVector<Value> indices(position);
+  indices.insert(indices.begin() + axis, along);
+  return indices;
 }
 
 Value KernelEmitter::finish(Value init, Value result, ValueRange offsets, ElementFn own) {

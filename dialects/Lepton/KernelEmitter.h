@@ -28,6 +28,8 @@ public:
     llvm::SmallVector<mlir::OpFoldResult> offsets, sizes; // in the destination
   };
   using PartFn = llvm::function_ref<Part(mlir::ValueRange position, mlir::Value destination)>;
+  using OrderFn =
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ValueRange indices, mlir::ValueRange carried)>;
   using SliceFn = llvm::function_ref<mlir::Value(mlir::ValueRange position, mlir::Value slice)>;
 
   KernelEmitter(mlir::OpBuilder &builder, mlir::Location loc, ShapeAnalysis &shapes)
@@ -69,6 +71,10 @@ public:
   mlir::Value compare(mlir::arith::CmpIPredicate p, mlir::Value l, mlir::Value r) {
     return b.createOrFold<mlir::arith::CmpIOp>(loc, p, l, r);
   }
+  /// The scalar type in which elements are computed. `widen` and `narrow` lead there and back.
+  mlir::Type computeType(mlir::Type elementType);
+  mlir::Value widen(mlir::Value scalar, mlir::Type elementType);
+  mlir::Value narrow(mlir::Value scalar, mlir::Type elementType);
   mlir::Value isInside(mlir::Value index, mlir::Value size); // 0 <= index < size
   /// An index read from a tensor of integers, negative ones counted from the end; one out of range ends the run with an error, and reads element 0.
   mlir::Value checkedIndex(mlir::Value raw, mlir::Value size, llvm::StringRef what);
@@ -81,10 +87,15 @@ public:
   /// Reduces over `sizes`, starting from what `init` holds. The accumulator has `init`'s type.
   mlir::Value reduce(mlir::Value init, llvm::ArrayRef<mlir::AffineExpr> sizes, ReduceFn combine);
   mlir::Value fill(mlir::Value init, mlir::Value scalar);
+  /// A loop nest, one iteration after the other, that carries values: `body` gets the indices and the values, and returns the next ones.
+  llvm::SmallVector<mlir::Value> inOrder(llvm::ArrayRef<mlir::AffineExpr> sizes, mlir::ValueRange inits, OrderFn body);
+  llvm::SmallVector<mlir::Value> inOrder(mlir::Value begin, mlir::Value end, mlir::ValueRange inits, OrderFn body);
   /// Computes parts of `init` in parallel: `part` gets one induction variable per bound and the destination, and says what goes where.
   mlir::Value forEach(llvm::ArrayRef<mlir::OpFoldResult> bounds, mlir::Value init, PartFn part);
   /// The same for parts of size 1 along `dims`: `slice` gets the positions and the part without those dimensions, and returns the new part.
   mlir::Value forEachSlice(mlir::Value init, llvm::ArrayRef<int64_t> dims, SliceFn slice);
+  /// The same for the lines along `axis`.
+  mlir::Value forEachLine(mlir::Value init, int64_t axis, SliceFn line);
   /// Writes the kernel's final value to `init`, a part of it that starts at `offsets` (none: all). `own` is the element of the op `result`, at
   /// indices local to the part; ops after it in the kernel are applied to it.
   mlir::Value finish(mlir::Value init, mlir::Value result, mlir::ValueRange offsets, ElementFn own);
@@ -104,6 +115,9 @@ private:
       elements; // results of kernel ops, while being finished
   std::map<std::pair<const void *, std::vector<const void *>>, std::pair<mlir::Block *, mlir::Value>> loaded;
 };
+
+/// The indices of element `along` of the line along `axis` that has the other indices `position`.
+llvm::SmallVector<mlir::Value> inLine(mlir::ValueRange position, int64_t axis, mlir::Value along);
 
 /// Calls `tap` for every position of a window.
 void forEachTap(llvm::ArrayRef<int64_t> kernel, llvm::function_ref<void(llvm::ArrayRef<int64_t>)> tap);

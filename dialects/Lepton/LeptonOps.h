@@ -36,6 +36,9 @@ mlir::Value emitScalar(mlir::Operation *op, KernelEmitter &emitter, llvm::ArrayR
 mlir::Value emitCast(KernelEmitter &emitter, mlir::Value value, mlir::Type from, mlir::Type to, bool saturate = true,
                      CastRounding rounding = CastRounding::up);
 
+/// An i64 that orders as the scalars of a tensor element type do: equal zeros, NaN above all.
+mlir::Value emitOrderedKey(KernelEmitter &emitter, mlir::Value scalar, mlir::Type elementType);
+
 /// Bytes of a constant, row-major, as in ONNX's raw_data but for bools and splats: `elementBytes` per element, a splat once.
 struct ConstantBytes {
   llvm::ArrayRef<char> data;

@@ -22,26 +22,35 @@ static AffineExpr poolCount(ShapeAnalysis &shapes, AffineExpr size, int64_t befo
   return shapes.apply(F::Select, {startsPast, count - 1, count});
 }
 
-LogicalResult PoolOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  SmallVector<AffineExpr> dims = shapes.shape(getInput());
-  int64_t spatial = getKernel().size(), first = getFirstSpatial();
+/// Sizes of the result of a pool over the dimensions from `first` on.
+template <typename OpT>
+static LogicalResult inferPool(OpT op, int64_t first, ShapeAnalysis &shapes, SmallVector<AffineExpr> &dims) {
+  dims = shapes.shape(op.getInput());
+  int64_t spatial = op.getKernel().size();
   if (spatial < 1 || first < 1 || first + spatial > int64_t(dims.size()))
-    return emitOpError() << "kernel has " << spatial << " dimensions, which do not fit an input of rank "
-                         << dims.size();
-  if (int64_t(getStrides().size()) != spatial || int64_t(getDilations().size()) != spatial ||
-      int64_t(getPads().size()) != 2 * spatial)
-    return emitOpError() << "needs one stride and one dilation and two pads for each of the " << spatial
-                         << " kernel dimensions";
+    return op.emitOpError() << "kernel has " << spatial << " dimensions, which do not fit an input of rank "
+                            << dims.size();
+  if (int64_t(op.getStrides().size()) != spatial || int64_t(op.getDilations().size()) != spatial ||
+      int64_t(op.getPads().size()) != 2 * spatial)
+    return op.emitOpError() << "needs one stride and one dilation and two pads for each of the " << spatial
+                            << " kernel dimensions";
   for (int64_t i = 0; i < spatial; ++i) {
-    if (getStrides()[i] < 1 || getDilations()[i] < 1 || getKernel()[i] < 1)
-      return emitOpError() << "has a kernel size, stride or dilation below 1";
+    if (op.getStrides()[i] < 1 || op.getDilations()[i] < 1 || op.getKernel()[i] < 1)
+      return op.emitOpError() << "has a kernel size, stride or dilation below 1";
     AffineExpr &size = dims[first + i];
-    size = poolCount(shapes, size, getPads()[i], getPads()[spatial + i], getKernel()[i], getStrides()[i],
-                     getDilations()[i], getCeilMode());
+    size = poolCount(shapes, size, op.getPads()[i], op.getPads()[spatial + i], op.getKernel()[i], op.getStrides()[i],
+                     op.getDilations()[i], op.getCeilMode());
     if (auto value = ShapeAnalysis::constantValue(size); value && *value < 1)
-      return emitOpError() << "kernel of size " << getKernel()[i]
-                           << " is larger than the padded input along spatial dimension " << i;
+      return op.emitOpError() << "kernel of size " << op.getKernel()[i]
+                              << " is larger than the padded input along spatial dimension " << i;
   }
+  return success();
+}
+
+LogicalResult PoolOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> dims;
+  if (failed(inferPool(*this, getFirstSpatial(), shapes, dims)))
+    return failure();
   results.push_back({elementTypeOf(getInput()), dims});
   return success();
 }
@@ -163,4 +172,56 @@ SmallVector<Value> PoolOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   return {e.finish(inits[0], getResult(), {}, [&](ValueRange out) {
     return windows.finishElement(tensor::ExtractOp::create(e.b, e.loc, sums, out), out);
   })};
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// ArgPool
+//===------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult ArgPoolOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> dims;
+  if (failed(inferPool(*this, 2, shapes, dims)))
+    return failure();
+  if (dims.size() != 2 + getKernel().size())
+    return emitOpError() << "kernel has " << getKernel().size() << " dimensions, which do not fit an input of rank "
+                         << dims.size();
+  results.push_back({IntegerType::get(getContext(), 64), dims});
+  return success();
+}
+
+/// Loops over the window; the best element so far and its position are carried. Taps in the padding count for nothing.
+Value ArgPoolOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  int64_t spatial = getKernel().size();
+  Type i64 = e.b.getI64Type(), element = elementTypeOf(getInput());
+  SmallVector<AffineExpr> window;
+  for (int64_t size : getKernel())
+    window.push_back(e.shapes.constant(size));
+  auto better = [&](ValueRange tap, ValueRange best) -> SmallVector<Value> {
+    SmallVector<Value> source = {indices[0], indices[1]}, sizes;
+    Value inside;
+    for (int64_t i = 0; i < spatial; ++i) {
+      Value start = e.sub(e.mul(indices[2 + i], e.index(getStrides()[i])), e.index(getPads()[i]));
+      Value p = e.add(start, e.mul(tap[i], e.index(getDilations()[i]))), size = e.dim(getInput(), 2 + i),
+            here = e.isInside(p, size);
+      inside = inside ? e.b.createOrFold<arith::AndIOp>(e.loc, inside, here) : here;
+      source.push_back(e.select(here, p, e.index(0)));
+      sizes.push_back(size);
+    }
+    Value position = e.add(e.mul(indices[0], e.dim(getInput(), 1)), indices[1]);
+    for (int64_t i = 0; i < spatial; ++i)
+      position = e.mul(position, sizes[i]);
+    Value stride = e.index(1);
+    for (int64_t i = 0; i < spatial; ++i) {
+      int64_t d = getColumnMajor() ? i : spatial - 1 - i;
+      position = e.add(position, e.mul(source[2 + d], stride));
+      stride = e.mul(stride, sizes[d]);
+    }
+    Value key = emitOrderedKey(e, e.load(getInput(), source), element);
+    Value isFirst = e.compare(arith::CmpIPredicate::slt, best[1], e.scalar(i64, 0));
+    Value takes = e.b.createOrFold<arith::OrIOp>(e.loc, isFirst, e.compare(arith::CmpIPredicate::slt, best[0], key));
+    takes = e.b.createOrFold<arith::AndIOp>(e.loc, inside, takes);
+    position = e.b.createOrFold<arith::IndexCastOp>(e.loc, i64, position);
+    return {e.select(takes, key, best[0]), e.select(takes, position, best[1])};
+  };
+  return e.inOrder(window, {e.scalar(i64, 0), e.scalar(i64, -1)}, better)[1];
 }

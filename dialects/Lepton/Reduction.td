@@ -77,4 +77,19 @@ def Lepton_NormalizeOp : Lepton_KernelOp<"normalize"> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
+def Lepton_DeterminantOp : Lepton_KernelOp<"determinant"> {
+  let summary = "determinants of square matrices";
+  let description = [{
+    Of [batch..., n, n], the determinant of each matrix, by elimination with partial pivoting.
+
+    Example:
+    ```mlir
+    %y = lepton.determinant %x : (tensor<2x3x3xf32>) -> tensor<2xf32>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input);
+  let results = (outs Lepton_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
 #endif // LEPTON_REDUCTION_TD

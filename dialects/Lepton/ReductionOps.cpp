@@ -1,5 +1,6 @@
 //===- ReductionOps.cpp - reductions and normalisations ----------------------------------------------------------------===//
 
+#include "dialects/Lepton/FloatMath.h"
 #include "dialects/Lepton/LeptonOps.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -269,4 +270,92 @@ SmallVector<Value> NormalizeOp::emitKernel(KernelEmitter &e, ValueRange inits) {
       return narrow(e, arith::MulFOp::create(e.b, e.loc, centred(i), scale), type, elementType);
     });
   })};
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// Determinant: matrices in parallel
+//===------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult DeterminantOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> dims = shapes.shape(getInput());
+  if (dims.size() < 2 || !isa<FloatType>(elementTypeOf(getInput())))
+    return emitOpError() << "needs floating-point matrices, got " << getInput().getType();
+  auto columns = ShapeAnalysis::constantValue(dims.pop_back_val()),
+       rows = ShapeAnalysis::constantValue(dims.pop_back_val());
+  if (rows && columns && *rows != *columns)
+    return emitOpError() << "needs square matrices, got " << getInput().getType();
+  results.push_back({elementTypeOf(getInput()), dims});
+  return success();
+}
+
+namespace {
+
+/// Elimination in a copy of one matrix.
+struct Elimination {
+  KernelEmitter &e;
+  FloatMath m;
+  Value size;
+
+  Value read(Value matrix, Value row, Value column) {
+    return tensor::ExtractOp::create(e.b, e.loc, matrix, ValueRange{row, column});
+  }
+  Value write(Value value, Value matrix, Value row, Value column) {
+    return tensor::InsertOp::create(e.b, e.loc, value, matrix, ValueRange{row, column});
+  }
+
+  /// The row from `column` on with the largest element in that column.
+  Value pivotRow(Value matrix, Value column) {
+    return e.inOrder(column, size, {column, m.number(-1)}, [&](ValueRange row, ValueRange best) -> SmallVector<Value> {
+      Value magnitude = m.abs(read(matrix, row[0], column)), isBetter = m.less(best[1], magnitude);
+      return {e.select(isBetter, row[0], best[0]), e.select(isBetter, magnitude, best[1])};
+    })[0];
+  }
+
+  Value swapRows(Value matrix, Value row, Value other) {
+    return e.inOrder(e.index(0), size, matrix, [&](ValueRange column, ValueRange carried) -> SmallVector<Value> {
+      Value first = read(carried[0], row, column[0]), second = read(carried[0], other, column[0]);
+      return {write(first, write(second, carried[0], row, column[0]), other, column[0])};
+    })[0];
+  }
+
+  /// Subtracts multiples of the row `column` from those below, so that they have zeros in that column.
+  Value eliminate(Value matrix, Value column, Value pivot) {
+    Value next = e.add(column, e.index(1)), zero = m.number(0);
+    return e.inOrder(next, size, matrix, [&](ValueRange row, ValueRange outer) {
+      Value factor = e.select(m.equal(pivot, zero), zero, m.div(read(outer[0], row[0], column), pivot));
+      return e.inOrder(next, size, outer, [&](ValueRange at, ValueRange inner) -> SmallVector<Value> {
+        Value above = read(inner[0], column, at[0]), here = read(inner[0], row[0], at[0]);
+        return {write(m.sub(here, m.mul(factor, above)), inner[0], row[0], at[0])};
+      });
+    })[0];
+  }
+
+  Value determinant(Value matrix) {
+    return e.inOrder(
+        e.index(0), size, {matrix, m.number(1)}, [&](ValueRange column, ValueRange carried) -> SmallVector<Value> {
+          Value row = pivotRow(carried[0], column[0]), swapped = swapRows(carried[0], column[0], row);
+          Value pivot = read(swapped, column[0], column[0]), product = m.mul(carried[1], pivot);
+          Value stays = e.compare(arith::CmpIPredicate::eq, row, column[0]);
+          return {eliminate(swapped, column[0], pivot), e.select(stays, product, m.sub(m.number(0), product))};
+        })[1];
+  }
+};
+
+} // namespace
+
+SmallVector<Value> DeterminantOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  Type element = elementTypeOf(getInput()), type = e.computeType(element);
+  int64_t batch = rankOf(getResult());
+  return {e.forEachSlice(inits[0], llvm::to_vector(llvm::seq<int64_t>(0, batch)),
+                         [&](ValueRange position, Value slice) -> Value {
+                           SmallVector<AffineExpr> sizes(llvm::drop_begin(e.shapes.shape(getInput()), batch));
+                           Value copy = e.map(e.temporary(sizes, type), type, [&](ValueRange at) {
+                             SmallVector<Value> source(position);
+                             source.append(at.begin(), at.end());
+                             return e.widen(e.load(getInput(), source), element);
+                           });
+                           Elimination elimination{e, {e, type}, e.size(sizes[0])};
+                           Value value = e.narrow(elimination.determinant(copy), element);
+                           return tensor::InsertOp::create(e.b, e.loc, value, slice, ValueRange{});
+                         })};
 }

@@ -34,6 +34,7 @@ AffineExpr ShapeAnalysis::elementLeaf(Value value, int64_t i) {
   AffineExpr &expr = elementLeaves[{value, i}];
   if (!expr)
     expr = leaf({value, true, i, {}, {}});
+  valuesRead.insert(value);
   return expr;
 }
 
@@ -330,6 +331,9 @@ std::optional<SmallVector<int64_t>> ShapeAnalysis::constantElements(Value value,
   return result;
 }
 
+/// Sums of more elements are taken from the op that adds them.
+static constexpr size_t largestReadSum = 4;
+
 AffineExpr ShapeAnalysis::elementOfDefinition(Value value, int64_t flatIndex) {
   Operation *op = value.getDefiningOp();
   return llvm::TypeSwitch<Operation *, AffineExpr>(op)
@@ -391,7 +395,8 @@ AffineExpr ShapeAnalysis::elementOfDefinition(Value value, int64_t flatIndex) {
         AffineExpr sum = constant(0);
         for (AffineExpr input : *inputs)
           sum = sum + input;
-        return sum;
+        // The sum of many numbers that only the run knows is read better than computed again.
+        return constantValue(sum) || inputs->size() <= largestReadSum ? sum : AffineExpr();
       })
       .Default([&](Operation *op) {
         return isa<ElementwiseOpInterface>(op) ? elementOfArithmetic(op, flatIndex) : AffineExpr();

@@ -193,10 +193,24 @@ Value pool(Node &n, ReduceKind kind, Value x, const Window &w) {
 }
 
 template <ReduceKind Kind> LogicalResult poolOver(Node &n) {
-  if (n.wants(1))
-    return n.error("gives the positions of its maxima, which is not supported");
   auto w = window(n, n.integers("kernel_shape"));
   return failed(w) ? failure() : n.result(pool(n, Kind, n.input(0), *w));
+}
+
+LogicalResult maxPool(Node &n) {
+  auto w = window(n, n.integers("kernel_shape"));
+  if (failed(w))
+    return failure();
+  if (n.wants(1)) {
+    SmallVector<NamedAttribute> attributes = {n.g.attr("kernel", w->kernel), n.g.attr("strides", w->strides),
+                                              n.g.attr("pads", w->pads), n.g.attr("dilations", w->dilations)};
+    if (n.integer("ceil_mode", 0))
+      attributes.push_back(n.g.flag("ceil_mode"));
+    if (n.integer("storage_order", 0))
+      attributes.push_back(n.g.flag("column_major"));
+    n.set(1, n.make<ArgPoolOp>(n.input(0), attributes));
+  }
+  return n.result(pool(n, ReduceKind::max, n.input(0), *w));
 }
 
 LogicalResult lpPool(Node &n) {
@@ -232,7 +246,7 @@ const Entry entries[] = {
     {"MatMulInteger", 10, matMulInteger},
     {"QLinearConv", 10, qLinearConv},
     {"ConvTranspose", 1, convTranspose},
-    {"MaxPool", 1, poolOver<ReduceKind::max>},
+    {"MaxPool", 1, maxPool},
     {"AveragePool", 1, poolOver<ReduceKind::mean>},
     {"LpPool", 2, lpPool},
     {"GlobalAveragePool", 1, globalPool<ReduceKind::mean>},

@@ -1,5 +1,6 @@
 //===- ConvertIndexing.cpp - operators that read or write at computed positions, and scans ---------------------------------===//
 
+#include "frontend/onnx/Compose.h"
 #include "frontend/onnx/GraphImporter.h"
 
 using namespace mlir;
@@ -7,25 +8,6 @@ using namespace lepton;
 using namespace lepton::importer;
 
 namespace {
-
-Value integer(Node &n, int64_t value) { return n.g.scalar(n.loc, n.g.b.getI64Type(), value); }
-Value toI64(Node &n, Value value) { return n.g.cast(n.loc, value, n.g.b.getI64Type()); }
-Value single(Node &n, Value value) { return !value || rankOf(value) == 0 ? value : n.g.reshape(n.loc, value, {}); }
-
-/// The size of a dimension, as a scalar.
-Value sizeOf(Node &n, Value value, int64_t d) {
-  return single(n, n.make<ShapeOp>(value, {n.g.attr("start", d), n.g.attr("end", d + 1)}));
-}
-
-/// 0, 1, ..., count - 1 along dimension `axis` of `rank`; the other dimensions are 1.
-Value iota(Node &n, Value count, int64_t axis, int64_t rank) {
-  Value range = n.make<RangeOp>({integer(n, 0), integer(n, 1), count});
-  SmallVector<int64_t> axes;
-  for (int64_t d = 0; d < rank; ++d)
-    if (d != axis)
-      axes.push_back(d);
-  return axes.empty() ? range : n.make<UnsqueezeOp>(range, n.g.attr("axes", ArrayRef<int64_t>(axes)));
-}
 
 LogicalResult range(Node &n) {
   Value start = single(n, n.input(0)), limit = single(n, n.input(1)), delta = single(n, n.input(2)), count;

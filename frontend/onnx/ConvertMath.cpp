@@ -88,6 +88,13 @@ LogicalResult castTo(Node &n) {
             : n.error("casts to the data type " + Twine(n.integer("to", 0)) + ", which is not supported");
 }
 
+LogicalResult bitCast(Node &n) {
+  Type to = elementTypeOfNumber(n.g.b.getContext(), n.integer("to", 1));
+  if (!to)
+    return n.error("casts to the data type " + Twine(n.integer("to", 0)) + ", which is not supported");
+  return n.result(n.make<BitCastOp>(n.input(0), n.g.attr("to", TypeAttr::get(to))));
+}
+
 LogicalResult castLike(Node &n) { return castAs(n, n.elementType(1)); }
 
 Value clamp(Node &n, Value value, Value low, Value high) {
@@ -256,6 +263,7 @@ const Entry entries[] = {
     {"Where", 9, where},
     {"Cast", 6, castTo},
     {"CastLike", 15, castLike},
+    {"BitCast", 26, bitCast},
     {"Clip", 11, clip},
     {"Clip", 1, clipByAttributes},
 };

@@ -13,19 +13,6 @@ namespace {
 
 LogicalResult identity(Node &n) { return n.result(n.input(0)); }
 
-LogicalResult dropout(Node &n) {
-  if (n.wants(1)) {
-    Value shape = n.g.shapeOf(n.loc, n.input(0));
-    n.set(1, n.make<ExpandOp>({n.g.scalar(n.loc, n.g.b.getI1Type(), 1), shape}));
-  }
-  if (n.input(2)) {
-    auto training = n.constantIntegers(2);
-    if (!training || training->size() != 1 || training->front())
-      return n.error("drops elements at random, as in training; only inference is supported");
-  }
-  return n.result(n.input(0));
-}
-
 LogicalResult constant(Node &n) {
   Builder &b = n.g.b;
   if (const auto *value = n.attribute("value")) {
@@ -350,7 +337,6 @@ LogicalResult spaceToDepth(Node &n) {
 
 const Entry entries[] = {
     {"Identity", 1, identity},
-    {"Dropout", 1, dropout},
     {"Constant", 1, constant},
     {"ConstantOfShape", 9, constantOfShape},
     {"Reshape", 5, reshape},

@@ -261,6 +261,8 @@ LogicalResult lpNormalization(Node &n) {
 
 LogicalResult matMul(Node &n) { return n.result(n.make<MatMulOp>({n.input(0), n.input(1)})); }
 
+LogicalResult det(Node &n) { return n.result(n.make<DeterminantOp>(n.input(0))); }
+
 LogicalResult gemm(Node &n) {
   Value a = n.input(0), b = n.input(1);
   if (n.integer("transA", 0))
@@ -308,6 +310,7 @@ const Entry entries[] = {
     {"LpNormalization", 1, lpNormalization},
     {"MatMul", 1, matMul},
     {"Gemm", 1, gemm},
+    {"Det", 11, det},
 };
 
 } // namespace

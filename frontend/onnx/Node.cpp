@@ -115,7 +115,8 @@ FailureOr<std::optional<SmallVector<int64_t>>> Node::axes(int i, int64_t rank) {
 std::vector<ArrayRef<Entry>> importer::converterFamilies() {
   return {mathConverters(),        movementConverters(), indexingConverters(),  reductionConverters(),
           convolutionConverters(), controlConverters(),  recurrentConverters(), resizeConverters(),
-          quantizeConverters(),    einsumConverters()};
+          quantizeConverters(),    einsumConverters(),   samplingConverters(),  selectionConverters(),
+          signalConverters(),      randomConverters(),   trainingConverters()};
 }
 
 Converter importer::findConverter(StringRef domain, StringRef op, int64_t version) {

@@ -48,3 +48,20 @@ func.func @kernel_too_large(%x: tensor<1x4x2xf32>) -> tensor<1x4x1xf32> {
   %0 = lepton.pool max %x {kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, first_spatial = 2 : i64} : (tensor<1x4x2xf32>) -> tensor<1x4x1xf32>
   return %0 : tensor<1x4x1xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func @argPool
+func.func @argPool(%x: tensor<1x3x8x8xf32>) {
+  // CHECK: lepton.arg_pool {{.*}}column_major{{.*}} : (tensor<1x3x8x8xf32>) -> tensor<1x3x4x4xi64>
+  %0 = lepton.arg_pool %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, column_major} : (tensor<1x3x8x8xf32>) -> tensor<1x3x4x4xi64>
+  return
+}
+
+// -----
+
+func.func @argPoolRank(%x: tensor<1x3x8x8xf32>) {
+  // expected-error @+1 {{'lepton.arg_pool' op kernel has 1 dimensions, which do not fit an input of rank 4}}
+  %0 = lepton.arg_pool %x {kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<1x3x8x8xf32>) -> tensor<1x3x4x8xi64>
+  return
+}

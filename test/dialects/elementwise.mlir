@@ -58,3 +58,20 @@ func.func @wrong_rank(%a: tensor<3xf32>) -> tensor<1x3xf32> {
   %0 = lepton.relu %a : (tensor<3xf32>) -> tensor<1x3xf32>
   return %0 : tensor<1x3xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func @bitCast
+func.func @bitCast(%x: tensor<3xf32>) {
+  // CHECK: lepton.bit_cast %{{.*}} {to = ui32} : (tensor<3xf32>) -> tensor<3xui32>
+  %0 = lepton.bit_cast %x {to = ui32} : (tensor<3xf32>) -> tensor<3xui32>
+  return
+}
+
+// -----
+
+func.func @bitCastOfAnotherWidth(%x: tensor<3xf32>) {
+  // expected-error @+1 {{'lepton.bit_cast' op casts bits of 'f32' to 'i64', which is not as wide}}
+  %0 = lepton.bit_cast %x {to = i64} : (tensor<3xf32>) -> tensor<3xi64>
+  return
+}

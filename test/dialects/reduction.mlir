@@ -26,3 +26,28 @@ func.func @softmax_of_integers(%x: tensor<2x3xi32>) -> tensor<2x3xi32> {
   %0 = lepton.softmax %x {axis = 1 : i64} : (tensor<2x3xi32>) -> tensor<2x3xi32>
   return %0 : tensor<2x3xi32>
 }
+
+// -----
+
+// CHECK-LABEL: func @determinant
+func.func @determinant(%x: tensor<2x3x3xf32>) {
+  // CHECK: lepton.determinant %{{.*}} : (tensor<2x3x3xf32>) -> tensor<2xf32>
+  %0 = lepton.determinant %x : (tensor<2x3x3xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @determinantOfIntegers(%x: tensor<3x3xi32>) {
+  // expected-error @+1 {{'lepton.determinant' op needs floating-point matrices, got 'tensor<3x3xi32>'}}
+  %0 = lepton.determinant %x : (tensor<3x3xi32>) -> tensor<i32>
+  return
+}
+
+// -----
+
+func.func @determinantOfOblong(%x: tensor<3x2xf32>) {
+  // expected-error @+1 {{'lepton.determinant' op needs square matrices, got 'tensor<3x2xf32>'}}
+  %0 = lepton.determinant %x : (tensor<3x2xf32>) -> tensor<f32>
+  return
+}

@@ -1,0 +1,58 @@
+//===- Compose.cpp - small compositions that converters of several families use ------------------------------------------===//
+
+#include "frontend/onnx/Compose.h"
+
+using namespace mlir;
+using namespace lepton;
+using namespace lepton::importer;
+
+Value importer::integer(Node &n, int64_t value) { return n.g.scalar(n.loc, n.g.b.getI64Type(), value); }
+
+Value importer::toI64(Node &n, Value value) { return n.g.cast(n.loc, value, n.g.b.getI64Type()); }
+
+Value importer::single(Node &n, Value value) {
+  return !value || rankOf(value) == 0 ? value : n.g.reshape(n.loc, value, {});
+}
+
+Value importer::sizesOf(Node &n, Value value, int64_t begin, int64_t end) {
+  return n.make<ShapeOp>(value, {n.g.attr("start", begin), n.g.attr("end", end)});
+}
+
+Value importer::sizeOf(Node &n, Value value, int64_t d) { return single(n, sizesOf(n, value, d, d + 1)); }
+
+Value importer::iota(Node &n, Value count, int64_t axis, int64_t rank) {
+  Value range = n.make<RangeOp>({integer(n, 0), integer(n, 1), count});
+  SmallVector<int64_t> axes;
+  for (int64_t d = 0; d < rank; ++d)
+    if (d != axis)
+      axes.push_back(d);
+  return unsqueezed(n, range, axes);
+}
+
+Value importer::unsqueezed(Node &n, Value value, ArrayRef<int64_t> axes) {
+  return axes.empty() ? value : n.make<UnsqueezeOp>(value, n.g.attr("axes", axes));
+}
+
+Value importer::joined(Node &n, ArrayRef<Value> values, int64_t axis) {
+  return values.size() == 1 ? values[0] : n.make<ConcatOp>(values, n.g.attr("axis", axis));
+}
+
+Value importer::reshaped(Node &n, Value value, ArrayRef<Value> shape) {
+  return n.make<ReshapeOp>({value, joined(n, shape, 0)}, n.g.flag("allowzero"));
+}
+
+Value importer::reduced(Node &n, ReduceKind kind, Value value, ArrayRef<int64_t> axes) {
+  return n.make<ReduceOp>(value, {n.g.kind(kind), n.g.attr("axes", axes)});
+}
+
+Value importer::repeated(Node &n, Value element, Value count) {
+  return n.make<ExpandOp>({element, n.g.reshape(n.loc, count, {1})});
+}
+
+Value importer::nonZero(Node &n, Value value) {
+  if (!value)
+    return {};
+  Value flags = n.g.cast(n.loc, value, n.g.b.getI1Type());
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(value)));
+  return n.make<NonZeroOp>({value, reduced(n, ReduceKind::sum, toI64(n, flags), axes)});
+}

@@ -1,0 +1,33 @@
+//===- Compose.h - small compositions that converters of several families use ------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_FRONTEND_ONNX_COMPOSE_H
+#define LEPTON_FRONTEND_ONNX_COMPOSE_H
+
+#include "frontend/onnx/Node.h"
+
+namespace lepton::importer {
+
+/// An i64 scalar.
+mlir::Value integer(Node &n, int64_t value);
+mlir::Value toI64(Node &n, mlir::Value value);
+/// A tensor of one element as a scalar; null stays null.
+mlir::Value single(Node &n, mlir::Value value);
+/// The size of a dimension, as a scalar; and those of the dimensions [begin, end), as a vector.
+mlir::Value sizeOf(Node &n, mlir::Value value, int64_t d);
+mlir::Value sizesOf(Node &n, mlir::Value value, int64_t begin, int64_t end);
+/// 0, 1, ..., count - 1 along dimension `axis` of `rank`; the other dimensions are 1.
+mlir::Value iota(Node &n, mlir::Value count, int64_t axis, int64_t rank);
+/// Dimensions of size 1 at `axes`, sorted positions in the result.
+mlir::Value unsqueezed(Node &n, mlir::Value value, llvm::ArrayRef<int64_t> axes);
+mlir::Value joined(Node &n, llvm::ArrayRef<mlir::Value> values, int64_t axis);
+/// `value` under the shape that the parts, vectors of i64, make up together.
+mlir::Value reshaped(Node &n, mlir::Value value, llvm::ArrayRef<mlir::Value> shape);
+mlir::Value reduced(Node &n, ReduceKind kind, mlir::Value value, llvm::ArrayRef<int64_t> axes);
+/// A vector of `count` (a scalar) elements that are all `element`.
+mlir::Value repeated(Node &n, mlir::Value element, mlir::Value count);
+/// Positions of the nonzero elements: a row per dimension, a column per element.
+mlir::Value nonZero(Node &n, mlir::Value value);
+
+} // namespace lepton::importer
+
+#endif // LEPTON_FRONTEND_ONNX_COMPOSE_H

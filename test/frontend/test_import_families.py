@@ -1,0 +1,50 @@
+"""The importer's families that choose, sample, transform and draw: what malformed nodes are told, and what known sizes become."""
+
+import pytest
+from onnx import TensorProto
+
+from common import save
+from test_import import FLOAT, INT64, build, node, path, require_error  # noqa: F401
+
+BOOL = TensorProto.BOOL
+INPUTS = {"x": (FLOAT, [1, 2, 4, 4]), "b": (BOOL, [4]), "i": (INT64, [3]), "m": (FLOAT, [3, 3]), "g": (FLOAT, [1, 5, 5, 2])}
+
+
+@pytest.mark.parametrize(
+    ("faulty", "parts"),
+    [
+        (node("Compress", ["x", "i"], ["y"]), ["vector of bools"]),
+        (node("Compress", ["x", "b"], ["y"], axis=4), ["axis 4", "out of range"]),
+        (node("Unique", ["x"], ["y"], axis=-5), ["axis -5", "out of range"]),
+        (node("NonMaxSuppression", ["m", "x"], ["y"]), ["boxes [batch, boxes, 4]"]),
+        (node("BitCast", ["x"], ["y"], to=TensorProto.INT64), ["not as wide"]),
+        (node("BitCast", ["x"], ["y"], to=TensorProto.STRING), ["not supported"]),
+        (node("GridSample", ["x", "m"], ["y"]), ["grid [N, sizes..., 2]"]),
+        (node("GridSample", ["x", "g"], ["y"], mode="sharp"), ["unknown mode 'sharp'"]),
+        (node("GridSample", ["x", "g"], ["y"], padding_mode="sand"), ["unknown padding_mode 'sand'"]),
+        (node("DeformConv", ["x", "x", "m"], ["y"]), ["of the same rank"]),
+        (node("DeformConv", ["x", "x", "x"], ["y"], group=2), ["do not fit its filter and groups"]),
+        (node("DeformConv", ["x", "x", "x"], ["y"], strides=[1]), ["strides, dilations or pads"]),
+        (node("DeformConv", ["x", "x", "x"], ["y"]), ["2 offsets per place", "needs 32"]),
+        (node("RoiAlign", ["x", "m", "i"], ["y"]), ["four corners per region"]),
+        (node("RoiAlign", ["x", "m", "i"], ["y"], mode="min"), ["unknown mode 'min'"]),
+        (node("RoiAlign", ["x", "m", "i"], ["y"], coordinate_transformation_mode="x"), ["unknown coordinate_transformation_mode 'x'"]),
+        (node("AffineGrid", ["m", "i"], ["y"]), ["theta [N, d, d + 1]"]),
+        (node("Det", ["x", "x"], ["y"]), ["has 2 inputs"]),
+        (node("Det", ["g"], ["y"]), ["square matrices"]),
+        (node("DFT", ["x"], ["y"]), ["last dimension is 1"]),
+        (node("STFT", ["g", "i"], ["y"]), ["signal [batch, length, 1 or 2]"]),
+        (node("MelWeightMatrix", ["i", "i", "i", "m", "m"], ["y"], output_datatype=TensorProto.STRING), ["not supported"]),
+        (node("RandomNormal", [], ["y"], shape=[2, -1]), ["negative size"]),
+        (node("RandomUniform", [], ["y"], shape=[2], dtype=TensorProto.INT32), ["not supported"]),
+        (node("Multinomial", ["x"], ["y"]), ["[batch, classes]"]),
+    ],
+)
+def test_faults_of_nodes_name_the_node(path, faulty, parts):  # noqa: F811
+    save(path, [faulty], INPUTS, {"y": (FLOAT, None)}, opset=26)
+    require_error(path, f"the {faulty.op_type}", *parts)
+
+
+def test_transform_of_known_length_is_one_product(path):  # noqa: F811
+    text = build(path, [node("DFT", ["x"], ["y"], axis=1, onesided=1)], {"x": (FLOAT, ["batch", 8, 1])}, opset=19)
+    assert "tensor<8x10xf32>" in text and text.count("lepton.matmul") == 1 and "lepton.cos" not in text
