@@ -116,7 +116,7 @@ std::vector<ArrayRef<Entry>> importer::converterFamilies() {
   return {mathConverters(),        movementConverters(), indexingConverters(),  reductionConverters(),
           convolutionConverters(), controlConverters(),  recurrentConverters(), resizeConverters(),
           quantizeConverters(),    einsumConverters(),   samplingConverters(),  selectionConverters(),
-          signalConverters(),      randomConverters(),   trainingConverters()};
+          signalConverters(),      randomConverters(),   trainingConverters(),  classicMlConverters()};
 }
 
 Converter importer::findConverter(StringRef domain, StringRef op, int64_t version) {

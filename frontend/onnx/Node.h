@@ -87,6 +87,7 @@ llvm::ArrayRef<Entry> selectionConverters();
 llvm::ArrayRef<Entry> signalConverters();
 llvm::ArrayRef<Entry> randomConverters();
 llvm::ArrayRef<Entry> trainingConverters();
+llvm::ArrayRef<Entry> classicMlConverters();
 llvm::ArrayRef<Entry> convolutionConverters();
 llvm::ArrayRef<Entry> controlConverters();
 llvm::ArrayRef<Entry> recurrentConverters();
