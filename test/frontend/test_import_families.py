@@ -38,10 +38,11 @@ INPUTS = {"x": (FLOAT, [1, 2, 4, 4]), "b": (BOOL, [4]), "i": (INT64, [3]), "m": 
         (node("RandomNormal", [], ["y"], shape=[2, -1]), ["negative size"]),
         (node("RandomUniform", [], ["y"], shape=[2], dtype=TensorProto.INT32), ["not supported"]),
         (node("Multinomial", ["x"], ["y"]), ["[batch, classes]"]),
+        (node("LinearRegressor", ["x"], ["y"], domain="ai.onnx.ml"), ["[batch, features]"]),
     ],
 )
 def test_faults_of_nodes_name_the_node(path, faulty, parts):  # noqa: F811
-    save(path, [faulty], INPUTS, {"y": (FLOAT, None)}, opset=26)
+    save(path, [faulty], INPUTS, {"y": (FLOAT, None)}, opset=26, domain=faulty.domain)
     require_error(path, f"the {faulty.op_type}", *parts)
 
 
