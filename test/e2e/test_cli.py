@@ -393,7 +393,9 @@ def test_aarch64(tmp_path, model, ending):
     artifact = tmp_path / f"small.{ending}"
     result = lepton("compile", model, "--target=aarch64-linux-gnu", "-o", artifact)
     assert result.returncode == OK, result.stderr
-    flags = ["--target=aarch64-linux-gnu", "-fuse-ld=lld"]
+    # The cross C library alone, without the start-up files and libraries of a cross compiler.
+    start = [f"{root}/lib/{file}" for file in ("crt1.o", "crti.o", "crtn.o")]
+    flags = ["--target=aarch64-linux-gnu", f"-isystem{root}/include", "-fuse-ld=lld", "-nostdlib", "-no-pie", f"-L{root}/lib", *start, "-lc"]
     outputs = run_client(tmp_path, [artifact], *flags, prefix=["qemu-aarch64", "-L", root])
     np.testing.assert_allclose(outputs, small_result(ROWS), rtol=1e-5)
     if ending == "so":
