@@ -34,7 +34,6 @@ AffineExpr ShapeAnalysis::elementLeaf(Value value, int64_t i) {
   AffineExpr &expr = elementLeaves[{value, i}];
   if (!expr)
     expr = leaf({value, true, i, {}, {}});
-  valuesRead.insert(value);
   return expr;
 }
 

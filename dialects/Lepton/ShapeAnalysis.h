@@ -48,8 +48,6 @@ public:
     auto symbol = mlir::dyn_cast<mlir::AffineSymbolExpr>(expr);
     return symbol && leaves[symbol.getPosition()].isElement;
   }
-  /// Whether sizes inferred so far are read from elements of a value.
-  bool readsElementsOf(mlir::Value value) const { return valuesRead.contains(value); }
   /// All elements, where there are few (at most `limit`) and their number is static.
   std::optional<llvm::SmallVector<mlir::AffineExpr>> elements(mlir::Value value, int64_t limit = 256);
   /// All elements where every one is a constant.
@@ -103,7 +101,6 @@ private:
   mlir::MLIRContext *context;
   std::vector<Leaf> leaves; // symbol number -> what it stands for
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::AffineExpr> dimLeaves, elementLeaves, elementCache;
-  llvm::DenseSet<mlir::Value> valuesRead;
   llvm::DenseMap<std::pair<mlir::Operation *, mlir::StringAttr>, mlir::AffineExpr> namedSymbols;
   std::map<std::pair<SizeFunction, std::vector<const void *>>, mlir::AffineExpr> functionLeaves;
   std::map<const void *, llvm::SmallVector<mlir::AffineExpr>> shapes;

@@ -88,8 +88,6 @@ struct Grouping {
   bool mayJoin(Operation *op, const KernelGroup &group) {
     if (!fuse || op->getNumResults() != 1 || group.ops.size() >= largestGroup)
       return false;
-    if (shapes.readsElementsOf(op->getResult(0))) // the entry reads sizes from it
-      return false;
     if (isa<KernelOpInterface>(op))
       return takesEpilogue(op) && mayPrecede(op, group);
     return llvm::all_of(usersOf(op), [&](Operation *user) { return mayInline(op, user); });
