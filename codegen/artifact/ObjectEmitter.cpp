@@ -74,6 +74,8 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine, int opt
   llvm::ModuleAnalysisManager modules;
   llvm::PipelineTuningOptions tuning;
   tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = optLevel > 1;
+  // Unrolled first, a short inner loop would leave the loop around it to be vectorized, across rows and by scatters. What is worth it is unrolled already.
+  tuning.LoopUnrolling = false;
   llvm::PassBuilder builder(&machine, tuning);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(sccs);
