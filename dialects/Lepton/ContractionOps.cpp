@@ -367,6 +367,25 @@ SmallVector<Value> ConvTransposeOp::emitKernel(KernelEmitter &e, ValueRange init
                    [&](ValueRange indices) { return fromAccumulator(e, sums, indices, getResult()); })};
 }
 
+/// The input that a row of `count` windows spans, of which one spans `reach`.
+static OpFoldResult reachOf(KernelEmitter &e, OpFoldResult count, int64_t stride, Value reach) {
+  Value steps = e.sub(getValueOrCreateConstantIndexOp(e.b, e.loc, count), e.index(1));
+  return getAsOpFoldResult(e.add(e.mul(steps, e.index(stride)), reach));
+}
+
+/// Writes accumulators of pixels of a row by channels to their place in a channels-last image; `outside` are the image's number and the rows.
+static KernelEmitter::Part writePixels(KernelEmitter &e, Value result, Value destination, Value acc, ValueRange outside,
+                                       std::pair<Value, OpFoldResult> pixels, std::pair<Value, OpFoldResult> channels) {
+  SmallVector<Value> start(outside);
+  start.append({pixels.first, channels.first});
+  SmallVector<OpFoldResult> offsets(start.begin(), start.end()), sizes(outside.size(), e.b.getIndexAttr(1));
+  sizes.append({pixels.second, channels.second});
+  Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false));
+  Value written = e.finish(part, result, start,
+                           [&](ValueRange local) { return fromAccumulator(e, acc, local.take_back(2), result); });
+  return {written, offsets, sizes};
+}
+
 LogicalResult PackedConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   SmallVector<AffineExpr> x = shapes.shape(getInput()), w = shapes.shape(getFilter());
   int64_t spatial = int64_t(x.size()) - 2;
@@ -428,13 +447,8 @@ SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) 
       AffineExpr reach = (w[2 + i] - 1) * getDilations()[i] + 1;
       Value start = i == last ? pixels.first : ivs[2 + i];
       xOffsets.push_back(e.mul(start, e.index(getStrides()[i])));
-      if (i == last) {
-        Value count = getValueOrCreateConstantIndexOp(e.b, e.loc, pixels.second);
-        Value span = e.mul(e.sub(count, e.index(1)), e.index(getStrides()[i]));
-        xSizes.push_back(getAsOpFoldResult(e.add(span, e.size(reach))));
-      } else {
-        xSizes.push_back(getAsOpFoldResult(e.size(reach)));
-      }
+      xSizes.push_back(i == last ? reachOf(e, pixels.second, getStrides()[i], e.size(reach))
+                                 : getAsOpFoldResult(e.size(reach)));
       wOffsets.push_back(zero);
       wSizes.push_back(getAsOpFoldResult(e.size(w[2 + i])));
       xDrop.push_back(false);
@@ -450,16 +464,7 @@ SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) 
           filter = slice(e, e.tensor(getFilter()), wOffsets, wSizes, wDrop);
     Value acc = contract(e, input, filter, accumulatorTile(e, type, {tile, block}, {pixels.second, width}), maps, 2,
                          xElement, wElement);
-    SmallVector<OpFoldResult> offsets(ivs.begin() + 1, ivs.begin() + 1 + spatial), sizes(spatial, one);
-    offsets.append({pixels.first, channel});
-    sizes.append({pixels.second, outputs.second});
-    SmallVector<Value> start;
-    for (OpFoldResult offset : offsets)
-      start.push_back(cast<Value>(offset));
-    Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false));
-    Value result = e.finish(part, getResult(), start,
-                            [&](ValueRange local) { return fromAccumulator(e, acc, local.take_back(2), getResult()); });
-    return {result, offsets, sizes};
+    return writePixels(e, getResult(), destination, acc, ivs.slice(1, spatial), pixels, {channel, outputs.second});
   })};
 }
 
@@ -522,13 +527,8 @@ SmallVector<Value> DepthwiseConvOp::emitKernel(KernelEmitter &e, ValueRange init
     for (int64_t i = 0; i < spatial; ++i) {
       const int64_t reach = (kernel[i] - 1) * getDilations()[i] + 1;
       xOffsets.push_back(e.mul(i == last ? pixels.first : ivs[2 + i], e.index(getStrides()[i])));
-      if (i == last) {
-        Value count = getValueOrCreateConstantIndexOp(e.b, e.loc, pixels.second);
-        Value span = e.mul(e.sub(count, e.index(1)), e.index(getStrides()[i]));
-        xSizes.push_back(getAsOpFoldResult(e.add(span, e.index(reach))));
-      } else {
-        xSizes.push_back(e.b.getIndexAttr(reach));
-      }
+      xSizes.push_back(i == last ? reachOf(e, pixels.second, getStrides()[i], e.index(reach))
+                                 : e.b.getIndexAttr(reach));
       wSizes.push_back(e.b.getIndexAttr(kernel[i]));
     }
     xOffsets.push_back(channels.first);
@@ -539,15 +539,6 @@ SmallVector<Value> DepthwiseConvOp::emitKernel(KernelEmitter &e, ValueRange init
           filter = slice(e, e.tensor(getFilter()), wOffsets, wSizes, SmallVector<bool>(spatial + 1, false));
     Value acc = contract(e, input, filter, accumulatorTile(e, type, {tile, block}, {pixels.second, channels.second}),
                          {map(inputDims), map(filterDims), map({p, c})}, 2, element, element);
-    SmallVector<OpFoldResult> offsets(ivs.begin() + 1, ivs.begin() + 1 + spatial), sizes(spatial, one);
-    offsets.append({pixels.first, channels.first});
-    sizes.append({pixels.second, channels.second});
-    SmallVector<Value> start;
-    for (OpFoldResult offset : offsets)
-      start.push_back(cast<Value>(offset));
-    Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false));
-    Value result = e.finish(part, getResult(), start,
-                            [&](ValueRange local) { return fromAccumulator(e, acc, local.take_back(2), getResult()); });
-    return {result, offsets, sizes};
+    return writePixels(e, getResult(), destination, acc, ivs.slice(1, spatial), pixels, channels);
   })};
 }
