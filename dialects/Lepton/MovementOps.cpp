@@ -184,11 +184,9 @@ LogicalResult DepthToSpaceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
       llvm::any_of(getBlock(), [](int64_t size) { return size < 1; }))
     return emitOpError() << "needs a positive block size for each spatial dimension, which start at 1 or 2";
   AffineExpr &channels = dims[channelDim(*this)];
-  auto known = ShapeAnalysis::constantValue(channels);
-  if (!known || *known % pixels)
-    return emitOpError() << "needs a static number of channels that divides by " << pixels << ", got "
-                         << getInput().getType();
-  channels = shapes.constant(*known / pixels);
+  if (ShapeAnalysis::constantValue(channels % pixels).value_or(0) != 0)
+    return emitOpError() << "needs a number of channels that divides by " << pixels << ", got " << getInput().getType();
+  channels = shapes.exactDiv(channels, shapes.constant(pixels));
   for (auto [i, size] : llvm::enumerate(getBlock()))
     dims[getFirstSpatial() + i] = dims[getFirstSpatial() + i] * size;
   results.push_back({elementTypeOf(getInput()), dims});
@@ -204,10 +202,9 @@ Value DepthToSpaceOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices
     pixel = e.add(e.mul(pixel, e.index(size)), e.sub(at, e.mul(outside, e.index(size))));
     at = outside;
   }
-  int64_t channels = cast<RankedTensorType>(getType()).getDimSize(channelDim(*this));
   Value &channel = source[channelDim(*this)];
   channel = getChannelsOutside() ? e.add(e.mul(channel, e.index(llvm::product_of(getBlock()))), pixel)
-                                 : e.add(e.mul(pixel, e.index(channels)), channel);
+                                 : e.add(e.mul(pixel, e.dim(getResult(), channelDim(*this))), channel);
   return e.load(getInput(), source);
 }
 

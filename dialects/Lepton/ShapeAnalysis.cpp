@@ -219,8 +219,10 @@ AffineExpr ShapeAnalysis::apply(SizeFunction function, ArrayRef<AffineExpr> oper
                     function == SizeFunction::Or;
     return identity ? operands[0] : constant(function != SizeFunction::Lt);
   }
-  if (function == SizeFunction::DivS && constantValue(operands[1]) == 1)
-    return operands[0];
+  // A division that leaves no rest stays an expression in which factors cancel.
+  if (auto divisor = constantValue(operands.back()); function == SizeFunction::DivS && divisor && *divisor > 0)
+    if (constantValue(operands[0] % *divisor) == 0)
+      return operands[0].floorDiv(*divisor);
   std::vector<const void *> key;
   for (AffineExpr operand : operands)
     key.push_back(operand.getAsOpaquePointer());

@@ -307,12 +307,37 @@ LogicalResult tile(Node &n) {
       n.make<ReshapeOp>({repeated, n.make<ConcatOp>(final, n.g.attr("axis", int64_t(0)))}, n.g.flag("allowzero")));
 }
 
-LogicalResult depthToSpace(Node &n) {
-  auto type = cast<RankedTensorType>(n.input(0).getType());
+/// Sees to it that dimension `d` of the input divides by `factor`: now where it is known, else when the model runs.
+LogicalResult requireMultiple(Node &n, int64_t d, int64_t factor) {
+  std::string wanted = "dimension " + std::to_string(d) + " must be a multiple of " + std::to_string(factor);
+  AffineExpr size = n.g.shapes.dim(n.input(0), d);
+  if (auto rest = ShapeAnalysis::constantValue(size % factor)) {
+    if (*rest == 0)
+      return success();
+    auto known = ShapeAnalysis::constantValue(size);
+    return n.error(wanted + (known ? ", got " + std::to_string(*known) : std::string()));
+  }
+  Value given = n.make<ShapeOp>(n.input(0), {n.g.attr("start", d), n.g.attr("end", d + 1)});
+  Value rest = n.make<ModOp>({given, n.g.integers(n.loc, factor)});
+  AssertOp::create(n.g.b, n.loc, n.make<EqualOp>({rest, n.g.integers(n.loc, 0)}), wanted);
+  return success();
+}
+
+/// The block size of a node of four dimensions.
+FailureOr<int64_t> blockSize(Node &n) {
   int64_t block = n.integer("blocksize", 1);
-  if (type.getRank() != 4 || type.isDynamicDim(1) || block < 1 || type.getDimSize(1) % (block * block))
-    return n.error("needs four dimensions and a number of channels that divides by the square of the block size");
-  SmallVector<NamedAttribute> attributes = {n.g.attr("block", ArrayRef<int64_t>{block, block}),
+  if (n.rank(0) != 4)
+    return n.error("needs four dimensions, got " + Twine(n.rank(0)));
+  if (block < 1 || block > std::numeric_limits<int32_t>::max())
+    return n.error("needs a positive block size, got " + Twine(block));
+  return block;
+}
+
+LogicalResult depthToSpace(Node &n) {
+  auto block = blockSize(n);
+  if (failed(block) || failed(requireMultiple(n, 1, *block * *block)))
+    return failure();
+  SmallVector<NamedAttribute> attributes = {n.g.attr("block", ArrayRef<int64_t>{*block, *block}),
                                             n.g.attr("first_spatial", int64_t(2))};
   if (n.text("mode", "DCR") == "CRD")
     attributes.push_back(n.g.flag("channels_outside"));
@@ -321,18 +346,21 @@ LogicalResult depthToSpace(Node &n) {
 
 /// Views [N, C, H, W] with H and W split by the block, permutes, and views again.
 LogicalResult spaceToDepth(Node &n) {
-  auto type = cast<RankedTensorType>(n.input(0).getType());
-  int64_t block = n.integer("blocksize", 1);
-  if (type.getRank() != 4 || !type.hasStaticShape() || block < 1 || type.getDimSize(2) % block ||
-      type.getDimSize(3) % block)
-    return n.error("needs four static dimensions, of which the last two divide by the block size");
-  int64_t batch = type.getDimSize(0), c = type.getDimSize(1), h = type.getDimSize(2) / block,
-          w = type.getDimSize(3) / block;
-  Value wide = n.g.reshape(n.loc, n.input(0), {batch, c, h, block, w, block});
+  auto block = blockSize(n);
+  if (failed(block) || failed(requireMultiple(n, 2, *block)) || failed(requireMultiple(n, 3, *block)))
+    return failure();
+  Value sizes = n.g.shapeOf(n.loc, n.input(0)), side = n.g.integers(n.loc, *block);
+  Value batch = part(n, sizes, 0, 1), channels = part(n, sizes, 1, 2);
+  Value rows = n.make<DivOp>({part(n, sizes, 2, 3), side}), columns = n.make<DivOp>({part(n, sizes, 3, 4), side});
+  auto view = [&](Value input, ValueRange parts) {
+    return n.make<ReshapeOp>({input, n.make<ConcatOp>(parts, n.g.attr("axis", int64_t(0)))}, n.g.flag("allowzero"));
+  };
+  Value wide = view(n.input(0), {batch, channels, rows, side, columns, side});
   bool crd = n.text("mode", "DCR") == "CRD";
   Value moved =
       n.g.transpose(n.loc, wide, crd ? ArrayRef<int64_t>{0, 1, 3, 5, 2, 4} : ArrayRef<int64_t>{0, 3, 5, 1, 2, 4});
-  return n.result(n.g.reshape(n.loc, moved, {batch, c * block * block, h, w}));
+  Value deep = n.make<MulOp>({channels, n.g.integers(n.loc, *block * *block)});
+  return n.result(view(moved, {batch, deep, rows, columns}));
 }
 
 const Entry entries[] = {

@@ -38,6 +38,10 @@ INPUTS = {"x": (FLOAT, [1, 2, 4, 4]), "b": (BOOL, [4]), "i": (INT64, [3]), "m": 
         (node("RandomNormal", [], ["y"], shape=[2, -1]), ["negative size"]),
         (node("RandomUniform", [], ["y"], shape=[2], dtype=TensorProto.INT32), ["not supported"]),
         (node("Multinomial", ["x"], ["y"]), ["[batch, classes]"]),
+        (node("DepthToSpace", ["x"], ["y"], blocksize=2), ["dimension 1 must be a multiple of 4, got 2"]),
+        (node("DepthToSpace", ["x"], ["y"], blocksize=0), ["positive block size, got 0"]),
+        (node("SpaceToDepth", ["x"], ["y"], blocksize=3), ["dimension 2 must be a multiple of 3, got 4"]),
+        (node("SpaceToDepth", ["m"], ["y"], blocksize=3), ["four dimensions, got 2"]),
         (node("LinearRegressor", ["x"], ["y"], domain="ai.onnx.ml"), ["[batch, features]"]),
     ],
 )
