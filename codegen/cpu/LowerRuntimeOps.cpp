@@ -28,6 +28,7 @@ void lepton::declareRuntime(ModuleOp module) {
   declare("lepton_rt_output", ptr, {ptr, i64, ptr});
   declare("lepton_rt_arena", ptr, {ptr});
   declare("lepton_rt_alloc", ptr, {ptr, i64});
+  declare("lepton_rt_alloc_tensor", ptr, {ptr, ptr, ptr, i64, i64});
   declare("lepton_rt_free", none, {ptr, ptr});
   declare("lepton_rt_parallel_for", none, {ptr, i64, i64, ptr, ptr});
   declare("lepton_rt_fail", none, {ptr, ptr});
@@ -58,6 +59,31 @@ template <typename OpT> struct Pattern : ConvertOpToLLVMPattern<OpT> {
     auto function = op->getParentOfType<FunctionOpInterface>();
     b.setInsertionPointToStart(&function.getFunctionBody().front());
     return LLVM::AllocaOp::create(b, loc, pointer(b), type, i64(b, loc, 1), 8);
+  }
+
+  /// The address of a constant text.
+  static Value text(ConversionPatternRewriter &b, Location loc, ModuleOp module, StringRef content) {
+    std::string text = content.str();
+    text.push_back('\0');
+    std::string name = "lepton_message_" + llvm::utohexstr(llvm::hash_value(StringRef(text)));
+    if (!module.lookupSymbol(name)) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(module.getBody());
+      LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), text.size()), true,
+                             LLVM::Linkage::Internal, name, b.getStringAttr(text));
+    }
+    return LLVM::AddressOfOp::create(b, loc, pointer(b), name);
+  }
+
+  /// The sizes in an array on the stack.
+  static Value shapeOf(ConversionPatternRewriter &b, Location loc, ArrayRef<Value> sizes, Operation *op) {
+    auto type = LLVM::LLVMArrayType::get(b.getI64Type(), std::max<size_t>(sizes.size(), 1));
+    Value shape = stack(b, loc, type, op);
+    for (auto [d, size] : llvm::enumerate(sizes))
+      LLVM::StoreOp::create(
+          b, loc, size,
+          LLVM::GEPOp::create(b, loc, pointer(b), b.getI64Type(), shape, ArrayRef<LLVM::GEPArg>{int32_t(d)}));
+    return shape;
   }
 
   /// All sizes of a memref type, the dynamic ones from `dynamic`.
@@ -120,13 +146,8 @@ struct LowerOutput : Pattern<lrt::OutputOp> {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
     SmallVector<Value> sizes = allSizes(b, loc, type, adaptor.getSizes());
-    Value shape = stack(b, loc, LLVM::LLVMArrayType::get(b.getI64Type(), std::max<int64_t>(type.getRank(), 1)), op);
-    for (auto [d, size] : llvm::enumerate(sizes))
-      LLVM::StoreOp::create(
-          b, loc, size,
-          LLVM::GEPOp::create(b, loc, pointer(b), b.getI64Type(), shape, ArrayRef<LLVM::GEPArg>{int32_t(d)}));
-    Value memory =
-        call(b, loc, "lepton_rt_output", pointer(b), {adaptor.getContext(), i64(b, loc, op.getIndex()), shape});
+    Value memory = call(b, loc, "lepton_rt_output", pointer(b),
+                        {adaptor.getContext(), i64(b, loc, op.getIndex()), shapeOf(b, loc, sizes, op)});
     b.replaceOp(op, descriptor(b, loc, type, memory, sizes));
     return success();
   }
@@ -138,10 +159,18 @@ struct LowerAlloc : Pattern<lrt::AllocOp> {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
     SmallVector<Value> sizes = allSizes(b, loc, type, adaptor.getSizes());
-    Value bytes = i64(b, loc, llvm::divideCeil(type.getElementTypeBitWidth(), 8));
-    for (Value size : sizes)
-      bytes = LLVM::MulOp::create(b, loc, bytes, size);
-    Value memory = call(b, loc, "lepton_rt_alloc", pointer(b), {adaptor.getContext(), bytes});
+    int64_t elementBytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+    Value memory;
+    if (type.hasStaticShape()) {
+      Value bytes = i64(b, loc, elementBytes * type.getNumElements());
+      memory = call(b, loc, "lepton_rt_alloc", pointer(b), {adaptor.getContext(), bytes});
+    } else {
+      auto node = op.getLoc()->findInstanceOf<NameLoc>();
+      Value name = text(b, loc, op->getParentOfType<ModuleOp>(), node ? node.getName().getValue() : "?");
+      memory = call(b, loc, "lepton_rt_alloc_tensor", pointer(b),
+                    {adaptor.getContext(), name, shapeOf(b, loc, sizes, op), i64(b, loc, type.getRank()),
+                     i64(b, loc, elementBytes)});
+    }
     b.replaceOp(op, descriptor(b, loc, type, memory, sizes));
     return success();
   }
@@ -235,20 +264,10 @@ struct LowerCheck : Pattern<lrt::CheckOp> {
   using Pattern::Pattern;
   LogicalResult matchAndRewrite(lrt::CheckOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
-    auto module = op->getParentOfType<ModuleOp>();
-    std::string text = op.getMessage().str();
-    text.push_back('\0');
-    std::string name = "lepton_message_" + llvm::utohexstr(llvm::hash_value(StringRef(text)));
-    if (!module.lookupSymbol(name)) {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(module.getBody());
-      LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), text.size()), true,
-                             LLVM::Linkage::Internal, name, b.getStringAttr(text));
-    }
     // if (!condition) lepton_rt_fail(context, message)
     Block *before = b.getInsertionBlock(), *after = b.splitBlock(before, b.getInsertionPoint()),
           *failed = b.createBlock(after);
-    Value message = LLVM::AddressOfOp::create(b, loc, pointer(b), name);
+    Value message = text(b, loc, op->getParentOfType<ModuleOp>(), op.getMessage());
     call(b, loc, "lepton_rt_fail", {}, {adaptor.getContext(), message});
     LLVM::BrOp::create(b, loc, ValueRange(), after);
     b.setInsertionPointToEnd(before);

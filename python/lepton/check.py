@@ -181,7 +181,8 @@ def check(arguments):
         try:
             results = session.run(None, feed)
         except ValueError as problem:
-            raise Failure(f"{arguments.model}: {problem}") from None
+            taken = ", ".join(f"{name} {list(value.shape)}" for name, value in feed.items())
+            raise Failure(f"{arguments.model}: {problem}; the inputs were {taken}: try other sizes (--dim) or inputs (--input)") from None
         try:
             expected = oracle(feed)
         except Exception as problem:

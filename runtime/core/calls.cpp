@@ -74,10 +74,7 @@ void *lepton_rt_output(lepton_context *context, int64_t index, const int64_t *sh
   lepton_error reason;
   uint64_t bytes;
   if (!tensorBytes(info.dtype, shape, info.rank, bytes) || bytes > kMaxBytes) {
-    Text(reason)
-        .add("output '%.100s' would have shape ", info.name)
-        .addShape(shape, info.rank)
-        .add(", which no memory can hold; the inputs ask for too large a result");
+    Text(reason).add("output '%.100s'", info.name).addImpossible(shape, info.rank);
     fail(context, LEPTON_INVALID_ARGUMENT, reason.message);
     abandon(context);
   }
@@ -102,10 +99,28 @@ void *lepton_rt_output(lepton_context *context, int64_t index, const int64_t *sh
 void *lepton_rt_arena(lepton_context *context) { return context->arena; }
 
 void *lepton_rt_alloc(lepton_context *context, int64_t bytes) {
-  // A negative size is a product of sizes that overflowed: as a number without a sign it is too large as well.
   void *memory = context->blocks.allocate(static_cast<uint64_t>(bytes));
   if (__builtin_expect(!memory, 0))
     runOutOfMemory(context, "an intermediate result", static_cast<uint64_t>(bytes));
+  return memory;
+}
+
+void *lepton_rt_alloc_tensor(lepton_context *context, const char *node, const int64_t *shape, int64_t rank,
+                             int64_t elementBytes) {
+  uint64_t bytes;
+  lepton_error what;
+  if (__builtin_expect(!denseBytes(static_cast<uint32_t>(elementBytes), shape, static_cast<uint32_t>(rank), bytes) ||
+                           bytes > kMaxBytes,
+                       0)) {
+    Text(what).add("node '%.100s': a result", node).addImpossible(shape, static_cast<uint32_t>(rank));
+    fail(context, LEPTON_INVALID_ARGUMENT, what.message);
+    abandon(context);
+  }
+  void *memory = context->blocks.allocate(bytes);
+  if (__builtin_expect(!memory, 0)) {
+    Text(what).add("node '%.100s': a result of shape ", node).addShape(shape, static_cast<uint32_t>(rank));
+    runOutOfMemory(context, what.message, bytes);
+  }
   return memory;
 }
 

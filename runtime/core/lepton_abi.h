@@ -162,6 +162,9 @@ void *lepton_rt_arena(lepton_context *context);
 /* Memory whose size is known only at run time, aligned to 64 bytes; recycled by size within a context, freed with it.
  * On exhaustion the context is marked failed and the run ends by a non-local exit to session_run. */
 void *lepton_rt_alloc(lepton_context *context, int64_t bytes);
+/* The same for a dense result of the named ONNX node. Sizes that are negative, or whose product no memory can hold, end the run likewise. */
+void *lepton_rt_alloc_tensor(lepton_context *context, const char *node, const int64_t *shape, int64_t rank,
+                             int64_t element_bytes);
 void lepton_rt_free(lepton_context *context, void *memory);
 /* body(args, begin, end) over a partition of [0, n) into ranges of at least `grain`; the caller's thread takes part. */
 typedef void (*lepton_rt_body)(lepton_context *context, void *args, int64_t begin, int64_t end);

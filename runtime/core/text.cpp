@@ -26,6 +26,14 @@ Text &Text::addShape(const int64_t *shape, uint32_t rank) {
   return add(rank > kPrintedDims ? ",...]" : "]");
 }
 
+Text &Text::addImpossible(const int64_t *shape, uint32_t rank) {
+  add(" would have shape ").addShape(shape, rank);
+  for (uint32_t d = 0; d < rank; ++d)
+    if (shape[d] < 0)
+      return add(", of a negative size; the sizes of the inputs do not fit this model, most often they are too small");
+  return add(", which no memory can hold; the inputs ask for too large a result");
+}
+
 Text &Text::addDeclared(const lepton_value_info &info) {
   add("%s [", dtypeName(info.dtype));
   for (uint32_t d = 0; d < info.rank && d < kPrintedDims; ++d) {
@@ -58,7 +66,7 @@ const char *dtypeName(uint32_t dtype) { return dtype < kDtypeCount ? kDtypes[dty
 
 uint32_t dtypeBytes(uint32_t dtype) { return dtype < kDtypeCount ? kDtypes[dtype].bytes : 0; }
 
-bool tensorBytes(uint32_t dtype, const int64_t *shape, uint32_t rank, uint64_t &bytes) {
+bool denseBytes(uint32_t elementBytes, const int64_t *shape, uint32_t rank, uint64_t &bytes) {
   // An empty tensor stays empty whatever its other dimensions are, so zero is looked for before anything is multiplied.
   bool isEmpty = false;
   for (uint32_t d = 0; d < rank; ++d) {
@@ -66,7 +74,7 @@ bool tensorBytes(uint32_t dtype, const int64_t *shape, uint32_t rank, uint64_t &
       return false;
     isEmpty |= shape[d] == 0;
   }
-  int64_t product = isEmpty ? 0 : dtypeBytes(dtype);
+  int64_t product = isEmpty ? 0 : elementBytes;
   for (uint32_t d = 0; d < rank && !isEmpty; ++d)
     if (__builtin_mul_overflow(product, shape[d], &product))
       return false;

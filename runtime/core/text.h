@@ -15,6 +15,8 @@ public:
   __attribute__((format(printf, 2, 3))) Text &add(const char *format, ...);
   /// `[1,3,5]`
   Text &addShape(const int64_t *shape, uint32_t rank);
+  /// ` would have shape [1,-3]`, and why that cannot be.
+  Text &addImpossible(const int64_t *shape, uint32_t rank);
   /// `float32 [1,3,H]`: dimensions known only at run time by their names, or `?`.
   Text &addDeclared(const lepton_value_info &info);
 
@@ -28,7 +30,10 @@ const char *dtypeName(uint32_t dtype);
 /// Bits of one element; 0 for types that are not plain numbers (strings) and for unknown ones.
 uint32_t dtypeBytes(uint32_t dtype);
 /// Bytes of a dense tensor; false when a dimension is negative or the product exceeds an int64.
-bool tensorBytes(uint32_t dtype, const int64_t *shape, uint32_t rank, uint64_t &bytes);
+bool denseBytes(uint32_t elementBytes, const int64_t *shape, uint32_t rank, uint64_t &bytes);
+inline bool tensorBytes(uint32_t dtype, const int64_t *shape, uint32_t rank, uint64_t &bytes) {
+  return denseBytes(dtypeBytes(dtype), shape, rank, bytes);
+}
 
 } // namespace lepton::rt
 

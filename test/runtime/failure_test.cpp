@@ -75,7 +75,34 @@ static void checkFailure(void (*function)(lepton_context *), lepton_status statu
 TEST(endsARunThatNeedsTooMuch) {
   checkFailure([](lepton_context *context) { lepton_rt_alloc(context, kTooMuch); }, LEPTON_OUT_OF_MEMORY,
                "out of memory: an intermediate result needs 1152921504606846976 bytes beside the ");
-  checkFailure([](lepton_context *context) { lepton_rt_alloc(context, -8); }, LEPTON_OUT_OF_MEMORY, "out of memory");
+  checkFailure(
+      [](lepton_context *context) {
+        int64_t shape[] = {2, kTooMuch >> 16};
+        lepton_rt_alloc_tensor(context, "conv", shape, 2, 4);
+      },
+      LEPTON_OUT_OF_MEMORY,
+      "out of memory: node 'conv': a result of shape [2,17592186044416] needs 140737488355328 bytes beside the ");
+}
+
+TEST(endsARunOfImpossibleSizes) {
+  auto negative = [](lepton_context *context) {
+    int64_t shape[] = {2, -130};
+    lepton_rt_alloc_tensor(context, "conv", shape, 2, 4);
+  };
+  checkFailure(negative, LEPTON_INVALID_ARGUMENT,
+               "node 'conv': a result would have shape [2,-130], of a negative size");
+  auto overflowing = [](lepton_context *context) {
+    int64_t shape[] = {kTooMuch, 16};
+    lepton_rt_alloc_tensor(context, "conv", shape, 2, 4);
+  };
+  checkFailure(overflowing, LEPTON_INVALID_ARGUMENT,
+               "node 'conv': a result would have shape [1152921504606846976,16], which no memory can hold");
+  auto empty = [](lepton_context *context) {
+    int64_t shape[] = {kTooMuch, 16, 0};
+    lepton_rt_free(context, lepton_rt_alloc_tensor(context, "conv", shape, 3, 4));
+    lepton_rt_fail(context, "went on");
+  };
+  checkFailure(empty, LEPTON_INVALID_ARGUMENT, "went on");
 }
 
 TEST(endsARunWhoseOutputIsTooLarge) {
@@ -88,7 +115,7 @@ TEST(endsARunWhoseOutputIsTooLarge) {
     int64_t shape[] = {-3};
     lepton_rt_output(context, 0, shape);
   };
-  checkFailure(negative, LEPTON_INVALID_ARGUMENT, "output 'y' would have shape [-3], which no memory can hold");
+  checkFailure(negative, LEPTON_INVALID_ARGUMENT, "output 'y' would have shape [-3], of a negative size");
 }
 
 TEST(endsARunWhoseTasksNeedTooMuch) {
