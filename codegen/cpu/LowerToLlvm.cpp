@@ -5,8 +5,8 @@
 //===------------------------------------------------------------------------------------------------------------------------===//
 
 #include "codegen/cpu/LowerToLlvm.h"
+#include "codegen/Passes.h"
 #include "codegen/cpu/LowerRuntimeOps.h"
-#include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -30,8 +30,6 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
 #include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
@@ -39,19 +37,17 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
+namespace lepton {
+#define GEN_PASS_DEF_LOWERTOLLVM
+#include "codegen/Passes.h.inc"
+} // namespace lepton
+
 using namespace mlir;
 using namespace lepton;
 
 namespace {
 
-struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerToLlvm)
-  StringRef getArgument() const override { return "lepton-lower-to-llvm"; }
-  StringRef getDescription() const override {
-    return "Turns functions of control flow, memrefs, vectors and lrt into LLVM functions";
-  }
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<LLVM::LLVMDialect>(); }
-
+struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     MLIRContext *context = &getContext();
@@ -103,47 +99,10 @@ struct LowerToLlvm : PassWrapper<LowerToLlvm, OperationPass<ModuleOp>> {
   }
 };
 
-struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<func::FuncOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ApproximateMath)
-  StringRef getArgument() const override { return "lepton-approximate-math"; }
-  StringRef getDescription() const override {
-    return "Replaces transcendental functions of f32 by polynomials that vectorize";
-  }
-
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<LeptonDialect>(); }
-
-  void runOnOperation() override {
-    // Within 2 ulp in f32 or so; sin, cos and the like stay calls of libm, as their approximations lose the large arguments.
-    StringRef names[] = {"math.exp", "math.tanh", "math.erf", "math.log", "math.log1p", "math.expm1"};
-    RewritePatternSet patterns(&getContext());
-    auto chosen = [&](StringRef name) { return llvm::is_contained(names, name); };
-    populateMathPolynomialApproximationPatterns(patterns, chosen);
-    (void)applyPatternsGreedily(getOperation(), std::move(patterns));
-    if (!targetOf(getOperation()).getFma())
-      getOperation().walk([](math::FmaOp op) { split(op); });
-  }
-
-  /// Where the processor has no fused multiply-add, each would be a call of libm; the polynomials do as well without.
-  static void split(math::FmaOp op) {
-    OpBuilder b(op);
-    Value product = arith::MulFOp::create(b, op.getLoc(), op.getA(), op.getB());
-    op.replaceAllUsesWith(arith::AddFOp::create(b, op.getLoc(), product, op.getC()).getResult());
-    op.erase();
-  }
-};
-
 } // namespace
 
-std::unique_ptr<Pass> lepton::createLowerToLlvmPass() { return std::make_unique<LowerToLlvm>(); }
-std::unique_ptr<Pass> lepton::createApproximateMathPass() { return std::make_unique<ApproximateMath>(); }
-
-void lepton::registerLowerToLlvmPasses() {
-  registerPass(createLowerToLlvmPass);
-  registerPass(createApproximateMathPass);
-}
-
 void lepton::buildLlvmPipeline(OpPassManager &pm) {
-  pm.addNestedPass<func::FuncOp>(createApproximateMathPass());
+  pm.addNestedPass<func::FuncOp>(createApproximateMath());
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
@@ -152,7 +111,7 @@ void lepton::buildLlvmPipeline(OpPassManager &pm) {
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(createLowerToLlvmPass());
+  pm.addPass(createLowerToLlvm());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());
 }

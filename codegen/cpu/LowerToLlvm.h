@@ -10,12 +10,6 @@ namespace lepton {
 /// The phase `llvm`: functions of loops, vectors and memrefs become LLVM functions; `lepton_entry(ptr) -> i32` is the only public one.
 void buildLlvmPipeline(mlir::OpPassManager &pm);
 
-/// Lowers the dialect `lrt`, and everything else that is left, in one conversion.
-std::unique_ptr<mlir::Pass> createLowerToLlvmPass();
-/// Replaces transcendental functions of f32 by polynomials that vectorize.
-std::unique_ptr<mlir::Pass> createApproximateMathPass();
-void registerLowerToLlvmPasses();
-
 } // namespace lepton
 
 #endif // LEPTON_CODEGEN_CPU_LOWERTOLLVM_H

@@ -1,5 +1,6 @@
 //===- lepton-opt.cpp - runs passes over IR files -----------------------------------------------------------------===//
 
+#include "codegen/Passes.h"
 #include "codegen/cpu/LowerToLlvm.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
@@ -26,7 +27,7 @@ int main(int argc, char **argv) {
   registry.insert<lepton::LeptonDialect, lepton::lrt::RuntimeDialect>();
   mlir::registerAllPasses();
   lepton::registerLeptonPasses();
-  lepton::registerLowerToLlvmPasses();
+  lepton::registerLeptonCodegenPasses();
   registerPhase<lepton::buildGraphPipeline>("lepton-phase-graph", "the phase graph");
   registerPhase<lepton::buildKernelPipeline>("lepton-phase-kernel", "the phase kernel");
   registerPhase<lepton::buildTilePipeline>("lepton-phase-tile", "the phase tile");

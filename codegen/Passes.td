@@ -1,0 +1,29 @@
+//===- Passes.td - the passes that know LLVM ---------------------------------------------------------------------------===//
+
+#ifndef LEPTON_CODEGEN_PASSES_TD
+#define LEPTON_CODEGEN_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ApproximateMath : Pass<"lepton-approximate-math", "::mlir::func::FuncOp"> {
+  let summary = "Replaces transcendental functions of f32 by polynomials that vectorize";
+  let description = [{
+    For exp, expm1, log, log1p, tanh and erf, within about 2 ulp; the others stay calls of libm, as their approximations lose the large arguments. Where
+    `#lepton.target` has no fused multiply-add, the polynomials multiply and add.
+
+    Example: `math.exp %x : vector<8xf32>` -> `math.fma` and integer ops on `vector<8xf32>`.
+  }];
+  let dependentDialects = ["::lepton::LeptonDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerToLlvm : Pass<"lepton-lower-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Turns functions of control flow, memrefs, vectors and lrt into LLVM functions";
+  let description = [{
+    Everything that is left is lowered in one conversion. `lepton_entry` stays public, all else becomes internal; the buffers of a kernel are marked as not aliasing.
+
+    Example: `lrt.alloc %context(%n) : memref<?xf32>` -> `llvm.call @lepton_rt_alloc_tensor`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // LEPTON_CODEGEN_PASSES_TD
