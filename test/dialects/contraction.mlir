@@ -65,3 +65,83 @@ func.func @argPoolRank(%x: tensor<1x3x8x8xf32>) {
   %0 = lepton.arg_pool %x {kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<1x3x8x8xf32>) -> tensor<1x3x4x8xi64>
   return
 }
+
+// -----
+
+func.func @scalarOperand(%a: tensor<f32>, %b: tensor<4x5xf32>) {
+  // expected-error @+1 {{needs operands of at least one dimension}}
+  %0 = lepton.matmul %a, %b : (tensor<f32>, tensor<4x5xf32>) -> tensor<5xf32>
+  return
+}
+
+// -----
+
+func.func @batches(%a: tensor<2x1x3xf32>, %b: tensor<4x3x5xf32>) {
+  // expected-error @+1 {{batch dimensions do not broadcast: 'tensor<2x1x3xf32>' and 'tensor<4x3x5xf32>'}}
+  %0 = lepton.matmul %a, %b : (tensor<2x1x3xf32>, tensor<4x3x5xf32>) -> tensor<4x1x5xf32>
+  return
+}
+
+// -----
+
+func.func @unpacked(%a: tensor<2x3xf32>, %b: tensor<3x16xf32>) {
+  // expected-error @+1 {{needs a matrix and a blocked matrix of three dimensions, got 'tensor<2x3xf32>' and 'tensor<3x16xf32>'}}
+  %0 = lepton.packed_matmul %a, %b {n = 16 : i64} : (tensor<2x3xf32>, tensor<3x16xf32>) -> tensor<2x16xf32>
+  return
+}
+
+// -----
+
+func.func @withoutSpatialDimension(%x: tensor<1x3xf32>, %w: tensor<4x3xf32>) {
+  // expected-error @+1 {{needs an input with at least one spatial dimension}}
+  %0 = lepton.conv %x, %w {strides = array<i64>, pads = array<i64>, dilations = array<i64>, group = 1 : i64} : (tensor<1x3xf32>, tensor<4x3xf32>) -> tensor<1x4xf32>
+  return
+}
+
+// -----
+
+func.func @convRanks(%x: tensor<1x3x8x8xf32>, %w: tensor<4x3x3xf32>) {
+  // expected-error @+1 {{'lepton.conv' op input and filter differ in rank: 'tensor<1x3x8x8xf32>' and 'tensor<4x3x3xf32>'}}
+  %0 = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x3x8x8xf32>, tensor<4x3x3xf32>) -> tensor<1x4x6x6xf32>
+  return
+}
+
+// -----
+
+func.func @convTransposeRanks(%x: tensor<1x3x8x8xf32>, %w: tensor<3x4x3xf32>) {
+  // expected-error @+1 {{'lepton.conv_transpose' op input and filter differ in rank: 'tensor<1x3x8x8xf32>' and 'tensor<3x4x3xf32>'}}
+  %0 = lepton.conv_transpose %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64, output_padding = array<i64: 0, 0>} : (tensor<1x3x8x8xf32>, tensor<3x4x3xf32>) -> tensor<1x4x10x10xf32>
+  return
+}
+
+// -----
+
+func.func @packedFilterRank(%x: tensor<1x8x8x3xf32>, %w: tensor<1x3x3x3x16xf32>) {
+  // expected-error @+1 {{needs a filter with two dimensions more than the input, got 'tensor<1x3x3x3x16xf32>' for 'tensor<1x8x8x3xf32>'}}
+  %0 = lepton.packed_conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, channels = 16 : i64} : (tensor<1x8x8x3xf32>, tensor<1x3x3x3x16xf32>) -> tensor<1x6x6x16xf32>
+  return
+}
+
+// -----
+
+func.func @depthwiseFilterRank(%x: tensor<1x8x8x3xf32>, %w: tensor<3x3xf32>) {
+  // expected-error @+1 {{needs a static filter with one dimension less than the input, got 'tensor<3x3xf32>' for 'tensor<1x8x8x3xf32>'}}
+  %0 = lepton.depthwise_conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x8x8x3xf32>, tensor<3x3xf32>) -> tensor<1x6x6x3xf32>
+  return
+}
+
+// -----
+
+func.func @poolStrides(%x: tensor<1x4x8x8xf32>) {
+  // expected-error @+1 {{needs one stride and one dilation and two pads for each of the 2 kernel dimensions}}
+  %0 = lepton.pool max %x {kernel = array<i64: 2, 2>, strides = array<i64: 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, first_spatial = 2 : i64} : (tensor<1x4x8x8xf32>) -> tensor<1x4x7x7xf32>
+  return
+}
+
+// -----
+
+func.func @poolStrideZero(%x: tensor<1x4x8xf32>) {
+  // expected-error @+1 {{has a kernel size, stride or dilation below 1}}
+  %0 = lepton.pool max %x {kernel = array<i64: 2>, strides = array<i64: 0>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, first_spatial = 2 : i64} : (tensor<1x4x8xf32>) -> tensor<1x4x7xf32>
+  return
+}

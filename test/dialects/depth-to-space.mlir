@@ -22,3 +22,11 @@ func.func @Channels(%x: tensor<1x6x3x3xf32>) {
   %y = lepton.depth_to_space %x {block = array<i64: 2, 2>, first_spatial = 2 : i64} : (tensor<1x6x3x3xf32>) -> tensor<1x1x6x6xf32>
   return
 }
+
+// -----
+
+func.func @BlockOfOneDimension(%x: tensor<1x8x3x3xf32>) {
+  // expected-error @+1 {{needs a positive block size for each spatial dimension, which start at 1 or 2}}
+  %y = lepton.depth_to_space %x {block = array<i64: 2>, first_spatial = 2 : i64} : (tensor<1x8x3x3xf32>) -> tensor<1x2x6x6xf32>
+  return
+}

@@ -88,3 +88,69 @@ func.func @gather_axis(%x: tensor<3xf32>, %i: tensor<1xi64>) -> tensor<1xf32> {
   %0 = lepton.gather %x, %i {axis = 1 : i64} : (tensor<3xf32>, tensor<1xi64>) -> tensor<1xf32>
   return %0 : tensor<1xf32>
 }
+
+// -----
+
+func.func @shape_of_unknown_length(%x: tensor<6xf32>, %s: tensor<?xi64>) {
+  // expected-error @+1 {{needs a shape operand of one dimension and static length, so that the result's rank is known, got 'tensor<?xi64>'}}
+  %0 = lepton.reshape %x, %s : (tensor<6xf32>, tensor<?xi64>) -> tensor<6xf32>
+  return
+}
+
+// -----
+
+func.func @shape_of_many_dimensions(%x: tensor<f32>, %s: tensor<65xi64>) {
+  // expected-error @+1 {{asks for 65 dimensions; at most 64 are supported}}
+  %0 = lepton.expand %x, %s : (tensor<f32>, tensor<65xi64>) -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @dimensions_past_the_rank(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{asks for dimensions past rank 2}}
+  %0 = lepton.shape %x {start = 1 : i64, end = 3 : i64} : (tensor<2x3xf32>) -> tensor<2xi64>
+  return
+}
+
+// -----
+
+func.func @sizes_that_do_not_broadcast(%x: tensor<2x3xf32>) {
+  %s = lepton.constant dense<[2, 4]> : tensor<2xi64>
+  // expected-error @+1 {{cannot broadcast size 3 to 4}}
+  %0 = lepton.expand %x, %s : (tensor<2x3xf32>, tensor<2xi64>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @bounds_without_axes(%x: tensor<2x3xf32>, %s: tensor<2xi64>) {
+  // expected-error @+1 {{starts, ends and steps must have one entry for each of the 1 axes, got 'tensor<2xi64>'}}
+  %0 = lepton.slice %x, %s, %s, %s {axes = array<i64: 0>} : (tensor<2x3xf32>, tensor<2xi64>, tensor<2xi64>, tensor<2xi64>) -> tensor<?x3xf32>
+  return
+}
+
+// -----
+
+func.func @nothing_to_join() {
+  // expected-error @+1 {{needs at least one input}}
+  %0 = "lepton.concat"() {axis = 0 : i64} : () -> tensor<0xf32>
+  return
+}
+
+// -----
+
+func.func @ranks_to_join(%a: tensor<2x3xf32>, %b: tensor<3xf32>) {
+  // expected-error @+1 {{inputs differ in rank or element type: 'tensor<2x3xf32>' and 'tensor<3xf32>'}}
+  %0 = lepton.concat %a, %b {axis = 0 : i64} : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<3x3xf32>
+  return
+}
+
+// -----
+
+func.func @pads_that_remove_all(%x: tensor<3xf32>) {
+  %p = lepton.constant dense<-2> : tensor<2xi64>
+  // expected-error @+1 {{removes more than there is along axis 0}}
+  %0 = lepton.pad constant %x, %p {axes = array<i64: 0>} : (tensor<3xf32>, tensor<2xi64>) -> tensor<?xf32>
+  return
+}

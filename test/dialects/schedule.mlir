@@ -17,3 +17,13 @@ module attributes {lepton.target = #lepton.target<cpu = "x", vector_bits = 300, 
 
 // expected-error @+1 {{a target needs the name of a processor}}
 module attributes {lepton.target = #lepton.target<cpu = "", vector_bits = 256, registers = 16, fma = true>} {}
+
+// -----
+
+// expected-error @+1 {{registers is 2, expected 4 to 256}}
+module attributes {lepton.target = #lepton.target<cpu = "x", vector_bits = 256, registers = 2, fma = true>} {}
+
+// -----
+
+// expected-error @+1 {{caches of 65536 and 1024 bytes, expected 0 < l1 <= l2}}
+module attributes {lepton.target = #lepton.target<cpu = "x", vector_bits = 256, registers = 16, fma = true, l1 = 65536, l2 = 1024>} {}

@@ -26,3 +26,20 @@ func.func @OtherFilter(%v: tensor<36x6x32xf32>, %u: tensor<2x36x16x32xf32>) {
      : (tensor<36x6x32xf32>, tensor<2x36x16x32xf32>) -> tensor<1x8x12x64xf32>
   return
 }
+
+// -----
+
+func.func @TileOfThree(%x: tensor<1x8x8x32xf32>) {
+  // expected-error @+1 {{needs tiles of 2 or 4 and a static channels-last image of floats, got 'tensor<1x8x8x32xf32>'}}
+  %v = lepton.winograd_input %x {tile = 3 : i64} : (tensor<1x8x8x32xf32>) -> tensor<25x4x32xf32>
+  return
+}
+
+// -----
+
+func.func @DynamicTiles(%v: tensor<36x?x32xf32>, %u: tensor<2x36x32x32xf32>) {
+  // expected-error @+1 {{needs static tiles, a static filter and a size, got 'tensor<36x?x32xf32>' and 'tensor<2x36x32x32xf32>'}}
+  %y = lepton.winograd_conv %v, %u {tile = 4 : i64, size = array<i64: 8, 12>, channels = 64 : i64}
+     : (tensor<36x?x32xf32>, tensor<2x36x32x32xf32>) -> tensor<1x8x12x64xf32>
+  return
+}

@@ -1,0 +1,25 @@
+// RUN: lepton-opt %s --split-input-file --verify-diagnostics | lepton-opt --split-input-file | FileCheck %s
+
+// CHECK-LABEL: func @RoundTrip
+func.func @RoundTrip(%context: !llvm.ptr, %d: index, %ok: i1) {
+  // CHECK: lrt.alloc %{{.*}}(%{{.*}}) : memref<?x3xf32>
+  %t = lrt.alloc %context(%d) : memref<?x3xf32>
+  // CHECK: lrt.output %{{.*}}[0] (%{{.*}}) : memref<?xf32>
+  %y = lrt.output %context[0](%d) : memref<?xf32>
+  // CHECK: lrt.check %{{.*}}, %{{.*}}, "too long"
+  lrt.check %context, %ok, "too long"
+  // CHECK: lrt.parallel_for %{{.*}}, @Body, %{{.*}} grain 16(%{{.*}}) : memref<?xf32>
+  lrt.parallel_for %context, @Body, %d grain 16 (%y) : memref<?xf32>
+  // CHECK: lrt.dealloc %{{.*}}, %{{.*}} : memref<?x3xf32>
+  lrt.dealloc %context, %t : memref<?x3xf32>
+  return
+}
+func.func private @Body(!llvm.ptr, index, index, memref<?xf32>)
+
+// -----
+
+func.func @BodyThatIsNowhere(%context: !llvm.ptr, %n: index, %y: memref<?xf32>) {
+  // expected-error @+1 {{refers to no function: @Nowhere}}
+  lrt.parallel_for %context, @Nowhere, %n grain 16 (%y) : memref<?xf32>
+  return
+}
