@@ -16,6 +16,7 @@
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -197,7 +198,7 @@ bool Compilation::readBytes(llvm::ArrayRef<char> bytes, const std::string &name)
   moduleRef = parseSourceString<ModuleOp>(text, ParserConfig(context.get()), name);
   if (!moduleRef)
     failure = Failure::input;
-  if (!moduleRef || !checkEntry())
+  if (!moduleRef || !checkEntry() || !checkConstants())
     return false;
   if (options.facts)
     findContents(module(), *options.facts);
@@ -236,6 +237,18 @@ bool Compilation::checkEntry() {
   if (module()->hasAttr("lepton.dim_bounds") && (!bounds || !llvm::all_of(bounds, isPair)))
     return fail(Failure::input, "has a `lepton.dim_bounds` that does not give each name two integers");
   return true;
+}
+
+/// Text printed for reading lacks the data of large constants.
+bool Compilation::checkConstants() {
+  bool areHere = true;
+  module().walk([&](ConstantOp op) {
+    auto resource = dyn_cast<DenseResourceElementsAttr>(op.getValue());
+    areHere &= !resource || resource.getRawHandle().getBlob();
+  });
+  return areHere ||
+         fail(Failure::input, "lacks the data of its large constants, as what is printed for reading does; let "
+                              "lepton compile write it to a file with -o FILE.mlir");
 }
 
 void Compilation::take(OwningOpRef<ModuleOp> newModule) { moduleRef = std::move(newModule); }
@@ -307,7 +320,10 @@ bool Compilation::dump(const std::string &phase) {
   if (!problem) {
     llvm::raw_fd_ostream os(path, problem);
     if (!problem) {
-      module()->print(os, OpPrintingFlags().elideLargeElementsAttrs(64).elideLargeResourceString(64).useLocalScope());
+      module()->print(
+          os,
+          OpPrintingFlags().elideLargeElementsAttrs(64).elideLargeResourceString(64).useLocalScope().enableDebugInfo(
+              options.locations));
       os.flush();
       problem = os.error();
       os.clear_error();

@@ -45,6 +45,7 @@ private:
   /// Imports what `import` reads.
   template <typename ImportT> bool importOnnx(ImportT import);
   bool checkEntry();
+  bool checkConstants();
   void describe();
   bool runPhase(const char *name, void (*build)(mlir::OpPassManager &, const struct PipelineOptions &));
   bool dump(const std::string &phase);

@@ -123,8 +123,14 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
     wanted.symbol = cIdentifier(output == "-" ? "model" : llvm::sys::path::stem(output));
   if (form == "mlir" && wanted.compileTo.empty())
     wanted.compileTo = "graph";
-  if (!wanted.compileTo.empty() && wanted.compileTo != "object" && wanted.compileTo != "artifact")
+  if (!wanted.compileTo.empty() && wanted.compileTo != "object" && wanted.compileTo != "artifact") {
+    if (!form.empty() && form != "mlir") {
+      error = "after the phase '" + wanted.compileTo + "' there is no '" + form +
+              "' yet; end the output's name in .mlir, or leave out --compile-to";
+      return Failure::usage;
+    }
     form = "mlir";
+  }
   const bool isText = llvm::is_contained({"asm", "llvm", "mlir", "header"}, form),
              isBinary = llvm::is_contained({"obj", "archive", "shared", "exe"}, form);
   if (!isText && !isBinary) {
@@ -152,7 +158,9 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
   bool done = false;
   if (form == "mlir") {
     llvm::raw_string_ostream os(text);
-    compilation.module()->print(os, OpPrintingFlags().elideLargeResourceString(64));
+    // Whole in a file, which can be compiled again; for reading without the weights.
+    auto flags = output == "-" ? OpPrintingFlags().elideLargeResourceString(64) : OpPrintingFlags();
+    compilation.module()->print(os, flags.enableDebugInfo(options.locations));
     done = writeText(output, text, error);
   } else if (form == "asm" || form == "llvm") {
     done = compilation.emitText(form == "asm", text) && writeText(output, text, error);

@@ -17,8 +17,13 @@ int64_t lepton::elementBytes(Type elementType) {
 }
 
 ConstantBytes lepton::constantBytes(ElementsAttr attribute) {
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(attribute))
-    return {resource.getRawHandle().getBlob()->getData(), false, {}};
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(attribute)) {
+    if (const AsmResourceBlob *blob = resource.getRawHandle().getBlob())
+      return {blob->getData(), false, {}};
+    // Left out where IR was printed for reading: zeros of its type.
+    static constexpr char zero[sizeof(double) * 2] = {};
+    return {{zero, size_t(elementBytes(attribute.getElementType()))}, true, {}};
+  }
   auto dense = cast<DenseElementsAttr>(attribute);
   ArrayRef<char> raw = dense.getRawData();
   if (!dense.getElementType().isInteger(1))

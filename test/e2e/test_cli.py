@@ -121,6 +121,26 @@ def test_input_that_is_no_array(tmp_path, model):
 def test_missing_or_unknown_input(model):
     require_fault(lepton("run", model), INPUT, model, "no value for input 'x'", "--random-inputs")
     require_fault(lepton("run", model, "--input", "z=z.npy"), INPUT, model, "no input 'z'")
+    require_fault(lepton("run", model, "--input", "x.npy"), USAGE, "x.npy", "NAME=FILE")
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+def test_sizes_that_leave_nothing(tmp_path, level):
+    """An input shorter than the window of a convolution: what is said names the node and the shape, not a number of bytes."""
+    nodes = [
+        helper.make_node("Conv", ["x", "wide"], ["middle"], name="wide_one"),
+        helper.make_node("Conv", ["middle", "narrow"], ["y"], name="narrow_one"),
+    ]
+    weights = {"wide": np.ones((2, 1, 5), np.float32), "narrow": np.ones((1, 2, 1), np.float32)}
+    shapes = ({"x": (TensorProto.FLOAT, ["N", 1, "length"])}, {"y": (TensorProto.FLOAT, ["N", 1, None])})
+    path = save(tmp_path / "m.onnx", nodes, *shapes, weights)
+    np.save(tmp_path / "x.npy", np.ones((1, 1, 3), np.float32))
+    result = lepton("run", path, level, "--input", f"x={tmp_path / 'x.npy'}")
+    require_fault(result, INPUT, path, "node 'wide_one'", "-1", "negative size", "too small")
+    assert "bytes" not in result.stderr
+    result = lepton("check", path, level)
+    require_fault(result, INPUT, path, "node 'wide_one'", "the inputs were x [1, 1, 1]", "--dim")
+    assert lepton("check", path, level, "--dim", "length=9").returncode == OK
 
 
 # ---- wrong usage -----------------------------------------------------------------------------------------------------
@@ -232,6 +252,36 @@ def test_phase_on_standard_output_compiles_again(tmp_path, model):
     assert result.returncode == OK and "lepton.matmul" in result.stdout
     (tmp_path / "import.mlir").write_text(result.stdout)
     require_small(tmp_path / "import.mlir", tmp_path)
+
+
+def test_text_of_large_constants(tmp_path):
+    """Whole in a file, which is a model again; without the weights where it is for reading, which is then no model."""
+    weights = np.random.default_rng(0).standard_normal((4, 300)).astype(np.float32)
+    shapes = ({"x": (TensorProto.FLOAT, ["N", 4])}, {"y": (TensorProto.FLOAT, ["N", 300])})
+    path = save(tmp_path / "m.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"], name="product")], *shapes, {"w": weights})
+    np.save(tmp_path / "x.npy", np.ones((2, 4), np.float32))
+    for phase in ("import", "graph"):
+        text = tmp_path / f"{phase}.mlir"
+        assert lepton("compile", path, f"--compile-to={phase}", "-o", text).returncode == OK
+        result = lepton("run", text, "--input", f"x={tmp_path / 'x.npy'}", "--output-dir", tmp_path)
+        assert result.returncode == OK, result.stderr
+        assert np.allclose(np.load(tmp_path / "y.npy"), weights.sum(0), atol=1e-5)
+        text.write_text(lepton("compile", path, f"--compile-to={phase}").stdout)
+        require_fault(lepton("run", text, "--random-inputs=0"), INPUT, text, "lacks the data of its large constants", "-o FILE.mlir")
+
+
+def test_locations_name_the_nodes(tmp_path, model):
+    for phase in PHASES:
+        result = lepton("compile", model, f"--compile-to={phase}", "--mlir-print-debuginfo")
+        assert all(f'loc("{node}"' in result.stdout for node in ("product", "relu")), phase
+    assert "loc(" not in lepton("compile", model, "--compile-to=import").stdout
+
+
+def test_phase_in_a_file_of_another_kind(tmp_path, model):
+    for name in ("a.so", "a.o", "a.ll"):
+        result = lepton("compile", model, "--compile-to=kernel", "-o", tmp_path / name)
+        require_fault(result, USAGE, "after the phase 'kernel'", ".mlir")
+    assert files(tmp_path) == ["small.onnx"]
 
 
 def test_dump_phases(tmp_path, model):

@@ -90,10 +90,6 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
   std::map<std::string, std::string> files;
   for (const std::string &input : options.inputs) {
     size_t equals = input.find('=');
-    if (equals == std::string::npos) {
-      error = "--input takes NAME=FILE, got '" + input + "'";
-      return false;
-    }
     files[input.substr(0, equals)] = input.substr(equals + 1);
   }
   for (const auto &entry : files)

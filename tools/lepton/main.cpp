@@ -41,6 +41,8 @@ static cl::opt<std::string> htmlReport("report", cl::desc("write a page about ph
                                        cl::value_desc("FILE.html"), cl::sub(compileCommand));
 static cl::opt<bool> timing("mlir-timing", cl::desc("report the time of each pass"), cl::sub(compileCommand),
                             cl::sub(runCommand));
+static cl::opt<bool> locations("mlir-print-debuginfo", cl::desc("print IR with the nodes that its ops come from"),
+                               cl::sub(compileCommand), cl::sub(runCommand));
 static cl::opt<std::string> reproducer("reproducer", cl::Hidden, cl::value_desc("FILE"),
                                        cl::desc("IR in front of the phase that fails by a fault of Lepton"),
                                        cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
@@ -90,6 +92,7 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   options.compileTo = compileTo;
   options.dumpPhases = dumpPhases;
   options.timing = timing;
+  options.locations = locations;
   options.report = htmlReport;
   options.reproducer = reproducer;
   options.optLevel = optLevel - '0';
@@ -102,6 +105,11 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
     error = "unknown phase '" + options.compileTo + "'; the phases are " + llvm::join(phases, ", ");
     return false;
   }
+  for (const std::string &input : inputs)
+    if (!llvm::StringRef(input).contains('=')) {
+      error = "--input takes NAME=FILE.npy or NAME=FILE.pb, got '" + input + "'";
+      return false;
+    }
   return llvm::all_of(dims, [&](const std::string &dim) { return parseDim(dim, options.dims, error); });
 }
 
