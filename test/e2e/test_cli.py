@@ -406,6 +406,7 @@ def test_shared_library_needs_the_c_library_alone(tmp_path, model):
     needed = {line.split()[0].split("/")[-1] for line in listing.splitlines()}
     assert needed <= {"linux-vdso.so.1", "libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}
     assert files(tmp_path) == ["small.h", "small.onnx", "small.so"]
+    assert library.stat().st_size < 150_000  # the whole runtime, and a model of a few bytes
 
 
 def run_client(folder, libraries, *flags, prefix=()):
