@@ -15,5 +15,6 @@ include "dialects/Lepton/Contraction.td"
 include "dialects/Lepton/Winograd.td"
 include "dialects/Lepton/Control.td"
 include "dialects/Lepton/Schedule.td"
+include "dialects/Lepton/Classic.td"
 
 #endif // LEPTON_OPS_TD

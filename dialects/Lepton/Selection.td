@@ -59,6 +59,22 @@ def Lepton_ArgSortOp : Lepton_KernelOp<"arg_sort"> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
+def Lepton_FindOp : Lepton_ElementOp<"find"> {
+  let summary = "the place of each element in a sorted list";
+  let description = [{
+    `keys` is a list of `input`'s type, sorted and without repetitions; a NaN, at most one, is its last element. The result is each element's position in it, or its length
+    for an element that it lacks. Zeros of both signs are equal, and so are NaNs. A binary search.
+
+    Example:
+    ```mlir
+    %i = lepton.find %x, %keys : (tensor<2x3xi64>, tensor<9xi64>) -> tensor<2x3xi64>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input, Lepton_Tensor:$keys);
+  let results = (outs Lepton_Tensor:$result);
+  let assemblyFormat = "$input `,` $keys attr-dict `:` functional-type(operands, results)";
+}
+
 def Lepton_SuppressBoxesOp : Lepton_KernelOp<"suppress_boxes"> {
   let summary = "greedy suppression of boxes that overlap a better one";
   let description = [{

@@ -296,6 +296,45 @@ SmallVector<Value> ArgSortOp::emitKernel(KernelEmitter &e, ValueRange inits) {
 }
 
 //===------------------------------------------------------------------------------------------------------------------===//
+// Find
+//===------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult FindOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  if (rankOf(getKeys()) != 1 || elementTypeOf(getKeys()) != elementTypeOf(getInput()))
+    return emitOpError() << "needs a list of keys of the input's type, got " << getKeys().getType() << " for "
+                         << getInput().getType();
+  results.push_back({IntegerType::get(getContext(), 64), shapes.shape(getInput())});
+  return success();
+}
+
+Value FindOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  Type elementType = elementTypeOf(getInput());
+  Value count = e.dim(getKeys(), 0), zero = e.index(0), one = e.index(1);
+  Value wanted = emitOrderedKey(e, e.load(getInput(), indices), elementType);
+  auto keyAt = [&](Value place) { return emitOrderedKey(e, e.load(getKeys(), place), elementType); };
+  // Keys before the first place are smaller, those from the second on are not.
+  Value place =
+      repeatWhile(
+          e, {zero, count}, [&](ValueRange range) { return e.compare(CmpIPredicate::slt, range[0], range[1]); },
+          [&](ValueRange range) -> SmallVector<Value> {
+            Value sum = e.add(range[0], range[1]);
+            Value middle = e.b.createOrFold<arith::ShRUIOp>(e.loc, sum, one);
+            Value isSmaller = e.compare(CmpIPredicate::slt, keyAt(middle), wanted);
+            return {e.select(isSmaller, e.add(middle, one), range[0]), e.select(isSmaller, range[1], middle)};
+          })
+          .front();
+  Value inside = e.compare(CmpIPredicate::slt, place, count);
+  auto choice = scf::IfOp::create(e.b, e.loc, e.b.getIndexType(), inside, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(e.b);
+  e.b.setInsertionPointToEnd(choice.elseBlock());
+  scf::YieldOp::create(e.b, e.loc, count);
+  e.b.setInsertionPointToEnd(choice.thenBlock());
+  scf::YieldOp::create(e.b, e.loc, e.select(e.compare(CmpIPredicate::eq, keyAt(place), wanted), place, count));
+  e.b.setInsertionPointAfter(choice);
+  return toI64(e, choice.getResult(0));
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
 // SuppressBoxes: classes in parallel
 //===------------------------------------------------------------------------------------------------------------------===//
 

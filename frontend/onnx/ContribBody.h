@@ -4,13 +4,16 @@
 #define LEPTON_FRONTEND_ONNX_CONTRIBBODY_H
 
 #include "onnx/onnx_pb.h"
+#include "llvm/ADT/ArrayRef.h"
 #include <memory>
 #include <vector>
 
 namespace lepton::importer {
 
 /// The body of a node of the domain com.microsoft in standard operators; null where the operator, or this form of it, is not covered.
-std::unique_ptr<::onnx::FunctionProto> contribBody(const ::onnx::NodeProto &node);
+/// `types` are those of its inputs; none where it is only asked whether there is a body.
+std::unique_ptr<::onnx::FunctionProto> contribBody(const ::onnx::NodeProto &node,
+                                                   llvm::ArrayRef<::onnx::TypeProto> types);
 
 /// The operators of which it covers some form.
 std::vector<const char *> contribNames();

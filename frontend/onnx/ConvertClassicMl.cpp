@@ -1,26 +1,12 @@
-//===- ConvertClassicMl.cpp - operators of ai.onnx.ml on numbers -----------------------------------------------------------===//
+//===- ConvertClassicMl.cpp - operators of ai.onnx.ml that prepare features -----------------------------------------------===//
 
-#include "frontend/onnx/Compose.h"
-#include "frontend/onnx/GraphImporter.h"
+#include "frontend/onnx/ClassicMl.h"
 
 using namespace mlir;
 using namespace lepton;
 using namespace lepton::importer;
 
 namespace {
-
-constexpr const char *domain = "ai.onnx.ml";
-
-Value numbers(Node &n, ArrayRef<double> values, Type type) {
-  std::vector<double> data(values.begin(), values.end());
-  auto tensor = RankedTensorType::get({int64_t(data.size())}, n.g.b.getF64Type());
-  ArrayRef<char> bytes(reinterpret_cast<const char *>(data.data()), data.size() * sizeof(double));
-  return n.g.cast(n.loc, n.g.constant(n.loc, makeConstant(tensor, bytes)), type);
-}
-
-Value pick(Node &n, Value table, Value indices) {
-  return n.make<GatherOp>({table, indices}, n.g.attr("axis", int64_t(0)));
-}
 
 LogicalResult arrayFeatureExtractor(Node &n) {
   Value x = n.rank(0) == 1 ? unsqueezed(n, n.input(0), ArrayRef<int64_t>{0}) : n.input(0);
@@ -42,198 +28,189 @@ LogicalResult scaler(Node &n) {
   return n.result(n.has("scale") ? n.make<MulOp>({x, numbers(n, n.numbers("scale"), f32)}) : x);
 }
 
-LogicalResult linearRegressor(Node &n) {
-  int64_t targets = n.integer("targets", 1);
-  SmallVector<double> coefficients = n.numbers("coefficients");
-  if (n.rank(0) != 2 || targets < 1 || coefficients.size() % targets)
-    return n.error("needs an input [batch, features], and coefficients for each of its targets");
-  if (n.text("post_transform", "NONE") != "NONE")
-    return n.error("has the post_transform '" + n.text("post_transform", "") + "', which is not supported");
+LogicalResult normalizer(Node &n) {
+  int64_t axis = n.rank(0) - 1; // of a vector all elements, of a matrix a row
+  if (axis < 0 || axis > 1)
+    return n.error("needs an input of one or two dimensions");
   Type f32 = n.g.b.getF32Type();
-  Value rows = n.g.reshape(n.loc, numbers(n, coefficients, f32), {targets, int64_t(coefficients.size()) / targets});
-  Value y = n.make<MatMulOp>({n.g.cast(n.loc, n.input(0), f32), n.g.transpose(n.loc, rows, {1, 0})});
-  return n.result(n.has("intercepts") ? n.make<AddOp>({y, numbers(n, n.numbers("intercepts"), f32)}) : y);
+  Value x = n.g.cast(n.loc, n.input(0), f32), size;
+  auto over = [&](ReduceKind kind, Value v) {
+    return n.make<ReduceOp>(v, {n.g.kind(kind), n.g.attr("axes", ArrayRef<int64_t>{axis}), n.g.flag("keepdims")});
+  };
+  std::string norm = n.text("norm", "MAX");
+  if (norm == "MAX")
+    size = over(ReduceKind::max, n.make<AbsOp>(x));
+  else if (norm == "L1")
+    size = over(ReduceKind::sum, n.make<AbsOp>(x));
+  else if (norm == "L2")
+    size = n.make<SqrtOp>(over(ReduceKind::sum, n.make<MulOp>({x, x})));
+  else
+    return n.error("has the unknown norm '" + norm + "'");
+  return n.result(n.make<lepton::DivOp>({x, n.make<MaxOp>({size, n.scalarLike(x, 1e-30)})}));
+}
+
+LogicalResult featureVectorizer(Node &n) {
+  SmallVector<int64_t> sizes = n.integers("inputdimensions");
+  if (int64_t(sizes.size()) != n.inputCount())
+    return n.error("needs one of its inputdimensions for each input");
+  SmallVector<Value> parts;
+  for (int i = 0; i < n.inputCount(); ++i) {
+    Value x = n.g.cast(n.loc, n.input(i), n.g.b.getF32Type());
+    x = rankOf(x) == 1 ? unsqueezed(n, x, ArrayRef<int64_t>{1}) : x;
+    int64_t have = rankOf(x) == 2 ? cast<RankedTensorType>(x.getType()).getDimSize(1) : 0;
+    if (rankOf(x) != 2 || ShapedType::isDynamic(have) || sizes[i] < 0)
+      return n.error("needs inputs of one or two dimensions, the second of which is known");
+    if (have > sizes[i]) {
+      x = n.g.slice(n.loc, x, 1, 0, sizes[i]);
+    } else if (have < sizes[i]) { // zeros make up for what is missing
+      Value shape = joined(n, {sizesOf(n, x, 0, 1), n.g.integers(n.loc, sizes[i] - have)}, 0);
+      x = joined(n, {x, n.make<ExpandOp>({n.scalarLike(x, 0), shape})}, 1);
+    }
+    parts.push_back(x);
+  }
+  return n.result(joined(n, parts, 1));
+}
+
+LogicalResult imputer(Node &n) {
+  bool isFloat = n.isFloat(0);
+  SmallVector<double> values = isFloat ? n.numbers("imputed_value_floats") : SmallVector<double>();
+  SmallVector<int64_t> whole = isFloat ? SmallVector<int64_t>() : n.integers("imputed_value_int64s");
+  size_t count = isFloat ? values.size() : whole.size();
+  int64_t features = n.rank(0) ? cast<RankedTensorType>(n.input(0).getType()).getShape().back() : 1;
+  if (count == 0 || (count > 1 && !ShapedType::isDynamic(features) && features != int64_t(count)))
+    return n.error("needs one imputed value of its input's type, or one for each feature");
+  Value x = n.input(0);
+  Value instead =
+      isFloat ? numbers(n, values, elementTypeOf(x)) : n.g.cast(n.loc, n.g.integers(n.loc, whole), elementTypeOf(x));
+  double replaced = n.number("replaced_value_float", 0);
+  Value isReplaced;
+  if (!isFloat) {
+    Value wanted = n.g.integers(n.loc, n.integer("replaced_value_int64", 0));
+    isReplaced = n.make<EqualOp>({toI64(n, x), wanted});
+  } else {
+    isReplaced = std::isnan(replaced) ? n.make<IsNaNOp>(x) : n.make<EqualOp>({x, n.scalarLike(x, replaced)});
+  }
+  return n.result(n.make<WhereOp>({isReplaced, instead, x}));
 }
 
 //===----------------------------------------------------------------------------------------------------------------------===//
-// TreeEnsemble
+// Dictionaries
 //===----------------------------------------------------------------------------------------------------------------------===//
 
-enum Mode { LessOrEqual, Less, GreaterOrEqual, Greater, Equal, NotEqual, Member };
+/// Keys of a type in the order of `lepton.find`, and where each was before.
+template <typename T> struct SortedKeys {
+  std::vector<T> keys;
+  SmallVector<int64_t> places;
 
-/// All trees are walked at once, a level at a time: tables say of each node which feature it compares with what, and where to go on. Leaves come after the nodes
-/// in the tables, and lead to themselves.
-struct TreeEnsemble {
-  Node &n;
-  Type type;
-  SmallVector<int64_t> features, whenTrue, whenFalse, modes, missing, roots, targets;
-  SmallVector<double> splits, weights;
-  std::vector<SmallVector<double>> members; // of each node
-  size_t nodes = 0;
-  int64_t depth = 0;
-
-  explicit TreeEnsemble(Node &n) : n(n), type(n.elementType(0)) {}
-
-  LogicalResult read(StringRef name, SmallVector<double> &values) {
-    const auto *attribute = n.attribute(name);
-    if (!attribute)
-      return success();
-    auto tensor = n.importer.tensor(attribute->t(), n.loc);
-    if (failed(tensor))
-      return failure();
-    for (int64_t i = 0; i < tensor->getNumElements(); ++i)
-      values.push_back(isa<FloatType>(tensor->getElementType()) ? readFloat(*tensor, i)
-                                                                : double(readInteger(*tensor, i)));
-    return success();
-  }
-
-  LogicalResult read() {
-    SmallVector<double> modeNumbers, memberNumbers;
-    if (failed(read("nodes_splits", splits)) || failed(read("leaf_weights", weights)) ||
-        failed(read("nodes_modes", modeNumbers)) || failed(read("membership_values", memberNumbers)))
-      return failure();
-    modes.assign(modeNumbers.begin(), modeNumbers.end());
-    features = n.integers("nodes_featureids");
-    whenTrue = n.integers("nodes_truenodeids");
-    whenFalse = n.integers("nodes_falsenodeids");
-    missing = n.integers("nodes_missing_value_tracks_true", SmallVector<int64_t>(features.size(), 0));
-    roots = n.integers("tree_roots");
-    targets = n.integers("leaf_targetids");
-    SmallVector<int64_t> trueLeafs = n.integers("nodes_trueleafs"), falseLeafs = n.integers("nodes_falseleafs");
-    nodes = features.size();
-    bool sameSizes = splits.size() == nodes && modes.size() == nodes && whenTrue.size() == nodes &&
-                     whenFalse.size() == nodes && missing.size() == nodes && trueLeafs.size() == nodes &&
-                     falseLeafs.size() == nodes;
-    if (!sameSizes || targets.size() != weights.size() || roots.empty())
-      return n.error("has attributes of different lengths, or no trees");
-    size_t next = 0; // the members of one node after the other end with a NaN each
-    for (size_t i = 0; i < nodes; ++i) {
-      auto inRange = [&](int64_t id, bool isLeaf) { return id >= 0 && id < int64_t(isLeaf ? weights.size() : nodes); };
-      if (modes[i] < 0 || modes[i] > Member || features[i] < 0 || !inRange(whenTrue[i], trueLeafs[i]) ||
-          !inRange(whenFalse[i], falseLeafs[i]))
-        return n.error("has a node " + Twine(i) + " with a mode, feature or branch that is out of range");
-      whenTrue[i] += trueLeafs[i] ? nodes : 0;
-      whenFalse[i] += falseLeafs[i] ? nodes : 0;
-      members.emplace_back();
-      while (modes[i] == Member && next < memberNumbers.size() && !std::isnan(memberNumbers[next]))
-        members.back().push_back(memberNumbers[next++]);
-      next += modes[i] == Member;
+  explicit SortedKeys(ArrayRef<T> given) {
+    auto less = [](T l, T r) { return std::isnan(double(r)) ? !std::isnan(double(l)) : l < r; };
+    auto order = llvm::to_vector(llvm::seq<int64_t>(0, given.size()));
+    llvm::sort(order,
+               [&](int64_t l, int64_t r) { return less(given[l], given[r]) || (l < r && !less(given[r], given[l])); });
+    for (int64_t place : order) {
+      if (!keys.empty() && !less(keys.back(), given[place])) { // the last of equal keys counts
+        places.back() = place;
+        continue;
+      }
+      keys.push_back(given[place]);
+      places.push_back(place);
     }
-    return measure();
-  }
-
-  /// The depth of the trees; fails where they go in circles.
-  LogicalResult measure() {
-    SmallVector<int64_t> level(roots);
-    for (int64_t root : roots)
-      if (root < 0 || root >= int64_t(nodes))
-        return n.error("has a tree whose root is no node");
-    for (; !level.empty(); ++depth) {
-      if (depth > int64_t(nodes))
-        return n.error("has a tree that leads back to itself");
-      llvm::SmallSetVector<int64_t, 16> below;
-      for (int64_t node : level)
-        for (int64_t child : {whenTrue[node], whenFalse[node]})
-          if (child < int64_t(nodes))
-            below.insert(child);
-      level.assign(below.begin(), below.end());
-    }
-    return success();
-  }
-
-  Value table(ArrayRef<int64_t> ofNodes, bool leavesToThemselves) {
-    SmallVector<int64_t> all(ofNodes);
-    for (size_t i = 0; i < weights.size(); ++i)
-      all.push_back(leavesToThemselves ? nodes + i : 0);
-    return n.g.integers(n.loc, all);
-  }
-
-  Value compare(int64_t mode, Value x, Value split, Value at) {
-    switch (mode) {
-    case LessOrEqual:
-      return n.make<LessOrEqualOp>({x, split});
-    case Less:
-      return n.make<LessOp>({x, split});
-    case GreaterOrEqual:
-      return n.make<GreaterOrEqualOp>({x, split});
-    case Greater:
-      return n.make<GreaterOp>({x, split});
-    case Equal:
-      return n.make<EqualOp>({x, split});
-    case NotEqual:
-      return n.make<BitwiseNotOp>(n.make<EqualOp>({x, split}));
-    }
-    size_t most = 1;
-    for (const auto &list : members)
-      most = std::max(most, list.size());
-    SmallVector<double> all;
-    for (size_t i = 0; i < nodes + weights.size(); ++i)
-      for (size_t k = 0; k < most; ++k)
-        all.push_back(i < nodes && k < members[i].size() ? members[i][k] : std::nan(""));
-    Value lists = n.g.reshape(n.loc, numbers(n, all, type), {int64_t(nodes + weights.size()), int64_t(most)});
-    return reduced(n, ReduceKind::max, n.make<EqualOp>({unsqueezed(n, x, ArrayRef<int64_t>{2}), pick(n, lists, at)}),
-                   ArrayRef<int64_t>{2});
-  }
-
-  /// The places in the tables [batch, trees] one level further down.
-  Value descend(Value at) {
-    Value feature = pick(n, table(features, false), at),
-          x = n.make<GatherElementsOp>({n.input(0), feature}, n.g.attr("axis", int64_t(1)));
-    SmallVector<double> all(splits);
-    all.resize(nodes + weights.size());
-    Value split = pick(n, numbers(n, all, type), at), mode = pick(n, table(modes, false), at), goes;
-    for (int64_t kind : llvm::SmallSetVector<int64_t, 8>(modes.begin(), modes.end())) {
-      Value holds = compare(kind, x, split, at);
-      goes = goes ? n.make<WhereOp>({n.make<EqualOp>({mode, integer(n, kind)}), holds, goes}) : holds;
-    }
-    if (llvm::any_of(missing, [](int64_t flag) { return flag != 0; })) {
-      Value tracked = n.make<EqualOp>({pick(n, table(missing, false), at), integer(n, 1)});
-      goes = n.make<BitwiseOrOp>({goes, n.make<BitwiseAndOp>({tracked, n.make<IsNaNOp>(x)})});
-    }
-    return n.make<WhereOp>({goes, pick(n, table(whenTrue, true), at), pick(n, table(whenFalse, true), at)});
-  }
-
-  LogicalResult convert() {
-    if (n.rank(0) != 2 || !n.isFloat(0))
-      return n.error("needs a floating-point input [batch, features]");
-    if (failed(read()))
-      return failure();
-    Value batch = sizesOf(n, n.input(0), 0, 1);
-    Value shape = joined(n, {batch, n.g.integers(n.loc, int64_t(roots.size()))}, 0);
-    Value at = n.make<ExpandOp>({n.g.integers(n.loc, roots), shape});
-    for (int64_t level = 0; level < depth; ++level)
-      at = descend(at);
-    Value leaf = n.make<SubOp>({at, integer(n, nodes)}), weight = pick(n, numbers(n, weights, type), leaf);
-    return aggregate(weight, pick(n, n.g.integers(n.loc, targets), leaf));
-  }
-
-  LogicalResult aggregate(Value weight, Value target) {
-    int64_t function = n.integer("aggregate_function", 1), post = n.integer("post_transform", 0);
-    if (function < 0 || function > 3 || post < 0 || post > 2)
-      return n.error("has an aggregate_function or post_transform that is not supported");
-    ReduceKind kinds[] = {ReduceKind::sum, ReduceKind::sum, ReduceKind::min, ReduceKind::max};
-    double most = type.isF64() ? std::numeric_limits<double>::max() : double(std::numeric_limits<float>::max());
-    double neutral = function == 2 ? most : function == 3 ? -most : 0;
-    Value isTarget = n.make<EqualOp>(
-        {unsqueezed(n, target, ArrayRef<int64_t>{2}), iota(n, integer(n, n.integer("n_targets", 1)), 2, 3)});
-    Value own = n.make<WhereOp>({isTarget, unsqueezed(n, weight, ArrayRef<int64_t>{2}), n.scalarLike(weight, neutral)});
-    Value y = reduced(n, kinds[function], own, ArrayRef<int64_t>{1});
-    if (function == 0)
-      y = n.make<lepton::DivOp>({y, n.scalarLike(y, double(roots.size()))});
-    if (post == 1)
-      y = n.make<SoftmaxOp>(y, n.g.attr("axis", int64_t(1)));
-    return n.result(post == 2 ? n.make<SigmoidOp>(y) : y);
   }
 };
 
-LogicalResult treeEnsemble(Node &n) { return TreeEnsemble(n).convert(); }
+/// The position of each element among the keys, as they were given; their number where it is none of them.
+Value positions(Node &n, Value x, ArrayRef<double> keys) {
+  SortedKeys<double> sorted(keys);
+  sorted.places.push_back(keys.size());
+  return pick(n, n.g.integers(n.loc, sorted.places), n.make<FindOp>({x, numbers(n, sorted.keys, elementTypeOf(x))}));
+}
+
+Value positions(Node &n, Value x, ArrayRef<int64_t> keys) {
+  SortedKeys<int64_t> sorted(keys);
+  sorted.places.push_back(keys.size());
+  Value list = n.g.integers(n.loc, ArrayRef<int64_t>(sorted.keys));
+  return pick(n, n.g.integers(n.loc, sorted.places), n.make<FindOp>({toI64(n, x), list}));
+}
+
+/// A list of numbers that an attribute holds, and its element type; a null type where it is absent.
+struct NumberList {
+  Type type;
+  SmallVector<double> reals;
+  SmallVector<int64_t> integers;
+
+  size_t size() const { return reals.size() + integers.size(); }
+};
+
+FailureOr<NumberList> listOf(Node &n, StringRef tensor, StringRef reals, StringRef integers) {
+  NumberList list;
+  if (n.has(reals)) {
+    list.type = n.g.b.getF32Type();
+    list.reals = n.numbers(reals);
+  } else if (n.has(integers)) {
+    list.type = n.g.b.getI64Type();
+    list.integers = n.integers(integers);
+  } else if (const auto *attribute = n.attribute(tensor)) {
+    auto value = n.importer.tensor(attribute->t(), n.loc);
+    if (failed(value))
+      return failure();
+    list.type = value->getElementType();
+    for (int64_t i = 0; i < value->getNumElements(); ++i)
+      if (isa<FloatType>(list.type))
+        list.reals.push_back(readFloat(*value, i));
+      else
+        list.integers.push_back(readInteger(*value, i));
+  }
+  return list;
+}
+
+LogicalResult labelEncoder(Node &n) {
+  auto keys = listOf(n, "keys_tensor", "keys_floats", "keys_int64s"),
+       values = listOf(n, "values_tensor", "values_floats", "values_int64s");
+  if (failed(keys) || failed(values))
+    return failure();
+  if (!keys->type || !values->type)
+    return n.error("needs keys and values that are numbers");
+  if (keys->size() != values->size() || keys->type != n.elementType(0))
+    return n.error("needs a value for each key, and keys of its input's type");
+  auto standard = listOf(n, "default_tensor", "", "");
+  if (failed(standard) || standard->size() > 1)
+    return failed(standard) ? failure() : n.error("needs one default");
+  bool real = isa<FloatType>(values->type);
+  if (real)
+    values->reals.push_back(standard->reals.empty() ? n.number("default_float", -0.0) : standard->reals[0]);
+  else
+    values->integers.push_back(standard->integers.empty() ? n.integer("default_int64", -1) : standard->integers[0]);
+  Value table = real ? numbers(n, values->reals, values->type)
+                     : n.g.cast(n.loc, n.g.integers(n.loc, values->integers), values->type);
+  Value x = n.input(0);
+  return n.result(pick(n, table, n.isFloat(0) ? positions(n, x, keys->reals) : positions(n, x, keys->integers)));
+}
+
+LogicalResult oneHotEncoder(Node &n) {
+  SmallVector<int64_t> categories = n.integers("cats_int64s");
+  if (categories.empty())
+    return n.error("needs categories that are integers");
+  Value place = positions(n, n.input(0), categories); // of numbers the whole part counts
+  int64_t rank = n.rank(0);
+  Value is = n.make<EqualOp>(
+      {unsqueezed(n, place, ArrayRef<int64_t>{rank}), iota(n, integer(n, categories.size()), rank, rank + 1)});
+  if (!n.integer("zeros", 1)) { // an input without a category is an error
+    Value known = n.make<GatherOp>({n.g.integers(n.loc, SmallVector<int64_t>(categories.size(), 0)), place},
+                                   n.g.attr("axis", int64_t(0)));
+    is = n.make<BitwiseOrOp>({is, n.g.cast(n.loc, unsqueezed(n, known, ArrayRef<int64_t>{rank}), n.g.b.getI1Type())});
+  }
+  return n.result(n.g.cast(n.loc, is, n.g.b.getF32Type()));
+}
 
 const Entry entries[] = {
-    {"ArrayFeatureExtractor", 1, arrayFeatureExtractor, domain},
-    {"Binarizer", 1, binarizer, domain},
-    {"Scaler", 1, scaler, domain},
-    {"LinearRegressor", 1, linearRegressor, domain},
-    {"TreeEnsemble", 5, treeEnsemble, domain},
+    {"ArrayFeatureExtractor", 1, arrayFeatureExtractor, classicDomain},
+    {"Binarizer", 1, binarizer, classicDomain},
+    {"FeatureVectorizer", 1, featureVectorizer, classicDomain},
+    {"Imputer", 1, imputer, classicDomain},
+    {"LabelEncoder", 2, labelEncoder, classicDomain},
+    {"Normalizer", 1, normalizer, classicDomain},
+    {"OneHotEncoder", 1, oneHotEncoder, classicDomain},
+    {"Scaler", 1, scaler, classicDomain},
 };
 
 } // namespace

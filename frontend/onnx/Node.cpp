@@ -116,7 +116,8 @@ std::vector<ArrayRef<Entry>> importer::converterFamilies() {
   return {mathConverters(),        movementConverters(), indexingConverters(),  reductionConverters(),
           convolutionConverters(), controlConverters(),  recurrentConverters(), resizeConverters(),
           quantizeConverters(),    einsumConverters(),   samplingConverters(),  selectionConverters(),
-          signalConverters(),      randomConverters(),   trainingConverters(),  classicMlConverters()};
+          signalConverters(),      randomConverters(),   trainingConverters(),  classicMlConverters(),
+          classifierConverters(),  treeConverters()};
 }
 
 Converter importer::findConverter(StringRef domain, StringRef op, int64_t version) {

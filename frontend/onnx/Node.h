@@ -88,6 +88,8 @@ llvm::ArrayRef<Entry> signalConverters();
 llvm::ArrayRef<Entry> randomConverters();
 llvm::ArrayRef<Entry> trainingConverters();
 llvm::ArrayRef<Entry> classicMlConverters();
+llvm::ArrayRef<Entry> classifierConverters();
+llvm::ArrayRef<Entry> treeConverters();
 llvm::ArrayRef<Entry> convolutionConverters();
 llvm::ArrayRef<Entry> controlConverters();
 llvm::ArrayRef<Entry> recurrentConverters();

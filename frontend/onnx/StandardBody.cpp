@@ -70,7 +70,12 @@ LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t ve
 }
 
 std::unique_ptr<::onnx::FunctionProto> GraphImporter::standardBody(const ::onnx::NodeProto &node, int64_t version) {
-  if (auto body = contribBody(node))
+  std::vector<::onnx::TypeProto> types;
+  for (int i = 0; scope && i < node.input_size(); ++i) {
+    Value value = node.input(i).empty() ? Value() : scope->find(node.input(i));
+    types.push_back(value ? typeOf(value) : ::onnx::TypeProto());
+  }
+  if (auto body = contribBody(node, types))
     return body;
   try {
     std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
@@ -86,11 +91,6 @@ std::unique_ptr<::onnx::FunctionProto> GraphImporter::standardBody(const ::onnx:
     } else if (schema->HasContextDependentFunction()) {
       if (!scope) // only asked whether there is one
         return body;
-      std::vector<::onnx::TypeProto> types;
-      for (const std::string &input : node.input()) {
-        Value value = input.empty() ? Value() : scope->find(input);
-        types.push_back(value ? typeOf(value) : ::onnx::TypeProto());
-      }
       ::onnx::FunctionBodyBuildContextImpl context(node, types);
       if (!schema->BuildContextDependentFunction(context, *body, version))
         return nullptr;

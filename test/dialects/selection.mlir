@@ -76,3 +76,20 @@ func.func @wrong6(%b: tensor<1x6x4xf32>, %o: tensor<1x2x6xi64>, %c: tensor<1x2x6
   %0 = lepton.suppress_boxes %b, %o, %c, %n, %s : (tensor<1x6x4xf32>, tensor<1x2x6xi64>, tensor<1x2x6xi1>, tensor<i64>, tensor<f64>) -> tensor<1x2x6xi1>
   return
 }
+
+// -----
+
+// CHECK-LABEL: func @find
+func.func @find(%x: tensor<2x?xi64>, %keys: tensor<9xi64>) -> tensor<2x?xi64> {
+  // CHECK: lepton.find %{{.*}}, %{{.*}} : (tensor<2x?xi64>, tensor<9xi64>) -> tensor<2x?xi64>
+  %0 = lepton.find %x, %keys : (tensor<2x?xi64>, tensor<9xi64>) -> tensor<2x?xi64>
+  return %0 : tensor<2x?xi64>
+}
+
+// -----
+
+func.func @keys(%x: tensor<2xi64>, %keys: tensor<9xi32>) {
+  // expected-error @+1 {{'lepton.find' op needs a list of keys of the input's type, got 'tensor<9xi32>' for 'tensor<2xi64>'}}
+  %0 = lepton.find %x, %keys : (tensor<2xi64>, tensor<9xi32>) -> tensor<2xi64>
+  return
+}

@@ -55,6 +55,35 @@ CASES = {
     ),
     "q_linear_softmax": ("QLinearSoftmax", [bytes_of(3, 8), scale(0.1), np.uint8(128), np.float32(1 / 256), np.uint8(0)], {"axis": -1, "opset": 13}),
     "q_linear_concat": ("QLinearConcat", [scale(), np.uint8(128), bytes_of(2, 3), scale(), np.uint8(120), bytes_of(2, 4), scale(0.03), np.uint8(128)], {"axis": 1}),
+    "q_linear_average_pool_channels_last": (
+        "QLinearAveragePool",
+        [bytes_of(1, 6, 6, 3), scale(), np.uint8(128), scale(), np.uint8(128)],
+        {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1], "channels_last": 1},
+    ),
+    "q_linear_average_pool_pads": (
+        "QLinearAveragePool",
+        [bytes_of(2, 3, 7, 6), scale(), np.uint8(128), scale(), np.uint8(128)],
+        {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1},
+    ),
+    "q_linear_global_average_pool_channels_last": (
+        "QLinearGlobalAveragePool", [bytes_of(2, 5, 4, 3), scale(), np.uint8(128), scale(), np.uint8(128)], {"channels_last": 1}
+    ),
+    "q_linear_where": (
+        "QLinearWhere",
+        [RNG.random((3, 8)) < 0.5, bytes_of(3, 8), scale(), np.uint8(128), bytes_of(8), scale(0.03), np.uint8(100), scale(0.04), np.uint8(120)],
+        {},
+    ),
+    "q_gemm": (
+        "QGemm",
+        [bytes_of(3, 8), scale(), np.uint8(120), bytes_of(5, 8), scale(0.03), np.uint8(130), RNG.integers(-999, 999, 5).astype(np.int32)],
+        {"transB": 1, "alpha": 0.5},
+    ),
+    "fused_gemm_relu": ("FusedGemm", [real(4, 3), real(4, 5), real(5)], {"transA": 1, "alpha": 0.5, "beta": 2.0, "activation": "Relu"}),
+    "fused_gemm_hard_sigmoid": ("FusedGemm", [real(3, 4), real(4, 5)], {"activation": "HardSigmoid", "activation_alpha": 0.3, "activation_beta": 0.4}),
+    "fused_conv_hard_sigmoid": (
+        "FusedConv", [real(1, 4, 8, 8), real(6, 2, 3, 3), real(6)], {"activation": "HardSigmoid", "activation_params": [0.3, 0.4], "group": 2, "strides": [2, 2]}
+    ),
+    "trilu_upper": ("Trilu", [real(2, 4, 5), np.array(1)], {"upper": 1}),
     "trilu": ("Trilu", [real(4, 5)], {"upper": 0}),
     "attention": ("Attention", [real(2, 3, 8), real(8, 24), real(24)], {"num_heads": 2}),
 }
@@ -67,7 +96,7 @@ def model_of(op, inputs, attributes):
         for name, value in zip(names, inputs)
         if name
     ]
-    output = TensorProto.UINT8 if op.startswith("QLinear") else TensorProto.FLOAT
+    output = TensorProto.UINT8 if op.startswith("QLinear") else TensorProto.FLOAT  # of QGemm without a scale too
     graph = helper.make_graph(
         [helper.make_node(op, names, ["y"], name="node", domain="com.microsoft", **attributes)],
         "g",
@@ -94,9 +123,24 @@ def test_contrib(name, level):
 
 
 def test_a_form_that_is_not_covered_is_reported():
-    inputs = [real(2, 3, 8), real(8, 24), real(24), np.array([3, 3], np.int32)]  # with a mask
+    inputs = [real(2, 3, 8), real(8, 24), real(24)]
     with pytest.raises(ValueError, match="com.microsoft::Attention"):
-        lepton.InferenceSession(model_of("Attention", inputs, {"num_heads": 2}))
+        lepton.InferenceSession(model_of("Attention", inputs, {"num_heads": 2, "do_rotary": 1}))
+
+
+@pytest.mark.parametrize("level", [0, 3])
+def test_convolutions_with_channels_last(level):
+    """onnxruntime has these for other devices only: against the ones with channels first."""
+    x, w, b = real(2, 7, 6, 4), real(6, 2, 3, 2), real(6)
+    attributes = {"group": 2, "pads": [1, 0, 1, 1], "strides": [2, 1]}
+    run = lambda op, inputs, **more: lepton.InferenceSession(model_of(op, inputs, attributes | more), opt_level=level).run(
+        None, {f"x{i}": np.asarray(value) for i, value in enumerate(inputs)}
+    )[0]
+    expected = run("FusedConv", [x.transpose(0, 3, 1, 2), w, b]).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(run("NhwcConv", [x, w, b]), expected, rtol=1e-5, atol=1e-5)
+    small = [bytes_of(2, 7, 6, 4), scale(), np.uint8(128), bytes_of(6, 2, 3, 2), scale(), np.uint8(120), scale(0.2), np.uint8(100)]
+    expected = run("QLinearConv", [small[0].transpose(0, 3, 1, 2), *small[1:]]).transpose(0, 2, 3, 1)
+    assert np.array_equal(run("QLinearConv", small, channels_last=1), expected)
 
 
 @pytest.mark.parametrize("direction", ["forward", "bidirectional"])
