@@ -11,7 +11,7 @@ namespace {
 struct AttentionBody {
   Body &b;
   int64_t heads;
-  std::string q, k, v, mask, bias, pastLength; // `mask` and `bias` may be added to the scores
+  std::string q, k, v, mask, bias; // `mask` and `bias` may be added to the scores
 
   std::string size(const std::string &value, int64_t d) {
     return b.let("Shape <start: int = " + std::to_string(d) + ", end: int = " + std::to_string(d + 1) + "> (" + value +
@@ -100,7 +100,7 @@ struct AttentionBody {
 };
 
 void attention(Body &b) {
-  AttentionBody a{b, b.integer("num_heads", 0)};
+  AttentionBody a{b, b.integer("num_heads", 0), {}, {}, {}, {}, {}};
   if (a.heads < 1 || b.integer("do_rotary", 0) || b.has(6) || b.integer("past_present_share_buffer", 0))
     return b.refuse();
   b.add("product = MatMul (x0, x1)");
@@ -133,7 +133,7 @@ void attention(Body &b) {
 
 /// Queries, keys and values in three inputs, in two (keys and values packed) or in one.
 void multiHeadAttention(Body &b) {
-  AttentionBody a{b, b.integer("num_heads", 0)};
+  AttentionBody a{b, b.integer("num_heads", 0), {}, {}, {}, {}, {}};
   if (a.heads < 1 || b.has(8) || b.has(9) || b.wants(3))
     return b.refuse();
   auto part = [&](const std::string &packed, int64_t i) { // of [batch, sequence, heads, 2 or 3, head]

@@ -128,7 +128,7 @@ std::unique_ptr<::onnx::FunctionProto> importer::contribBody(const NodeProto &no
   const Contrib *contrib = node.domain() == "com.microsoft" ? find(node.op_type()) : nullptr;
   if (!contrib)
     return nullptr;
-  Body body{node, types};
+  Body body{node, types, {}};
   contrib->write(body);
   if (!body.isCovered)
     return nullptr;
