@@ -57,13 +57,13 @@ def FormKernels : Pass<"lepton-form-kernels", "::mlir::ModuleOp"> {
   let summary = "Groups ops into kernels and outlines them";
   let description = [{
     Ops that only change a shape become `tensor.collapse_shape` and `tensor.expand_shape`, their sizes computed from dimensions; shape arithmetic that nothing else
-    reads goes. Chains of elementwise and data-moving ops become one kernel; elementwise ops after a contraction, a reduction or a pool are applied where its result is
+    reads goes. What ops require of sizes that only the run knows becomes `cf.assert`. Chains of elementwise and data-moving ops become one kernel; elementwise ops after a contraction, a reduction or a pool are applied where its result is
     written. Each group is outlined into a private function marked `lepton.kernel`; equal groups share one.
 
     Example: `lepton.add`, `lepton.relu` -> `lepton.call @add_relu_f32_2x3(%a, %b)`.
   }];
   let options = [Option<"fuse", "fuse", "bool", "true", "put more than one op into a kernel">];
-  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def LowerControlFlow : Pass<"lepton-lower-control-flow", "::mlir::func::FuncOp"> {

@@ -32,6 +32,7 @@ void lepton::declareRuntime(ModuleOp module) {
   declare("lepton_rt_free", none, {ptr, ptr});
   declare("lepton_rt_parallel_for", none, {ptr, i64, i64, ptr, ptr});
   declare("lepton_rt_fail", none, {ptr, ptr});
+  declare("lepton_rt_stop", none, {ptr, ptr});
   if (!module.lookupSymbol("lepton_weights"))
     LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/true,
                            LLVM::Linkage::External, "lepton_weights", Attribute(), 64);
@@ -260,16 +261,20 @@ struct LowerParallelFor : Pattern<lrt::ParallelForOp> {
   }
 };
 
-struct LowerCheck : Pattern<lrt::CheckOp> {
-  using Pattern::Pattern;
-  LogicalResult matchAndRewrite(lrt::CheckOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+/// if (!condition) lepton_rt_fail(context, message); of what is required, lepton_rt_stop, which does not return.
+template <typename OpT> struct LowerCheck : Pattern<OpT> {
+  using Pattern<OpT>::Pattern;
+  LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor adaptor, ConversionPatternRewriter &b) const override {
+    constexpr bool endsRun = std::is_same_v<OpT, lrt::RequireOp>;
     Location loc = op.getLoc();
-    // if (!condition) lepton_rt_fail(context, message)
     Block *before = b.getInsertionBlock(), *after = b.splitBlock(before, b.getInsertionPoint()),
           *failed = b.createBlock(after);
-    Value message = text(b, loc, op->getParentOfType<ModuleOp>(), op.getMessage());
-    call(b, loc, "lepton_rt_fail", {}, {adaptor.getContext(), message});
-    LLVM::BrOp::create(b, loc, ValueRange(), after);
+    Value message = this->text(b, loc, op->template getParentOfType<ModuleOp>(), op.getMessage());
+    this->call(b, loc, endsRun ? "lepton_rt_stop" : "lepton_rt_fail", {}, {adaptor.getContext(), message});
+    if (endsRun)
+      LLVM::UnreachableOp::create(b, loc);
+    else
+      LLVM::BrOp::create(b, loc, ValueRange(), after);
     b.setInsertionPointToEnd(before);
     LLVM::CondBrOp::create(b, loc, adaptor.getCondition(), after, failed);
     b.eraseOp(op);
@@ -280,7 +285,6 @@ struct LowerCheck : Pattern<lrt::CheckOp> {
 } // namespace
 
 void lepton::populateRuntimeToLlvmPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
-  patterns
-      .add<LowerInput, LowerOutput, LowerAlloc, LowerDealloc, LowerArena, LowerConstant, LowerParallelFor, LowerCheck>(
-          converter);
+  patterns.add<LowerInput, LowerOutput, LowerAlloc, LowerDealloc, LowerArena, LowerConstant, LowerParallelFor,
+               LowerCheck<lrt::CheckOp>, LowerCheck<lrt::RequireOp>>(converter);
 }

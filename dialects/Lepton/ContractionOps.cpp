@@ -42,7 +42,7 @@ LogicalResult MatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
   if (l.empty() || r.empty())
     return emitOpError() << "needs operands of at least one dimension";
   AffineExpr kl = l.back(), kr = r.size() == 1 ? r[0] : r[r.size() - 2];
-  if (ShapeAnalysis::constantValue(kl) && ShapeAnalysis::constantValue(kr) && kl != kr)
+  if (!shapes.requireEqual(kl, kr))
     return emitOpError() << "operands differ in the inner dimension: " << getLhs().getType() << " and "
                          << getRhs().getType();
   SmallVector<AffineExpr> lb(l.begin(), l.end() - std::min<size_t>(l.size(), 2)),
@@ -169,6 +169,9 @@ LogicalResult PackedMatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
   if (rankOf(getLhs()) != 2 || rankOf(getRhs()) != 3)
     return emitOpError() << "needs a matrix and a blocked matrix of three dimensions, got " << getLhs().getType()
                          << " and " << getRhs().getType();
+  if (!shapes.requireEqual(shapes.dim(getLhs(), 1), shapes.dim(getRhs(), 1)))
+    return emitOpError() << "operands differ in the inner dimension: " << getLhs().getType() << " and "
+                         << getRhs().getType();
   OpBuilder b(getContext());
   results.push_back(
       {contractionResultType(b, elementTypeOf(getLhs())), {shapes.dim(getLhs(), 0), shapes.constant(getN())}});
@@ -263,13 +266,12 @@ LogicalResult ConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultS
     return failure();
   if (group < 1)
     return emitOpError() << "has group " << group << "; it must be at least 1";
-  auto channels = ShapeAnalysis::constantValue(x[1]), perGroup = ShapeAnalysis::constantValue(w[1]),
-       outputs = ShapeAnalysis::constantValue(w[0]);
-  if (channels && perGroup && *channels != *perGroup * group)
-    return emitOpError() << "has " << *channels << " input channels, but the filter takes " << *perGroup
-                         << " in each of " << group << " groups";
-  if (outputs && *outputs % group)
-    return emitOpError() << "has " << *outputs << " output channels, which do not divide into " << group << " groups";
+  if (!shapes.requireEqual(x[1], w[1] * group))
+    return emitOpError() << "has " << *ShapeAnalysis::constantValue(x[1]) << " input channels, but the filter takes "
+                         << *ShapeAnalysis::constantValue(w[1]) << " in each of " << group << " groups";
+  if (!shapes.requireEqual(w[0] % group, shapes.constant(0)))
+    return emitOpError() << "has " << *ShapeAnalysis::constantValue(w[0])
+                         << " output channels, which do not divide into " << group << " groups";
   SmallVector<AffineExpr> dims = {x[0], w[0]};
   for (int64_t i = 0; i < spatial; ++i)
     dims.push_back(windowCount(shapes, x[2 + i] + getPads()[i] + getPads()[spatial + i], w[2 + i], getStrides()[i],
@@ -323,6 +325,12 @@ LogicalResult ConvTransposeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
     return failure();
   if (int64_t(getGroup()) < 1)
     return emitOpError() << "has group " << int64_t(getGroup()) << "; it must be at least 1";
+  if (!shapes.requireEqual(x[1], w[0]))
+    return emitOpError() << "has " << *ShapeAnalysis::constantValue(x[1]) << " input channels, but the filter takes "
+                         << *ShapeAnalysis::constantValue(w[0]);
+  if (!shapes.requireEqual(x[1] % getGroup(), shapes.constant(0)))
+    return emitOpError() << "has " << *ShapeAnalysis::constantValue(x[1])
+                         << " input channels, which do not divide into " << getGroup() << " groups";
   SmallVector<AffineExpr> dims = {x[0], w[1] * getGroup()};
   for (int64_t i = 0; i < spatial; ++i)
     dims.push_back((x[2 + i] - 1) * getStrides()[i] + getOutputPadding()[i] + (w[2 + i] - 1) * getDilations()[i] + 1 -
@@ -394,6 +402,9 @@ LogicalResult PackedConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<R
                          << " for " << getInput().getType();
   if (failed(checkWindow(*this, spatial, getStrides(), getDilations(), {}, false)))
     return failure();
+  if (!shapes.requireEqual(x.back(), w[0] * w[w.size() - 2]))
+    return emitOpError() << "input and filter differ in their channels: " << getInput().getType() << " and "
+                         << getFilter().getType();
   SmallVector<AffineExpr> dims = {x[0]};
   for (int64_t i = 0; i < spatial; ++i)
     dims.push_back(windowCount(shapes, x[1 + i], w[2 + i], getStrides()[i], getDilations()[i]));
@@ -476,6 +487,9 @@ LogicalResult DepthwiseConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
                          << getFilter().getType() << " for " << getInput().getType();
   if (failed(checkWindow(*this, spatial, getStrides(), getDilations(), {}, false)))
     return failure();
+  if (!shapes.requireEqual(x.back(), w.back()))
+    return emitOpError() << "input and filter differ in their channels: " << getInput().getType() << " and "
+                         << getFilter().getType();
   SmallVector<AffineExpr> dims = {x[0]};
   for (int64_t i = 0; i < spatial; ++i)
     dims.push_back(windowCount(shapes, x[1 + i], w[i], getStrides()[i], getDilations()[i]));

@@ -22,12 +22,6 @@ static LogicalResult checkIndexing(Operation *op, int64_t axis, int64_t rank, Va
   return success();
 }
 
-/// Whether two sizes are known to differ.
-static bool differ(AffineExpr a, AffineExpr b) {
-  auto x = ShapeAnalysis::constantValue(a), y = ShapeAnalysis::constantValue(b);
-  return x && y && *x != *y;
-}
-
 //===------------------------------------------------------------------------------------------------------------------===//
 // Range
 //===------------------------------------------------------------------------------------------------------------------===//
@@ -71,10 +65,9 @@ LogicalResult GatherElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorIm
                          << getIndices().getType();
   SmallVector<AffineExpr> input = shapes.shape(getInput()), indices = shapes.shape(getIndices());
   for (auto [d, size] : llvm::enumerate(indices)) {
-    auto have = ShapeAnalysis::constantValue(input[d]), want = ShapeAnalysis::constantValue(size);
-    if (d != getAxis() && have && want && *want > *have)
-      return emitOpError() << "has " << *want << " indices along dimension " << d << ", where the input has only "
-                           << *have << " elements";
+    if (d != getAxis() && !shapes.require(shapes.apply(F::Le, {size, input[d]})))
+      return emitOpError() << "has " << *ShapeAnalysis::constantValue(size) << " indices along dimension " << d
+                           << ", where the input has only " << *ShapeAnalysis::constantValue(input[d]) << " elements";
   }
   results.push_back({elementTypeOf(getInput()), indices});
   return success();
@@ -102,7 +95,7 @@ LogicalResult GatherNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Res
   if (batch + *count > int64_t(input.size()))
     return emitOpError() << "has tuples of " << *count << " indices, too many for the input's rank " << input.size();
   for (int64_t d = 0; d < batch; ++d)
-    if (differ(input[d], indices[d]))
+    if (!shapes.requireEqual(input[d], indices[d]))
       return emitOpError() << "operands differ in batch dimension " << d << ": " << getInput().getType() << " and "
                            << getIndices().getType();
   SmallVector<AffineExpr> dims(indices.begin(), indices.end() - 1);
@@ -132,7 +125,8 @@ LogicalResult ReverseSequenceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorI
     return failure();
   if (getBatchAxis() == getTimeAxis())
     return emitOpError() << "has the same axis for batch and time";
-  if (rankOf(getLengths()) != 1 || differ(shapes.dim(getLengths(), 0), shapes.dim(getInput(), getBatchAxis())))
+  if (rankOf(getLengths()) != 1 ||
+      !shapes.requireEqual(shapes.dim(getLengths(), 0), shapes.dim(getInput(), getBatchAxis())))
     return emitOpError() << "needs one length for each sequence of the batch, got " << getLengths().getType() << " for "
                          << getInput().getType();
   results.push_back({elementTypeOf(getInput()), shapes.shape(getInput())});
@@ -160,10 +154,10 @@ LogicalResult TensorScatterOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
     return emitOpError() << "cache and update differ in rank or element type: " << getCache().getType() << " and "
                          << getUpdate().getType();
   for (auto [d, size] : llvm::enumerate(update))
-    if (d != getAxis() && differ(size, cache[d]))
+    if (d != getAxis() && !shapes.requireEqual(size, cache[d]))
       return emitOpError() << "cache and update differ in dimension " << d
                            << ", which is not the axis: " << getCache().getType() << " and " << getUpdate().getType();
-  if (rankOf(getPositions()) != 1 || differ(shapes.dim(getPositions(), 0), cache[0]))
+  if (rankOf(getPositions()) != 1 || !shapes.requireEqual(shapes.dim(getPositions(), 0), cache[0]))
     return emitOpError() << "needs one position for each entry of the batch, got " << getPositions().getType()
                          << " for " << getCache().getType();
   results.push_back({elementTypeOf(getCache()), cache});
@@ -228,7 +222,7 @@ LogicalResult Col2ImOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
     elements = elements * shapes.element(getBlock(), i);
     dims.push_back(shapes.element(getImage(), i));
   }
-  if (differ(x[2], blocks))
+  if (!shapes.requireEqual(x[2], blocks))
     return emitOpError() << "has " << *ShapeAnalysis::constantValue(x[2]) << " columns, but the image has "
                          << *ShapeAnalysis::constantValue(blocks) << " blocks";
   auto rows = ShapeAnalysis::constantValue(x[1]), each = ShapeAnalysis::constantValue(elements);
@@ -332,13 +326,12 @@ LogicalResult ScatterElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorI
     return emitOpError() << "input and updates differ in element type: " << getInput().getType() << " and "
                          << getUpdates().getType();
   for (auto [d, size] : llvm::enumerate(indices)) {
-    if (differ(size, updates[d]))
+    if (!shapes.requireEqual(size, updates[d]))
       return emitOpError() << "indices and updates differ in dimension " << d << ": " << getIndices().getType()
                            << " and " << getUpdates().getType();
-    auto have = ShapeAnalysis::constantValue(input[d]), want = ShapeAnalysis::constantValue(size);
-    if (d != getAxis() && have && want && *want > *have)
-      return emitOpError() << "has " << *want << " indices along dimension " << d << ", where the input has only "
-                           << *have << " elements";
+    if (d != getAxis() && !shapes.require(shapes.apply(F::Le, {size, input[d]})))
+      return emitOpError() << "has " << *ShapeAnalysis::constantValue(size) << " indices along dimension " << d
+                           << ", where the input has only " << *ShapeAnalysis::constantValue(input[d]) << " elements";
   }
   results.push_back({elementTypeOf(getInput()), input});
   return success();
@@ -369,7 +362,7 @@ LogicalResult ScatterNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Re
   expected.append(input.begin() + *count, input.end());
   bool fits = expected.size() == updates.size();
   for (size_t d = 0; fits && d < expected.size(); ++d)
-    fits = !differ(expected[d], updates[d]);
+    fits = shapes.requireEqual(expected[d], updates[d]);
   if (!fits)
     return emitOpError() << "updates of type " << getUpdates().getType() << " do not fit indices of type "
                          << getIndices().getType() << " into " << getInput().getType();

@@ -81,8 +81,6 @@ LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
       return emitOpError() << "cannot infer size " << inferred << ": " << *totalValue << " elements do not divide by "
                            << *knownValue;
     dims[inferred] = shapes.exactDiv(total, known);
-  } else if (totalValue && knownValue && *totalValue != *knownValue) {
-    return emitOpError() << "turns " << *totalValue << " elements into " << *knownValue;
   }
   if (dims.size() == 1 && !data.empty())
     dims[0] = total; // whatever the operand says, and without waiting for it
@@ -95,6 +93,10 @@ LogicalResult ReshapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
       AffineExpr rest = shapes.apply(F::DivS, {total, shapes.product(others)});
       dims[i] = shapes.apply(F::Select, {shapes.apply(F::Eq, {raw, shapes.constant(-1)}), rest, dims[i]});
     }
+  AffineExpr given = shapes.product(dims);
+  if (!shapes.requireEqualProducts(total, given))
+    return emitOpError() << "turns " << *ShapeAnalysis::constantValue(total) << " elements into "
+                         << *ShapeAnalysis::constantValue(given);
   results.push_back({elementTypeOf(getInput()), dims});
   return success();
 }
@@ -106,9 +108,9 @@ LogicalResult SqueezeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
       dims.push_back(size);
       continue;
     }
-    auto value = ShapeAnalysis::constantValue(size);
-    if (value && *value != 1)
-      return emitOpError() << "squeezes dimension " << i << " of size " << *value << "; only a size of 1 can go";
+    if (!shapes.requireEqual(size, shapes.constant(1)))
+      return emitOpError() << "squeezes dimension " << i << " of size " << *ShapeAnalysis::constantValue(size)
+                           << "; only a size of 1 can go";
   }
   results.push_back({elementTypeOf(getInput()), dims});
   return success();
@@ -322,11 +324,11 @@ LogicalResult ConcatOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
         dims[i] = dims[i] + size;
         continue;
       }
-      auto mine = ShapeAnalysis::constantValue(dims[i]), theirs = ShapeAnalysis::constantValue(size);
-      if (mine && theirs && *mine != *theirs)
-        return emitOpError() << "inputs differ in dimension " << i << ", which is not the axis: " << *mine << " and "
-                             << *theirs;
-      if (theirs)
+      if (!shapes.requireEqual(dims[i], size))
+        return emitOpError() << "inputs differ in dimension " << i
+                             << ", which is not the axis: " << *ShapeAnalysis::constantValue(dims[i]) << " and "
+                             << *ShapeAnalysis::constantValue(size);
+      if (ShapeAnalysis::constantValue(size))
         dims[i] = size;
     }
   }

@@ -280,9 +280,8 @@ LogicalResult DeterminantOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<
   SmallVector<AffineExpr> dims = shapes.shape(getInput());
   if (dims.size() < 2 || !isa<FloatType>(elementTypeOf(getInput())))
     return emitOpError() << "needs floating-point matrices, got " << getInput().getType();
-  auto columns = ShapeAnalysis::constantValue(dims.pop_back_val()),
-       rows = ShapeAnalysis::constantValue(dims.pop_back_val());
-  if (rows && columns && *rows != *columns)
+  AffineExpr columns = dims.pop_back_val(), rows = dims.pop_back_val();
+  if (!shapes.requireEqual(rows, columns))
     return emitOpError() << "needs square matrices, got " << getInput().getType();
   results.push_back({elementTypeOf(getInput()), dims});
   return success();

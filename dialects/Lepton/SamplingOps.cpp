@@ -37,9 +37,9 @@ LogicalResult SampleOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
   if (positions.size() < 2 || ShapeAnalysis::constantValue(positions.back()) != spatial)
     return emitOpError() << "needs positions whose last dimension is " << spatial
                          << ", the number of spatial dimensions, got " << getPositions().getType();
-  auto images = ShapeAnalysis::constantValue(input[0]), places = ShapeAnalysis::constantValue(positions[0]);
-  if (images && places && *images != *places)
-    return emitOpError() << "has positions for " << *places << " images, but " << *images << " images";
+  if (!shapes.requireEqual(input[0], positions[0]))
+    return emitOpError() << "has positions for " << *ShapeAnalysis::constantValue(positions[0]) << " images, but "
+                         << *ShapeAnalysis::constantValue(input[0]) << " images";
   if (getMode() != ResizeMode::nearest && elementTypeOf(getInput()).isInteger(1))
     return emitOpError() << "cannot interpolate bools";
   SmallVector<AffineExpr> dims = {input[0], input[1]};
@@ -190,10 +190,10 @@ LogicalResult RoiAlignOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Res
     return emitOpError() << "needs four corners per region, of the input's element type, got " << getRois().getType();
   if (rankOf(getBatch()) != 1 || !isa<IntegerType>(elementTypeOf(getBatch())))
     return emitOpError() << "needs an image's number per region, got " << getBatch().getType();
-  auto regions = ShapeAnalysis::constantValue(rois[0]),
-       numbers = ShapeAnalysis::constantValue(shapes.dim(getBatch(), 0));
-  if (regions && numbers && *regions != *numbers)
-    return emitOpError() << "has " << *regions << " regions, but the images of " << *numbers;
+  AffineExpr numbers = shapes.dim(getBatch(), 0);
+  if (!shapes.requireEqual(rois[0], numbers))
+    return emitOpError() << "has " << *ShapeAnalysis::constantValue(rois[0]) << " regions, but the images of "
+                         << *ShapeAnalysis::constantValue(numbers);
   if (getHeight() < 1 || getWidth() < 1 || int64_t(getSamplingRatio()) < 0)
     return emitOpError() << "has a height or width below 1, or a negative sampling ratio";
   results.push_back(

@@ -352,6 +352,12 @@ LogicalResult SuppressBoxesOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
       threshold.getElementType() != element)
     return emitOpError() << "needs the limit as one integer and the threshold as one number of the boxes' type, got "
                          << getLimit().getType() << " and " << threshold;
+  SmallVector<AffineExpr> candidates = shapes.shape(getCandidates());
+  if (!shapes.requireEqual(boxes[0], order[0]) || !shapes.requireEqual(boxes[1], order[2]) ||
+      !shapes.requireEqual(candidates[0], order[0]) || !shapes.requireEqual(candidates[1], order[1]) ||
+      !shapes.requireEqual(candidates[2], order[2]))
+    return emitOpError() << "has operands that do not fit: " << getBoxes().getType() << ", " << getOrder().getType()
+                         << " and " << getCandidates().getType();
   results.push_back({IntegerType::get(getContext(), 1), order});
   return success();
 }

@@ -276,14 +276,39 @@ AffineExpr ShapeAnalysis::exactDiv(AffineExpr numerator, AffineExpr denominator)
   return apply(SizeFunction::DivS, {top, bottom});
 }
 
+bool ShapeAnalysis::require(AffineExpr condition) {
+  auto known = constantValue(condition);
+  if (!known && requirements)
+    requirements->push_back(condition);
+  return known.value_or(true);
+}
+
+bool ShapeAnalysis::requireEqual(AffineExpr lhs, AffineExpr rhs) {
+  return require(apply(SizeFunction::Eq, {lhs, rhs}));
+}
+
+bool ShapeAnalysis::requireEqualProducts(AffineExpr lhs, AffineExpr rhs) {
+  auto one = [&](AffineExpr top, AffineExpr bottom) { return constantValue(exactDiv(top, bottom)) == 1; };
+  return lhs == rhs || (!constantValue(lhs) && (one(lhs, rhs) || one(rhs, lhs))) || requireEqual(lhs, rhs);
+}
+
 AffineExpr ShapeAnalysis::broadcast(AffineExpr lhs, AffineExpr rhs) {
   if (lhs == rhs || constantValue(rhs) == 1)
     return lhs;
   if (constantValue(lhs) == 1)
     return rhs;
+  if (constantValue(lhs) && constantValue(rhs))
+    return {};
   // A static size other than 1 wins over an unknown one, which must be equal or 1.
+  if (requirements) {
+    AffineExpr fits = apply(SizeFunction::Eq, {lhs, rhs});
+    for (AffineExpr size : {lhs, rhs})
+      if (!constantValue(size))
+        fits = apply(SizeFunction::Or, {fits, apply(SizeFunction::Eq, {size, constant(1)})});
+    (void)require(fits);
+  }
   if (constantValue(lhs))
-    return constantValue(rhs) ? AffineExpr() : lhs;
+    return lhs;
   if (constantValue(rhs))
     return rhs;
   return apply(SizeFunction::Select, {apply(SizeFunction::Eq, {lhs, constant(1)}), rhs, lhs});

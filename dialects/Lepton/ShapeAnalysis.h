@@ -60,6 +60,14 @@ public:
   /// The size that results from broadcasting two sizes (NumPy's rule), or null where both are static and clash.
   mlir::AffineExpr broadcast(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
 
+  /// Takes a condition (0 or 1) on sizes to hold. False where it is known not to; one that only the run can tell is noted in `requirements`.
+  bool require(mlir::AffineExpr condition);
+  bool requireEqual(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
+  /// The same for the number of elements of two shapes, where common factors cancel.
+  bool requireEqualProducts(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
+  /// Where what ops require of sizes is collected; null but for the pass that has the run check it.
+  llvm::SmallVectorImpl<mlir::AffineExpr> *requirements = nullptr;
+
   /// The tensor type of an inferred shape.
   mlir::RankedTensorType type(const ResultShape &result) const;
 

@@ -134,4 +134,18 @@ def Runtime_CheckOp : Runtime_Op<"check", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "$context `,` $condition `,` $message attr-dict";
 }
 
+def Runtime_RequireOp : Runtime_Op<"require", [MemoryEffects<[MemWrite]>]> {
+  let summary = "ends the run with an error where a condition does not hold";
+  let description = [{
+    What follows rests on the condition and is not reached without it.
+
+    Example:
+    ```mlir
+    lrt.require %context, %same, "node 'add': the sizes of its inputs do not fit in this run"
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, I1:$condition, StrAttr:$message);
+  let assemblyFormat = "$context `,` $condition `,` $message attr-dict";
+}
+
 #endif // LEPTON_RUNTIME_OPS_TD

@@ -59,7 +59,11 @@ private:
       std::string message = op.getMsg().str();
       if (auto name = op.getLoc()->findInstanceOf<NameLoc>())
         message = "node '" + name.getName().str() + "': " + message;
-      lrt::CheckOp::create(b, op.getLoc(), contextOf(function), op.getArg(), message);
+      // What a kernel checks, it keeps in bounds itself; what the entry checks, all that follows rests on.
+      if (function->hasAttr("lepton.kernel"))
+        lrt::CheckOp::create(b, op.getLoc(), contextOf(function), op.getArg(), message);
+      else
+        lrt::RequireOp::create(b, op.getLoc(), contextOf(function), op.getArg(), message);
       op.erase();
     }
   }

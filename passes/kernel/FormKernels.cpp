@@ -8,9 +8,11 @@
 //===--------------------------------------------------------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
+#include "passes/kernel/CheckSizes.h"
 #include "passes/kernel/KernelGroups.h"
 #include "passes/kernel/LowerViews.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
@@ -63,6 +65,7 @@ struct FormKernels : lepton::impl::FormKernelsBase<FormKernels> {
           blocks.push_back(&block);
     });
     // Before anything changes every shape is known. Then views go first: the shape arithmetic that only they read must not become kernels.
+    checkSizes(entry, analysis, readOps(entry));
     sizeLoops(entry);
     lowerViews(entry, analysis, replaced);
     symbols.emplace(getOperation());
@@ -101,6 +104,9 @@ private:
     while (!pending.empty()) {
       Operation *op = pending.pop_back_val();
       llvm::for_each(op->getOperands(), read);
+      if (auto element = dyn_cast<tensor::ExtractOp>(op)) // of a condition on sizes
+        if (Operation *source = element.getTensor().getDefiningOp())
+          reads.readBySizes.insert(source);
       SmallVector<Value> sources;
       for (Value result : op->getResults())
         if (isa<RankedTensorType>(result.getType()))

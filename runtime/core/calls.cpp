@@ -132,6 +132,11 @@ void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, l
 
 void lepton_rt_fail(lepton_context *context, const char *message) { fail(context, LEPTON_INVALID_ARGUMENT, message); }
 
+void lepton_rt_stop(lepton_context *context, const char *message) {
+  fail(context, LEPTON_INVALID_ARGUMENT, message);
+  abandon(context);
+}
+
 int32_t lepton_rt_status(lepton_context *context) { return static_cast<int32_t>(context->status.load()); }
 
 } // extern "C"

@@ -171,6 +171,8 @@ typedef void (*lepton_rt_body)(lepton_context *context, void *args, int64_t begi
 void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args);
 /* Marks the run as failed with LEPTON_INVALID_ARGUMENT; the first message stays. Execution goes on (compiled code keeps every access in bounds). */
 void lepton_rt_fail(lepton_context *context, const char *message);
+/* The same, and ends the run by a non-local exit to session_run. */
+void lepton_rt_stop(lepton_context *context, const char *message);
 /* Status of the run so far; what entry returns. */
 int32_t lepton_rt_status(lepton_context *context);
 

@@ -28,3 +28,17 @@ func.func @lepton_entry(%context: !llvm.ptr) -> i32 {
   %ok = arith.constant 0 : i32
   return %ok : i32
 }
+
+// CHECK-LABEL: llvm.func internal @WhatIsRequiredEndsTheRun
+// CHECK:         llvm.cond_br %arg1, ^bb2, ^bb1
+// CHECK:       ^bb1:
+// CHECK:         llvm.call @lepton_rt_stop(%arg0, %{{.*}}) : (!llvm.ptr, !llvm.ptr) -> ()
+// CHECK-NEXT:    llvm.unreachable
+// CHECK:       ^bb2:
+// CHECK:         llvm.call @lepton_rt_fail(%arg0, %{{.*}}) : (!llvm.ptr, !llvm.ptr) -> ()
+// CHECK-NEXT:    llvm.br
+func.func private @WhatIsRequiredEndsTheRun(%context: !llvm.ptr, %ok: i1) {
+  lrt.require %context, %ok, "too short"
+  lrt.check %context, %ok, "too long"
+  return
+}

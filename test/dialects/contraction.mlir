@@ -145,3 +145,43 @@ func.func @poolStrideZero(%x: tensor<1x4x8xf32>) {
   %0 = lepton.pool max %x {kernel = array<i64: 2>, strides = array<i64: 0>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, first_spatial = 2 : i64} : (tensor<1x4x8xf32>) -> tensor<1x4x7xf32>
   return
 }
+
+// -----
+
+func.func @transposedChannels(%x: tensor<1x3x8xf32>, %w: tensor<4x2x3xf32>) {
+  // expected-error @+1 {{has 3 input channels, but the filter takes 4}}
+  %0 = lepton.conv_transpose %x, %w {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, group = 1 : i64, output_padding = array<i64: 0>} : (tensor<1x3x8xf32>, tensor<4x2x3xf32>) -> tensor<1x2x10xf32>
+  return
+}
+
+// -----
+
+func.func @transposedGroups(%x: tensor<1x3x8xf32>, %w: tensor<3x2x3xf32>) {
+  // expected-error @+1 {{has 3 input channels, which do not divide into 2 groups}}
+  %0 = lepton.conv_transpose %x, %w {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, group = 2 : i64, output_padding = array<i64: 0>} : (tensor<1x3x8xf32>, tensor<3x2x3xf32>) -> tensor<1x4x10xf32>
+  return
+}
+
+// -----
+
+func.func @packedInner(%a: tensor<2x3xf32>, %b: tensor<1x4x16xf32>) {
+  // expected-error @+1 {{operands differ in the inner dimension: 'tensor<2x3xf32>' and 'tensor<1x4x16xf32>'}}
+  %0 = lepton.packed_matmul %a, %b {n = 16 : i64} : (tensor<2x3xf32>, tensor<1x4x16xf32>) -> tensor<2x16xf32>
+  return
+}
+
+// -----
+
+func.func @packedChannels(%x: tensor<1x8x8x3xf32>, %w: tensor<1x1x3x3x4x16xf32>) {
+  // expected-error @+1 {{'lepton.packed_conv' op input and filter differ in their channels: 'tensor<1x8x8x3xf32>' and 'tensor<1x1x3x3x4x16xf32>'}}
+  %0 = lepton.packed_conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, channels = 16 : i64} : (tensor<1x8x8x3xf32>, tensor<1x1x3x3x4x16xf32>) -> tensor<1x6x6x16xf32>
+  return
+}
+
+// -----
+
+func.func @depthwiseChannels(%x: tensor<1x8x8x3xf32>, %w: tensor<3x3x4xf32>) {
+  // expected-error @+1 {{'lepton.depthwise_conv' op input and filter differ in their channels: 'tensor<1x8x8x3xf32>' and 'tensor<3x3x4xf32>'}}
+  %0 = lepton.depthwise_conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x8x8x3xf32>, tensor<3x3x4xf32>) -> tensor<1x6x6x3xf32>
+  return
+}

@@ -8,6 +8,8 @@ func.func @RoundTrip(%context: !llvm.ptr, %d: index, %ok: i1) {
   %y = lrt.output %context[0](%d) : memref<?xf32>
   // CHECK: lrt.check %{{.*}}, %{{.*}}, "too long"
   lrt.check %context, %ok, "too long"
+  // CHECK: lrt.require %{{.*}}, %{{.*}}, "too short"
+  lrt.require %context, %ok, "too short"
   // CHECK: lrt.parallel_for %{{.*}}, @Body, %{{.*}} grain 16(%{{.*}}) : memref<?xf32>
   lrt.parallel_for %context, @Body, %d grain 16 (%y) : memref<?xf32>
   // CHECK: lrt.dealloc %{{.*}}, %{{.*}} : memref<?x3xf32>

@@ -93,3 +93,11 @@ func.func @keys(%x: tensor<2xi64>, %keys: tensor<9xi32>) {
   %0 = lepton.find %x, %keys : (tensor<2xi64>, tensor<9xi32>) -> tensor<2xi64>
   return
 }
+
+// -----
+
+func.func @boxesAndOrder(%b: tensor<1x5x4xf32>, %o: tensor<1x2x6xi64>, %c: tensor<1x2x6xi1>, %n: tensor<i64>, %s: tensor<f32>) {
+  // expected-error @+1 {{'lepton.suppress_boxes' op has operands that do not fit: 'tensor<1x5x4xf32>', 'tensor<1x2x6xi64>' and 'tensor<1x2x6xi1>'}}
+  %0 = lepton.suppress_boxes %b, %o, %c, %n, %s : (tensor<1x5x4xf32>, tensor<1x2x6xi64>, tensor<1x2x6xi1>, tensor<i64>, tensor<f32>) -> tensor<1x2x6xi1>
+  return
+}

@@ -103,6 +103,11 @@ TEST(endsARunOfImpossibleSizes) {
     lepton_rt_fail(context, "went on");
   };
   checkFailure(empty, LEPTON_INVALID_ARGUMENT, "went on");
+  auto stopped = [](lepton_context *context) {
+    lepton_rt_stop(context, "sizes differ");
+    CHECK(!"reached");
+  };
+  checkFailure(stopped, LEPTON_INVALID_ARGUMENT, "sizes differ");
 }
 
 TEST(endsARunWhoseOutputIsTooLarge) {
