@@ -42,9 +42,9 @@ LogicalResult TreeEnsembleOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
   int64_t columns = hasFlags() ? 4 : 3;
   if (ShapeAnalysis::constantValue(shapes.dim(getNodes(), 1)) != columns)
     return emitOpError() << "needs nodes of " << columns << " columns, got " << getNodes().getType();
-  auto features = ShapeAnalysis::constantValue(x[1]);
-  if (features && *features < int64_t(getFeatures()))
-    return emitOpError() << "compares " << getFeatures() << " features, but rows have only " << *features;
+  if (!shapes.require(shapes.apply(SizeFunction::Le, {shapes.constant(getFeatures()), x[1]})))
+    return emitOpError() << "compares " << getFeatures() << " features, but rows have only "
+                         << *ShapeAnalysis::constantValue(x[1]);
   results.push_back({element, {x[0], shapes.constant(getOutputs())}});
   return success();
 }
