@@ -266,9 +266,17 @@ bool Compilation::chooseTarget() {
 
 static ValueInfo describeValue(Type type, const std::string &fallback, StringAttr name, ArrayAttr dims) {
   ValueInfo info;
-  auto tensor = cast<RankedTensorType>(type);
+  auto content = cast<TensorType>(type);
   info.name = name ? name.getValue().str() : fallback;
-  info.dtype = numberOfElementType(tensor.getElementType());
+  info.dtype = numberOfElementType(content.getElementType());
+  if (auto sequence = dyn_cast<SequenceType>(content.getElementType()))
+    info.element.push_back(describeValue(sequence.getElement(), "", {}, {}));
+  if (auto optional = dyn_cast<OptionalType>(content.getElementType()))
+    info.element.push_back(describeValue(optional.getElement(), "", {}, {}));
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  info.anyRank = !tensor;
+  if (!tensor)
+    return info;
   for (auto [d, size] : llvm::enumerate(tensor.getShape())) {
     info.shape.push_back(ShapedType::isDynamic(size) ? -1 : size);
     info.dimNames.push_back(dims && ShapedType::isDynamic(size) ? cast<StringAttr>(dims[d]).getValue().str() : "");

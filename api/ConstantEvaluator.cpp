@@ -40,11 +40,11 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
     // Only sizes matter here: a type of the same width stands for all.
     static const uint32_t byWidth[] = {LEPTON_UINT8, LEPTON_UINT16, LEPTON_UINT32, LEPTON_UINT64};
     auto tensor = cast<RankedTensorType>(type);
-    info.outputs.push_back({"constant" + std::to_string(i),
-                            byWidth[llvm::Log2_64_Ceil(elementBytes(tensor.getElementType()))],
-                            tensor.getShape().vec(),
-                            {}});
-    info.outputs.back().dimNames.resize(tensor.getRank());
+    ValueInfo &output = info.outputs.emplace_back();
+    output.name = "constant" + std::to_string(i);
+    output.dtype = byWidth[llvm::Log2_64_Ceil(elementBytes(tensor.getElementType()))];
+    output.shape = tensor.getShape().vec();
+    output.dimNames.resize(tensor.getRank());
   }
   info.arenaBytes = module->getAttrOfType<IntegerAttr>("lepton.arena_bytes").getInt();
   std::vector<ObjectBytes> objects = emitCode(module, info, *target, 1, CodeForm::object, 1);

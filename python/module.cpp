@@ -13,13 +13,13 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <deque>
+
 namespace nb = nanobind;
 using namespace lepton;
 
 namespace {
 
-/// (address, shape, dtype, bytes)
-using Input = std::tuple<uintptr_t, std::vector<int64_t>, uint32_t, uint64_t>;
 /// (name, minimum, maximum)
 using Dims = std::vector<std::tuple<std::string, int64_t, int64_t>>;
 using Bytes = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
@@ -86,33 +86,88 @@ void compile(const std::string &model, const std::string &output, const std::str
     raise(failure, error);
 }
 
-/// [(name, dtype, [size or name or None])]
+/// (name, dtype, [size or name or None], what a sequence or optional holds, or None); None for the sizes of tensors of any rank.
+nb::tuple describe(const lepton_value_info &value) {
+  nb::object element = value.element ? nb::object(describe(*value.element)) : nb::none();
+  if (value.rank == LEPTON_ANY_RANK)
+    return nb::make_tuple(value.name, value.dtype, nb::none(), element);
+  nb::list shape;
+  for (uint32_t d = 0; d < value.rank; ++d) {
+    const char *name = value.dim_names ? value.dim_names[d] : nullptr;
+    if (value.shape[d] >= 0)
+      shape.append(value.shape[d]);
+    else if (name)
+      shape.append(name);
+    else
+      shape.append(nb::none());
+  }
+  return nb::make_tuple(value.name, value.dtype, shape, element);
+}
+
 nb::list describe(const lepton_value_info *values, uint32_t count) {
   nb::list result;
-  for (uint32_t i = 0; i < count; ++i) {
-    nb::list shape;
-    for (uint32_t d = 0; d < values[i].rank; ++d) {
-      const char *name = values[i].dim_names ? values[i].dim_names[d] : nullptr;
-      if (values[i].shape[d] >= 0)
-        shape.append(values[i].shape[d]);
-      else if (name)
-        shape.append(name);
-      else
-        shape.append(nb::none());
-    }
-    result.append(nb::make_tuple(values[i].name, values[i].dtype, shape));
-  }
+  for (uint32_t i = 0; i < count; ++i)
+    result.append(describe(values[i]));
   return result;
 }
 
-/// The outputs as (bytes, shape, dtype); their memory goes back to the runtime with the last array that refers to it.
-nb::list run(std::shared_ptr<Executable> executable, const std::vector<Input> &inputs) {
-  if (inputs.size() != executable->model().input_count)
+/// What the tensors of inputs refer to. Elements of a deque stay where they are.
+struct Storage {
+  std::deque<std::vector<int64_t>> shapes;
+  std::deque<std::vector<const char *>> strings;
+  std::deque<std::vector<lepton_tensor>> lists;
+};
+
+/// From (address, shape, dtype, bytes) of an array, ([bytes], shape, dtype) of strings, or ([value], dtype) of a sequence or optional.
+lepton_tensor toTensor(const nb::tuple &value, Storage &storage) {
+  if (nb::len(value) == 4) {
+    const auto &shape = storage.shapes.emplace_back(nb::cast<std::vector<int64_t>>(value[1]));
+    return {reinterpret_cast<void *>(nb::cast<uintptr_t>(value[0])), shape.data(), nb::cast<uint32_t>(value[2]),
+            uint32_t(shape.size()), nb::cast<uint64_t>(value[3])};
+  }
+  if (nb::len(value) == 3) {
+    auto &strings = storage.strings.emplace_back();
+    for (nb::handle text : nb::cast<nb::list>(value[0]))
+      strings.push_back(nb::cast<nb::bytes>(text).c_str());
+    const auto &shape = storage.shapes.emplace_back(nb::cast<std::vector<int64_t>>(value[1]));
+    return {strings.data(), shape.data(), nb::cast<uint32_t>(value[2]), uint32_t(shape.size()),
+            strings.size() * sizeof(const char *)};
+  }
+  auto &list = storage.lists.emplace_back();
+  for (nb::handle element : nb::cast<nb::list>(value[0]))
+    list.push_back(toTensor(nb::cast<nb::tuple>(element), storage));
+  const auto &shape = storage.shapes.emplace_back(1, int64_t(list.size()));
+  return {list.data(), shape.data(), nb::cast<uint32_t>(value[1]), 1, list.size() * sizeof(lepton_tensor)};
+}
+
+/// The way back; an array is (bytes, shape, dtype), and `owner` holds its memory.
+nb::tuple fromTensor(const lepton_tensor &tensor, const nb::capsule &owner) {
+  if (tensor.dtype == LEPTON_SEQUENCE || tensor.dtype == LEPTON_OPTIONAL) {
+    nb::list list;
+    for (int64_t i = 0; i < tensor.shape[0]; ++i)
+      list.append(fromTensor(static_cast<const lepton_tensor *>(tensor.data)[i], owner));
+    return nb::make_tuple(list, nb::none(), tensor.dtype);
+  }
+  nb::list shape;
+  for (uint32_t d = 0; d < tensor.rank; ++d)
+    shape.append(tensor.shape[d]);
+  if (tensor.dtype != LEPTON_STRING)
+    return nb::make_tuple(Bytes(tensor.data, {size_t(tensor.bytes)}, owner), shape, tensor.dtype);
+  nb::list strings;
+  for (size_t i = 0; i < tensor.bytes / sizeof(const char *); ++i)
+    strings.append(nb::bytes(static_cast<const char *const *>(tensor.data)[i]));
+  return nb::make_tuple(strings, shape, tensor.dtype);
+}
+
+/// The outputs; their memory goes back to the runtime with the last array that refers to it.
+nb::list run(std::shared_ptr<Executable> executable, const nb::list &inputs) {
+  if (nb::len(inputs) != executable->model().input_count)
     raise(Failure::input, "the model takes " + std::to_string(executable->model().input_count) + " inputs, got " +
-                              std::to_string(inputs.size()));
+                              std::to_string(nb::len(inputs)));
   std::vector<lepton_tensor> tensors, outputs(executable->model().output_count, lepton_tensor{});
-  for (const auto &[address, shape, dtype, bytes] : inputs)
-    tensors.push_back({reinterpret_cast<void *>(address), shape.data(), dtype, uint32_t(shape.size()), bytes});
+  Storage storage;
+  for (nb::handle input : inputs)
+    tensors.push_back(toTensor(nb::cast<nb::tuple>(input), storage));
   std::string error;
   bool done;
   {
@@ -127,16 +182,13 @@ nb::list run(std::shared_ptr<Executable> executable, const std::vector<Input> &i
   };
   nb::list result;
   for (lepton_tensor &output : outputs) {
-    nb::list shape;
-    for (uint32_t d = 0; d < output.rank; ++d)
-      shape.append(output.shape[d]);
     auto *owner = new Owner{executable, output};
     nb::capsule capsule(owner, [](void *pointer) noexcept {
       auto *owner = static_cast<Owner *>(pointer);
       owner->executable->release(owner->tensor);
       delete owner;
     });
-    result.append(nb::make_tuple(Bytes(output.data, {size_t(output.bytes)}, capsule), shape, output.dtype));
+    result.append(fromTensor(output, capsule));
   }
   return result;
 }

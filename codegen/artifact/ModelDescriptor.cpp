@@ -50,7 +50,8 @@ struct Constants {
     std::vector<llvm::Constant *> structs;
     for (const ValueInfo &info : infos)
       structs.push_back(llvm::ConstantStruct::getAnon(
-          {string(info.name), numbers(info.shape), names(info.dimNames), u32(info.dtype), u32(info.shape.size())}));
+          {string(info.name), numbers(info.shape), names(info.dimNames), u32(info.dtype),
+           u32(info.anyRank ? LEPTON_ANY_RANK : uint32_t(info.shape.size())), values(info.element)}));
     return global(llvm::ConstantArray::get(llvm::ArrayType::get(structs.front()->getType(), structs.size()), structs));
   }
 

@@ -261,6 +261,59 @@ struct LowerParallelFor : Pattern<lrt::ParallelForOp> {
   }
 };
 
+/// The operands become an array of `lepton_tensor` on the stack.
+struct LowerCall : Pattern<lrt::CallOp> {
+  using Pattern::Pattern;
+  LogicalResult matchAndRewrite(lrt::CallOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Type ptr = pointer(b), number = b.getI64Type(), half = b.getI32Type();
+    auto tensor = LLVM::LLVMStructType::getLiteral(b.getContext(), {ptr, ptr, half, half, number});
+    SmallVector<Value> descriptors(adaptor.getInputs()), before(op.getInputs());
+    llvm::append_range(descriptors, adaptor.getOutputs());
+    llvm::append_range(before, op.getOutputs());
+    Value tensors = stack(b, loc, LLVM::LLVMArrayType::get(tensor, descriptors.size()), op);
+    for (auto [i, value] : llvm::enumerate(descriptors)) {
+      auto type = cast<MemRefType>(before[i].getType());
+      MemRefDescriptor memory(value);
+      Value bytes = i64(b, loc, llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+      SmallVector<Value> sizes;
+      for (int64_t d = 0; d < type.getRank(); ++d) {
+        sizes.push_back(memory.size(b, loc, d));
+        bytes = LLVM::MulOp::create(b, loc, bytes, sizes.back());
+      }
+      auto word = [&](int64_t value) -> Value {
+        return LLVM::ConstantOp::create(b, loc, half, b.getI32IntegerAttr(value));
+      };
+      Value fields[] = {memory.bufferPtr(b, loc, *getTypeConverter(), type), shapeOf(b, loc, sizes, op),
+                        word(op.getDtypes()[i]), word(type.getRank()), bytes};
+      for (auto [f, field] : llvm::enumerate(fields))
+        LLVM::StoreOp::create(
+            b, loc, field,
+            LLVM::GEPOp::create(b, loc, ptr, tensor, tensors, ArrayRef<LLVM::GEPArg>{int32_t(i), int32_t(f)}));
+    }
+    SmallVector<Value> numbers;
+    for (int64_t value : op.getNumbers())
+      numbers.push_back(i64(b, loc, value));
+    auto module = op->getParentOfType<ModuleOp>();
+    declare(b, op, module, {ptr, ptr, ptr, number, ptr});
+    auto name = op.getLoc()->findInstanceOf<NameLoc>();
+    Value node = text(b, loc, module, name ? name.getName().getValue() : "");
+    call(b, loc, op.getCallee(), {},
+         {adaptor.getRun(), node, tensors, i64(b, loc, op.getInputs().size()), shapeOf(b, loc, numbers, op)});
+    b.eraseOp(op);
+    return success();
+  }
+
+  static void declare(ConversionPatternRewriter &b, lrt::CallOp op, ModuleOp module, ArrayRef<Type> arguments) {
+    if (module.lookupSymbol(op.getCallee()))
+      return;
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    LLVM::LLVMFuncOp::create(b, op.getLoc(), op.getCallee(),
+                             LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), arguments));
+  }
+};
+
 /// if (!condition) lepton_rt_fail(context, message); of what is required, lepton_rt_stop, which does not return.
 template <typename OpT> struct LowerCheck : Pattern<OpT> {
   using Pattern<OpT>::Pattern;
@@ -286,5 +339,5 @@ template <typename OpT> struct LowerCheck : Pattern<OpT> {
 
 void lepton::populateRuntimeToLlvmPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<LowerInput, LowerOutput, LowerAlloc, LowerDealloc, LowerArena, LowerConstant, LowerParallelFor,
-               LowerCheck<lrt::CheckOp>, LowerCheck<lrt::RequireOp>>(converter);
+               LowerCall, LowerCheck<lrt::CheckOp>, LowerCheck<lrt::RequireOp>>(converter);
 }

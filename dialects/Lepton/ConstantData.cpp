@@ -1,5 +1,6 @@
 //===- ConstantData.cpp - the bytes of constants ----------------------------------------------------------------------===//
 
+#include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
 
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -13,6 +14,8 @@ static constexpr int64_t largestInlineConstant = 1024;
 int64_t lepton::elementBytes(Type elementType) {
   if (auto complex = dyn_cast<ComplexType>(elementType))
     return 2 * elementBytes(complex.getElementType());
+  if (isHandle(elementType))
+    return 8;
   return llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8);
 }
 

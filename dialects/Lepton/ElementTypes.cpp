@@ -1,6 +1,7 @@
 //===- ElementTypes.cpp - the element types of tensors ------------------------------------------------------------------===//
 
 #include "dialects/Lepton/ElementTypes.h"
+#include "dialects/Lepton/LeptonOps.h"
 #include "runtime/core/lepton_abi.h"
 
 #include "mlir/IR/Builders.h"
@@ -62,12 +63,22 @@ Type lepton::elementTypeOfNumber(MLIRContext *context, int32_t dtype) {
     return unsignedType(32);
   case LEPTON_UINT64:
     return unsignedType(64);
+  case LEPTON_STRING:
+    return b.getType<StringType>();
   default:
     return {};
   }
 }
 
+Type lepton::numericType(MLIRContext *context, int32_t dtype) {
+  return dtype == LEPTON_STRING ? Type() : elementTypeOfNumber(context, dtype);
+}
+
 uint32_t lepton::numberOfElementType(Type elementType) {
+  if (isa<SequenceType>(elementType))
+    return LEPTON_SEQUENCE;
+  if (isa<OptionalType>(elementType))
+    return LEPTON_OPTIONAL;
   for (int32_t number = 1; number <= LEPTON_FLOAT6E3M2; ++number)
     if (elementTypeOfNumber(elementType.getContext(), number) == elementType)
       return number;
@@ -80,6 +91,8 @@ bool lepton::isNarrow(Type elementType) {
   auto integer = dyn_cast<IntegerType>(elementType);
   return integer && integer.getWidth() > 1 && integer.getWidth() < 8;
 }
+
+bool lepton::isHandle(Type elementType) { return isa<StringType, SequenceType, OptionalType>(elementType); }
 
 Type lepton::computeType(Type elementType) {
   MLIRContext *context = elementType.getContext();

@@ -15,10 +15,18 @@ namespace lepton {
 
 /// The element type of a `lepton_dtype`, ONNX's number; null where tensors have no such elements.
 mlir::Type elementTypeOfNumber(mlir::MLIRContext *context, int32_t dtype);
+/// The same of types of numbers and bools; null for strings, too.
+mlir::Type numericType(mlir::MLIRContext *context, int32_t dtype);
 /// The `lepton_dtype` of an element type; 0 where there is none.
 uint32_t numberOfElementType(mlir::Type elementType);
 
 bool isNarrow(mlir::Type elementType);
+/// Strings, sequences and optionals (Types.td), which are handles in memory.
+bool isHandle(mlir::Type elementType);
+/// The type of elements that are of one or the other type; null where there is none. Those of sequences and optionals say what both say.
+mlir::Type joinElementTypes(mlir::Type a, mlir::Type b);
+/// The same for what sequences and optionals hold.
+mlir::TensorType joinContents(mlir::TensorType a, mlir::TensorType b);
 /// The element type in which elements are computed: f32 for narrower floats, bytes for narrower integers, otherwise the type itself.
 mlir::Type computeType(mlir::Type elementType);
 

@@ -14,6 +14,8 @@ using namespace lepton;
 Type KernelEmitter::scalarType(Type elementType) {
   if (isNarrow(elementType))
     return IntegerType::get(elementType.getContext(), 8);
+  if (isHandle(elementType))
+    return IntegerType::get(elementType.getContext(), 64);
   auto integer = dyn_cast<IntegerType>(elementType);
   return integer ? IntegerType::get(elementType.getContext(), integer.getWidth()) : elementType;
 }

@@ -5,7 +5,7 @@
 // inlines the producer's element: that is all there is to fusion.
 //
 // In kernels tensors have storage types: unsigned integers are signless, a bool is an `i8` that holds 0 or 1, and narrow types (ElementTypes.h)
-// are `i8` that hold their bits. Scalars are signless, a bool is `i1`, and narrow types are as in memory.
+// are `i8` that hold their bits, and handles are `i64`. Scalars are signless, a bool is `i1`, and narrow types are as in memory.
 //
 //===--------------------------------------------------------------------------------------------------------------===//
 

@@ -15,6 +15,9 @@ using namespace lepton;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Lepton/LeptonAttributes.cpp.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Lepton/LeptonTypes.cpp.inc"
+
 #define GET_OP_CLASSES
 #include "dialects/Lepton/LeptonOps.cpp.inc"
 
@@ -22,6 +25,10 @@ void LeptonDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/Lepton/LeptonAttributes.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/Lepton/LeptonTypes.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

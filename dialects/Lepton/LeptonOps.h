@@ -28,6 +28,8 @@ mlir::LogicalResult verifyShapes(mlir::Operation *op);
 mlir::LogicalResult inferElementwise(mlir::Operation *op, ShapeAnalysis &shapes,
                                      llvm::SmallVectorImpl<ResultShape> &results);
 mlir::Value emitElementwise(mlir::Operation *op, KernelEmitter &emitter, mlir::ValueRange indices);
+/// A kernel that is a call of the runtime's function for an op of Lepton_RuntimeOp.
+llvm::SmallVector<mlir::Value> emitRuntimeCall(mlir::Operation *op, KernelEmitter &emitter, mlir::ValueRange inits);
 } // namespace detail
 
 /// The scalar function of an elementwise op: signless scalars, bool as `i1`. `op` gives the attributes and the types' signs.
@@ -62,6 +64,9 @@ int64_t elementBytes(mlir::Type elementType);
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Lepton/LeptonAttributes.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Lepton/LeptonTypes.h.inc"
 
 #define GET_OP_CLASSES
 #include "dialects/Lepton/LeptonOps.h.inc"

@@ -9,6 +9,7 @@
 
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/Dialect/LLVMIR/LLVMOpBase.td"
 
@@ -118,6 +119,28 @@ def Runtime_ParallelForOp : Runtime_Op<"parallel_for", [MemoryEffects<[MemWrite,
   }];
   let arguments = (ins Runtime_Context:$context, FlatSymbolRefAttr:$body, Index:$n, I64Attr:$grain, Variadic<AnyType>:$args);
   let assemblyFormat = "$context `,` $body `,` $n `grain` $grain `(` $args `)` attr-dict `:` type($args)";
+}
+
+def Runtime_CallOp : Runtime_Op<"call", [AttrSizedOperandSegments, DestinationStyleOpInterface]> {
+  let summary = "calls a function of the runtime on tensors";
+  let description = [{
+    `callee(context, node, tensors, count, numbers)` gets the node's name, and the inputs and then the outputs, which it writes, as an array of
+    `lepton_tensor` of the types `dtypes`; `count` is the number of inputs.
+
+    Example:
+    ```mlir
+    lrt.call %context, "lepton_rt_string_case" (%x : memref<3xi64>) into (%y : memref<3xi64>) {dtypes = array<i32: 8, 8>, numbers = array<i64: 1>}
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$run, StrAttr:$callee, Variadic<AnyType>:$inputs, Variadic<AnyType>:$outputs,
+                       DenseI32ArrayAttr:$dtypes, DenseI64ArrayAttr:$numbers);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $run `,` $callee (`(` $inputs^ `:` type($inputs) `)`)? `into` `(` $outputs `:` type($outputs) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getOutputsMutable(); }
+  }];
 }
 
 def Runtime_CheckOp : Runtime_Op<"check", [MemoryEffects<[MemWrite]>]> {

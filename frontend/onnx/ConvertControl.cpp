@@ -1,6 +1,7 @@
 //===- ConvertControl.cpp - If, Loop and Scan --------------------------------------------------------------------------------------===//
 
 #include "frontend/onnx/GraphImporter.h"
+#include "frontend/onnx/Sequences.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -11,12 +12,13 @@ namespace {
 /// The type that two branches or iterations have in common: sizes that differ are dynamic. Null where they cannot meet.
 RankedTensorType join(Type a, Type b) {
   auto left = cast<RankedTensorType>(a), right = cast<RankedTensorType>(b);
-  if (left.getElementType() != right.getElementType() || left.getRank() != right.getRank())
+  Type element = joinElementTypes(left.getElementType(), right.getElementType());
+  if (!element || left.getRank() != right.getRank())
     return {};
   SmallVector<int64_t> sizes;
   for (auto [l, r] : llvm::zip_equal(left.getShape(), right.getShape()))
     sizes.push_back(l == r ? l : ShapedType::kDynamic);
-  return RankedTensorType::get(sizes, left.getElementType());
+  return RankedTensorType::get(sizes, element);
 }
 
 /// A value as a scalar of an element type; null, with an error, where it is none. Exporters also write scalars as vectors of one element.
@@ -30,12 +32,13 @@ Value scalarOf(Node &n, Value value, Type element, StringRef what) {
   return type.getRank() == 0 ? value : n.g.reshape(n.loc, value, {});
 }
 
-/// Imports a subgraph into a new block of `region`, ended by a yield of its outputs. The first output of a loop's body is a condition.
+/// Imports a subgraph into a new block of `region`, ended by a yield of its outputs. The first output of a loop's body is a condition; the last `own`
+/// arguments of the block are none of the subgraph's.
 FailureOr<SmallVector<Value>> importInto(Node &n, Region &region, const ::onnx::GraphProto &graph,
-                                         ArrayRef<Type> arguments, bool isLoop = false) {
+                                         ArrayRef<Type> arguments, bool isLoop = false, size_t own = 0) {
   OpBuilder::InsertionGuard guard(n.g.b);
   Block *block = n.g.b.createBlock(&region, region.end(), arguments, SmallVector<Location>(arguments.size(), n.loc));
-  auto outputs = n.importer.importSubgraph(graph, block->getArguments());
+  auto outputs = n.importer.importSubgraph(graph, ValueRange(block->getArguments()).drop_back(own));
   if (failed(outputs))
     return failure();
   if (isLoop) {
@@ -103,15 +106,20 @@ LogicalResult importIf(Node &n) {
   return success();
 }
 
-/// The number of iterations, where nothing but the trip count ends the loop and it is known; dynamic otherwise.
-int64_t iterations(Node &n, Value argument, Value yielded) {
+/// Whether nothing but the trip count ends the loop: its condition, `argument` in the body, is and stays true.
+bool stopsByCount(Node &n, Value argument, Value yielded) {
   auto isTrue = [&](Value condition) {
     auto known = n.g.shapes.constantElements(condition);
     return known && known->size() == 1 && known->front();
   };
+  return n.input(0) && (!n.input(1) || isTrue(n.input(1))) && (yielded == argument || isTrue(yielded));
+}
+
+/// The number of iterations, where nothing but the trip count ends the loop and it is known; dynamic otherwise.
+int64_t iterations(Node &n, Value argument, Value yielded) {
   auto count = n.constantIntegers(0);
-  bool runs = (!n.input(1) || isTrue(n.input(1))) && (yielded == argument || isTrue(yielded));
-  if (!runs || !count || count->size() != 1 || count->front() > std::numeric_limits<int32_t>::max())
+  if (!stopsByCount(n, argument, yielded) || !count || count->size() != 1 ||
+      count->front() > std::numeric_limits<int32_t>::max())
     return ShapedType::kDynamic;
   return std::max<int64_t>(count->front(), 0);
 }
@@ -123,63 +131,171 @@ Type sliceStack(int64_t count, Type slice) {
   return RankedTensorType::get(sizes, type.getElementType());
 }
 
-LogicalResult importLoop(Node &n) {
-  const auto *graph = n.attribute("body");
-  if (!graph)
-    return n.error("lacks its body");
-  Builder &b = n.g.b;
+/// The import of a Loop. What it collects is stacked in memory that is there before it runs, where its size is known then, and in sequences otherwise.
+struct LoopImport {
+  Node &n;
+  const ::onnx::GraphProto &graph;
   SmallVector<Value> inits;
-  SmallVector<Type> carried;
-  for (int i = 2; i < n.inputCount(); ++i) {
-    inits.push_back(n.input(i));
-    carried.push_back(n.input(i).getType());
+  SmallVector<Type> carried;   // of the values that go from one iteration to the next
+  SmallVector<Type> sequences; // of the collected values, where sequences collect them
+  SmallVector<bool> isWrapped; // carried values that the body yields as what their optional holds
+
+  LoopImport(Node &n, const ::onnx::GraphProto &graph) : n(n), graph(graph) {
+    for (int i = 2; i < n.inputCount(); ++i) {
+      inits.push_back(n.input(i));
+      carried.push_back(n.input(i).getType());
+    }
+    isWrapped.resize(inits.size());
   }
-  // Sizes that change from one iteration to the next are dynamic: import the body until the types hold. Each attempt makes at least one more size dynamic, so this ends.
-  auto scalar = [&](Type element) { return RankedTensorType::get({}, element); };
+
+  LogicalResult run();
+
+private:
+  LogicalResult attempt(Region *body, SmallVector<Value> &yielded, bool &holds);
+  bool sizesAreKnown(Region *body, ArrayRef<Value> yielded);
+  LogicalResult finish(OperationState &state, ArrayRef<Value> yielded);
+};
+
+/// Imports the body once, and widens the types that do not hold from one iteration to the next: their sizes become dynamic.
+LogicalResult LoopImport::attempt(Region *body, SmallVector<Value> &yielded, bool &holds) {
+  Builder &b = n.g.b;
+  SmallVector<Type> arguments = {RankedTensorType::get({}, b.getI64Type()), RankedTensorType::get({}, b.getI1Type())};
+  llvm::append_range(arguments, carried);
+  llvm::append_range(arguments, sequences);
+  auto values = importInto(n, *body, graph, arguments, /*isLoop=*/true, sequences.size());
+  if (failed(values))
+    return failure();
+  if (values->size() < 1 + carried.size())
+    return n.error("has a body with too few outputs");
+  yielded = *values;
+  {
+    OpBuilder::InsertionGuard guard(n.g.b);
+    Operation *yield = body->front().getTerminator();
+    n.g.b.setInsertionPoint(yield);
+    for (auto [i, type] : llvm::enumerate(carried)) {
+      Value &value = yielded[1 + i];
+      isWrapped[i] =
+          isa<OptionalType>(cast<TensorType>(type).getElementType()) && !isa<OptionalType>(elementTypeOf(value));
+      if (isWrapped[i])
+        value = asOptional(n, value);
+    }
+    for (auto [i, sequence] : llvm::enumerate(body->getArguments().take_back(sequences.size()))) {
+      Value &value = yielded[1 + carried.size() + i];
+      value = appended(n.g, n.loc, sequence, value);
+      if (!value)
+        return failure();
+    }
+    yield->setOperands(yielded);
+  }
+  holds = true;
+  auto widen = [&](Type &type, Value next) -> LogicalResult {
+    RankedTensorType joined = join(type, next.getType());
+    if (!joined)
+      return n.error("carries a value whose rank or element type changes from one iteration to the next");
+    holds &= joined == type;
+    type = joined;
+    return success();
+  };
+  for (auto [type, next] : llvm::zip(carried, ArrayRef(yielded).drop_front()))
+    if (failed(widen(type, next)))
+      return failure();
+  for (auto [type, next] : llvm::zip(sequences, ArrayRef(yielded).drop_front(1 + carried.size())))
+    if (failed(widen(type, next)))
+      return failure();
+  return success();
+}
+
+/// Whether memory for all slices can be had before the loop runs: their number has a bound that is near to it, and their sizes are known outside.
+bool LoopImport::sizesAreKnown(Region *body, ArrayRef<Value> yielded) {
+  constexpr int64_t mostUnused = 1024; // slices
+  auto limit = n.constantIntegers(0);
+  bool isBounded = (limit && limit->size() == 1 && limit->front() <= mostUnused) ||
+                   stopsByCount(n, body->getArgument(1), yielded.front());
+  auto isInside = [&](Value source) {
+    for (Region *region = source.getParentRegion(); region;
+         region = region->getParentOp() ? region->getParentRegion() : nullptr)
+      if (region == body)
+        return true;
+    return false;
+  };
+  ArrayRef<Value> slices = yielded.drop_front(1 + carried.size());
+  return slices.empty() || (isBounded && llvm::all_of(slices, [&](Value slice) {
+                              SmallVector<Value> sources;
+                              for (AffineExpr size : llvm::to_vector(n.g.shapes.shape(slice)))
+                                n.g.shapes.collectSources(size, sources);
+                              return llvm::none_of(sources, isInside);
+                            }));
+}
+
+LogicalResult LoopImport::finish(OperationState &state, ArrayRef<Value> yielded) {
+  Builder &b = n.g.b;
+  SmallVector<Value> operands;
+  if (n.input(0))
+    operands.push_back(scalarOf(n, n.input(0), b.getI64Type(), "trip count"));
+  if (n.input(1))
+    operands.push_back(scalarOf(n, n.input(1), b.getI1Type(), "condition"));
+  if (llvm::is_contained(operands, Value()))
+    return failure();
+  llvm::append_range(operands, inits);
+  for (Type type : sequences) {
+    auto sequence = cast<SequenceType>(cast<RankedTensorType>(type).getElementType());
+    operands.push_back(emptySequence(n.g, n.loc, sequence.getElement().getElementType()));
+  }
+  state.addOperands(operands);
+  int64_t collected = sequences.empty() ? yielded.size() - 1 - carried.size() : 0;
+  state.addAttribute("collected", b.getI64IntegerAttr(collected));
+  state.addAttribute("operandSegmentSizes", b.getDenseI32ArrayAttr({n.input(0) ? 1 : 0, n.input(1) ? 1 : 0,
+                                                                    int32_t(inits.size() + sequences.size()), 0}));
+  Operation *op = n.g.b.create(state);
+  for (auto [i, result] : llvm::enumerate(op->getResults())) {
+    bool isSequence = !sequences.empty() && i >= carried.size();
+    Value value = result;
+    if (isSequence && n.wants(i))
+      value = concatenated(n.g, n.loc, result, 0, /*stack=*/true);
+    else if (i < carried.size() && isWrapped[i] && n.wants(i))
+      value = contentOf(n, result);
+    if (!value)
+      return failure();
+    n.set(i, value);
+  }
+  return success();
+}
+
+LogicalResult LoopImport::run() {
+  // Each attempt makes at least one more size dynamic, so this ends.
   for (;;) {
     OperationState state(n.loc, LoopOp::getOperationName());
     Region *body = state.addRegion();
-    SmallVector<Type> arguments = {scalar(b.getI64Type()), scalar(b.getI1Type())};
-    llvm::append_range(arguments, carried);
-    auto yielded = importInto(n, *body, graph->g(), arguments, /*isLoop=*/true);
-    if (failed(yielded))
+    SmallVector<Value> yielded;
+    bool holds = false;
+    if (failed(attempt(body, yielded, holds)))
       return failure();
-    if (yielded->size() < 1 + carried.size())
-      return n.error("has a body with too few outputs");
-    bool holds = true;
-    for (size_t i = 0; i < carried.size(); ++i) {
-      RankedTensorType type = join(carried[i], (*yielded)[1 + i].getType());
-      if (!type)
-        return n.error("carries a value whose rank or element type changes from one iteration to the next");
-      holds &= type == carried[i];
-      carried[i] = type;
+    ArrayRef<Value> slices = ArrayRef(yielded).drop_front(1 + carried.size());
+    int64_t count = iterations(n, body->getArgument(1), yielded.front());
+    if (holds && sequences.empty() && !sizesAreKnown(body, yielded)) {
+      for (Value slice : slices) {
+        auto content = cast<RankedTensorType>(slice.getType());
+        auto type = SequenceType::get(n.g.b.getContext(), content, /*empty=*/false);
+        sequences.push_back(RankedTensorType::get({}, type));
+      }
+      holds = false;
     }
     if (!holds) {
       n.importer.retire(state);
       continue;
     }
-    int64_t collected = yielded->size() - 1 - carried.size();
     state.addTypes(carried);
-    int64_t count = iterations(n, body->getArgument(1), yielded->front());
-    for (int64_t i = 0; i < collected; ++i)
-      state.addTypes(sliceStack(count, (*yielded)[1 + carried.size() + i].getType()));
-    SmallVector<Value> operands;
-    if (n.input(0))
-      operands.push_back(scalarOf(n, n.input(0), b.getI64Type(), "trip count"));
-    if (n.input(1))
-      operands.push_back(scalarOf(n, n.input(1), b.getI1Type(), "condition"));
-    if (llvm::is_contained(operands, Value()))
-      return failure();
-    llvm::append_range(operands, inits);
-    state.addOperands(operands);
-    state.addAttribute("collected", b.getI64IntegerAttr(collected));
-    state.addAttribute("operandSegmentSizes",
-                       b.getDenseI32ArrayAttr({n.input(0) ? 1 : 0, n.input(1) ? 1 : 0, int32_t(inits.size()), 0}));
-    Operation *op = n.g.b.create(state);
-    for (auto [i, value] : llvm::enumerate(op->getResults()))
-      n.set(i, value);
-    return success();
+    state.addTypes(sequences);
+    if (sequences.empty())
+      for (Value slice : slices)
+        state.addTypes(sliceStack(count, slice.getType()));
+    return finish(state, yielded);
   }
+}
+
+LogicalResult importLoop(Node &n) {
+  const auto *graph = n.attribute("body");
+  return graph ? LoopImport(n, graph->g()).run() : n.error("lacks its body");
 }
 
 /// Scan as a loop over the elements of its scan inputs, whose results are stacked: [T, ...] at first, then moved to the axis asked for.

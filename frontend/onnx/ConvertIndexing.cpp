@@ -62,7 +62,7 @@ LogicalResult trilu(Node &n) {
 LogicalResult eyeLike(Node &n) {
   if (n.rank(0) != 2)
     return n.error("needs an input of two dimensions");
-  Type type = n.has("dtype") ? elementTypeOfNumber(n.g.b.getContext(), n.integer("dtype", 0)) : n.elementType(0);
+  Type type = n.has("dtype") ? numericType(n.g.b.getContext(), n.integer("dtype", 0)) : n.elementType(0);
   if (!type)
     return n.error("makes a data type that is not supported");
   Value x = n.input(0), row = iota(n, sizeOf(n, x, 0), 0, 2), column = iota(n, sizeOf(n, x, 1), 1, 2);

@@ -1,6 +1,6 @@
 //===- ConvertMath.cpp - elementwise operators ------------------------------------------------------------------------------===//
 
-#include "frontend/onnx/Node.h"
+#include "frontend/onnx/Text.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -77,9 +77,19 @@ LogicalResult castAs(Node &n, Type to) {
     return n.error("has the round_mode '" + n.text("round_mode", "") + "'; up, down and nearest are known");
   if (n.elementType(0) == to)
     return n.result(n.input(0));
+  if (isa<StringType>(to))
+    return n.result(spelled(n, n.input(0)));
+  if (isa<StringType>(n.elementType(0)))
+    return n.result(readAs(n, n.input(0), to));
   return n.result(n.make<CastOp>(n.input(0), {n.g.attr("to", TypeAttr::get(to)),
                                               n.g.attr("saturate", b.getBoolAttr(n.integer("saturate", 1))),
                                               n.g.attr("rounding", CastRoundingAttr::get(b.getContext(), *rounding))}));
+}
+
+LogicalResult equal(Node &n) {
+  if (!isa<StringType>(n.elementType(0)))
+    return binary<EqualOp>(n);
+  return n.result(n.make<StringEqualOp>({n.input(0), n.input(1)}));
 }
 
 LogicalResult castTo(Node &n) {
@@ -89,7 +99,7 @@ LogicalResult castTo(Node &n) {
 }
 
 LogicalResult bitCast(Node &n) {
-  Type to = elementTypeOfNumber(n.g.b.getContext(), n.integer("to", 1));
+  Type to = numericType(n.g.b.getContext(), n.integer("to", 1));
   if (!to)
     return n.error("casts to the data type " + Twine(n.integer("to", 0)) + ", which is not supported");
   return n.result(n.make<BitCastOp>(n.input(0), n.g.attr("to", TypeAttr::get(to))));
@@ -199,7 +209,7 @@ const Entry entries[] = {
     {"And", 1, binaryWithAxis<BitwiseAndOp>},
     {"Or", 1, binaryWithAxis<BitwiseOrOp>},
     {"Xor", 1, binaryWithAxis<BitwiseXorOp>},
-    {"Equal", 7, binary<EqualOp>},
+    {"Equal", 7, equal},
     {"Less", 7, binary<LessOp>},
     {"Greater", 7, binary<GreaterOp>},
     {"Equal", 1, binaryWithAxis<EqualOp>},

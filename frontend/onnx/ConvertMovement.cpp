@@ -2,6 +2,7 @@
 
 #include "frontend/onnx/ComputedAxes.h"
 #include "frontend/onnx/GraphImporter.h"
+#include "frontend/onnx/Text.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
@@ -16,8 +17,8 @@ LogicalResult identity(Node &n) { return n.result(n.input(0)); }
 LogicalResult constant(Node &n) {
   Builder &b = n.g.b;
   if (const auto *value = n.attribute("value")) {
-    auto attribute = n.importer.tensor(value->t(), n.loc);
-    return failed(attribute) ? failure() : n.result(n.g.constant(n.loc, *attribute));
+    auto constant = n.importer.constant(value->t(), n.loc);
+    return failed(constant) ? failure() : n.result(*constant);
   }
   if (n.has("value_int"))
     return n.result(n.g.constant(
@@ -33,16 +34,22 @@ LogicalResult constant(Node &n) {
         n.g.constant(n.loc, DenseElementsAttr::get(RankedTensorType::get({int64_t(floats.size())}, b.getF32Type()),
                                                    ArrayRef<float>(floats))));
   }
-  return n.error("holds a string or a sparse tensor, which is not supported");
+  if (n.has("value_string"))
+    return n.result(stringConstant(n.g, n.loc, {n.text("value_string", "")}, {}));
+  if (n.has("value_strings")) {
+    SmallVector<std::string> texts = n.texts("value_strings");
+    return n.result(stringConstant(n.g, n.loc, texts, {int64_t(texts.size())}));
+  }
+  return n.error("holds a sparse tensor, which is not supported; store it dense");
 }
 
 LogicalResult constantOfShape(Node &n) {
   Value fill = n.g.scalar(n.loc, n.g.b.getF32Type(), 0);
   if (const auto *value = n.attribute("value")) {
-    auto attribute = n.importer.tensor(value->t(), n.loc);
-    if (failed(attribute))
+    auto constant = n.importer.constant(value->t(), n.loc);
+    if (failed(constant))
       return failure();
-    fill = n.g.reshape(n.loc, n.g.constant(n.loc, *attribute), {});
+    fill = n.g.reshape(n.loc, *constant, {});
   }
   if (auto type = cast<RankedTensorType>(n.input(0).getType()); type.hasStaticShape() && type.getNumElements() == 0)
     return n.result(fill);

@@ -94,7 +94,7 @@ FailureOr<Type> typeAttribute(Node &n, StringRef name, Type otherwise) {
   int64_t number = n.integer(name, 0);
   if (!number)
     return otherwise;
-  Type type = elementTypeOfNumber(n.g.b.getContext(), number);
+  Type type = numericType(n.g.b.getContext(), number);
   if (!type)
     return n.error("has the " + name + " " + Twine(number) + ", a data type that is not supported");
   return type;

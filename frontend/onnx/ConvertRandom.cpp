@@ -28,7 +28,7 @@ Value drawn(Node &n, Value shape, bool normal) {
 
 /// `drawn * scale + offset` as the node's data type: the attribute `dtype`, or `otherwise`.
 LogicalResult scaled(Node &n, Value drawn, double scale, double offset, Type otherwise) {
-  Type type = n.has("dtype") ? elementTypeOfNumber(n.g.b.getContext(), n.integer("dtype", 0)) : otherwise;
+  Type type = n.has("dtype") ? numericType(n.g.b.getContext(), n.integer("dtype", 0)) : otherwise;
   if (!type || !isa<FloatType>(type))
     return n.error("makes a data type that is not supported; floating-point ones are");
   Value y = n.make<MulOp>({drawn, n.scalarLike(drawn, scale)});
@@ -60,7 +60,7 @@ template <LogicalResult (*draw)(Node &, Value, Type)> LogicalResult like(Node &n
 LogicalResult multinomial(Node &n) {
   if (n.rank(0) != 2)
     return n.error("needs logarithms of probabilities [batch, classes]");
-  Type type = elementTypeOfNumber(n.g.b.getContext(), n.integer("dtype", 6));
+  Type type = numericType(n.g.b.getContext(), n.integer("dtype", 6));
   int64_t samples = n.integer("sample_size", 1);
   if (!type || !isa<IntegerType>(type) || samples < 0)
     return n.error("has a negative sample_size, or makes a data type that is no integer");

@@ -195,7 +195,7 @@ LogicalResult stft(Node &n) {
 
 /// Triangles over the bins of a spectrum, whose corners are equally far apart on the mel scale.
 LogicalResult melWeightMatrix(Node &n) {
-  Type type = elementTypeOfNumber(n.g.b.getContext(), n.integer("output_datatype", 1));
+  Type type = numericType(n.g.b.getContext(), n.integer("output_datatype", 1));
   if (!type)
     return n.error("makes a data type that is not supported");
   Value bands = toI64(n, single(n, n.input(0))), length = toI64(n, single(n, n.input(1)));

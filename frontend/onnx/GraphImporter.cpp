@@ -120,10 +120,10 @@ LogicalResult GraphImporter::checkOps() {
 LogicalResult GraphImporter::importInitializers(const ::onnx::GraphProto &graph) {
   for (const auto &initializer : graph.initializer()) {
     Location loc = NameLoc::get(b.getStringAttr(initializer.name()));
-    auto value = tensor(initializer, loc);
+    auto value = constant(initializer, loc);
     if (failed(value))
       return failure();
-    if (!scope->values.try_emplace(initializer.name(), g.constant(loc, *value)).second &&
+    if (!scope->values.try_emplace(initializer.name(), *value).second &&
         scope->values[initializer.name()].getDefiningOp<ConstantOp>() && scope->outer == nullptr)
       return emitError(loc) << "initializer '" << initializer.name() << "' is defined twice; names must be unique";
   }
@@ -219,9 +219,13 @@ static std::string dimName(const ::onnx::TensorShapeProto_Dimension &dim) {
 FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProto &input,
                                                      SmallVectorImpl<Attribute> &names) {
   Location loc = NameLoc::get(b.getStringAttr(input.name()));
-  if (!input.type().has_tensor_type())
+  if (!input.type().has_tensor_type()) {
+    if (Type type = typeOf(input.type()))
+      return cast<RankedTensorType>(type);
     return emitError(loc) << "input '" << input.name()
-                          << "' is no tensor; sequences, maps and optionals as inputs are not supported";
+                          << "' is a map or a sparse tensor, or holds a type that is not supported; give it as dense "
+                             "tensors";
+  }
   const auto &tensor = input.type().tensor_type();
   Type element = elementTypeOfNumber(b.getContext(), tensor.elem_type());
   if (!element)
@@ -246,6 +250,26 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
     sizes.push_back(size);
     names.push_back(b.getStringAttr(size == ShapedType::kDynamic ? name : ""));
   }
+  return RankedTensorType::get(sizes, element);
+}
+
+Type GraphImporter::typeOf(const ::onnx::TypeProto &type) {
+  bool isSequence = type.has_sequence_type();
+  if (isSequence || type.has_optional_type()) {
+    auto content = dyn_cast_or_null<TensorType>(
+        typeOf(isSequence ? type.sequence_type().elem_type() : type.optional_type().elem_type()));
+    if (!content || (isSequence && isHandle(content.getElementType()) && !isa<StringType>(content.getElementType())))
+      return {};
+    Type handle = isSequence ? Type(SequenceType::get(b.getContext(), content, /*empty=*/false))
+                             : Type(OptionalType::get(b.getContext(), content, /*empty=*/false));
+    return RankedTensorType::get({}, handle);
+  }
+  Type element = type.has_tensor_type() ? elementTypeOfNumber(b.getContext(), type.tensor_type().elem_type()) : Type();
+  if (!element || !type.tensor_type().has_shape())
+    return element ? Type(UnrankedTensorType::get(element)) : Type();
+  SmallVector<int64_t> sizes;
+  for (const auto &dim : type.tensor_type().shape().dim())
+    sizes.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : ShapedType::kDynamic);
   return RankedTensorType::get(sizes, element);
 }
 

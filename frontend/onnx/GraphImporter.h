@@ -34,7 +34,11 @@ public:
   /// Imports the nodes of a subgraph at the insertion point, with `arguments` for its inputs; returns its outputs.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> importSubgraph(const ::onnx::GraphProto &graph,
                                                                  mlir::ValueRange arguments);
-  /// A tensor as a constant.
+  /// The type of a value that a model declares, a ranked tensor but for the contents of sequences and optionals; null where it is not supported.
+  mlir::Type typeOf(const ::onnx::TypeProto &type);
+  /// A tensor as a value of the graph.
+  mlir::FailureOr<mlir::Value> constant(const ::onnx::TensorProto &tensor, mlir::Location loc);
+  /// A tensor of numbers as a constant.
   mlir::FailureOr<mlir::ElementsAttr> tensor(const ::onnx::TensorProto &tensor, mlir::Location loc);
 
   /// Takes the regions of an op that is not made after all. They live on until the end of the import, since the shape analysis knows values by their

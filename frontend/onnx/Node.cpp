@@ -117,7 +117,7 @@ std::vector<ArrayRef<Entry>> importer::converterFamilies() {
           convolutionConverters(), controlConverters(),  recurrentConverters(), resizeConverters(),
           quantizeConverters(),    einsumConverters(),   samplingConverters(),  selectionConverters(),
           signalConverters(),      randomConverters(),   trainingConverters(),  classicMlConverters(),
-          classifierConverters(),  treeConverters()};
+          classifierConverters(),  treeConverters(),     textConverters(),      sequenceConverters()};
 }
 
 Converter importer::findConverter(StringRef domain, StringRef op, int64_t version) {

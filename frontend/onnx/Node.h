@@ -96,6 +96,8 @@ llvm::ArrayRef<Entry> recurrentConverters();
 llvm::ArrayRef<Entry> resizeConverters();
 llvm::ArrayRef<Entry> quantizeConverters();
 llvm::ArrayRef<Entry> einsumConverters();
+llvm::ArrayRef<Entry> textConverters();
+llvm::ArrayRef<Entry> sequenceConverters();
 
 /// All of the tables above.
 std::vector<llvm::ArrayRef<Entry>> converterFamilies();

@@ -10,11 +10,22 @@ using namespace mlir;
 using namespace lepton;
 using namespace lepton::importer;
 
-static ::onnx::TypeProto typeOf(Value value) {
+static ::onnx::TypeProto protoOf(TensorType tensor) {
   ::onnx::TypeProto type;
-  auto tensor = cast<RankedTensorType>(value.getType());
+  Type element = tensor.getElementType();
+  if (auto sequence = dyn_cast<SequenceType>(element)) {
+    *type.mutable_sequence_type()->mutable_elem_type() = protoOf(sequence.getElement());
+    return type;
+  }
+  if (auto optional = dyn_cast<OptionalType>(element)) {
+    *type.mutable_optional_type()->mutable_elem_type() = protoOf(optional.getElement());
+    return type;
+  }
   auto *proto = type.mutable_tensor_type();
-  proto->set_elem_type(numberOfElementType(tensor.getElementType()));
+  proto->set_elem_type(numberOfElementType(element));
+  if (!tensor.hasRank())
+    return type;
+  proto->mutable_shape();
   for (int64_t size : tensor.getShape()) {
     auto *dim = proto->mutable_shape()->add_dim();
     if (!ShapedType::isDynamic(size))
@@ -23,14 +34,26 @@ static ::onnx::TypeProto typeOf(Value value) {
   return type;
 }
 
-/// As schemas and messages write it: `int4`.
-static std::string typeName(Type elementType) {
-  return StringRef(::onnx::TensorProto::DataType_Name(numberOfElementType(elementType))).lower();
+/// As schemas and messages write it: `tensor(int4)`, `seq(tensor(float))`.
+static std::string typeName(TensorType tensor) {
+  Type element = tensor.getElementType();
+  if (auto sequence = dyn_cast<SequenceType>(element))
+    return "seq(" + typeName(sequence.getElement()) + ")";
+  if (auto optional = dyn_cast<OptionalType>(element))
+    return "optional(" + typeName(optional.getElement()) + ")";
+  return "tensor(" + StringRef(::onnx::TensorProto::DataType_Name(numberOfElementType(element))).lower() + ")";
 }
 
-static bool allows(const ::onnx::OpSchema::FormalParameter &formal, Type elementType) {
+static bool allows(const ::onnx::OpSchema::FormalParameter &formal, TensorType tensor) {
   return llvm::any_of(formal.GetTypes(),
-                      [&](::onnx::DataType type) { return type && *type == "tensor(" + typeName(elementType) + ")"; });
+                      [name = typeName(tensor)](::onnx::DataType type) { return type && *type == name; });
+}
+
+/// Operators that the standard allows strings, but that compute with what they get.
+static bool computes(StringRef op) {
+  return llvm::is_contained({"GridSample", "NonZero", "Unique", "Upsample", "Resize", "Trilu", "Pad", "CenterCropPad",
+                             "Col2Im", "TensorScatter", "RandomUniformLike", "RandomNormalLike"},
+                            op);
 }
 
 LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t version, Location loc) {
@@ -51,9 +74,16 @@ LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t ve
       return fail("lacks its input '" + formal.GetName() + "'");
     // Operators compute in wider types than the standard asks for, but nothing says what those are for types as narrow as these.
     Value value = node.input(i).empty() ? Value() : scope->find(node.input(i));
-    if (value && isNarrow(elementTypeOf(value)) && !allows(formal, elementTypeOf(value)))
-      return fail("has the input '" + node.input(i) + "' of type " + typeName(elementTypeOf(value)) +
-                  ", which the standard does not allow there; insert a cast");
+    if (!value || !(isNarrow(elementTypeOf(value)) || isHandle(elementTypeOf(value))))
+      continue;
+    auto type = cast<TensorType>(value.getType());
+    if (!allows(formal, type))
+      return fail("has the input '" + node.input(i) + "' of type " + typeName(type) +
+                  ", which the standard does not allow there" +
+                  (isNarrow(type.getElementType()) ? "; insert a cast" : ""));
+    if (isHandle(type.getElementType()) && computes(node.op_type()))
+      return fail("has the input '" + node.input(i) + "' of type " + typeName(type) +
+                  ", which is not supported there; look its strings up as numbers first");
   }
   for (const auto &[name, formal] : schema->attributes()) {
     const ::onnx::AttributeProto *given = nullptr;
@@ -73,7 +103,7 @@ std::unique_ptr<::onnx::FunctionProto> GraphImporter::standardBody(const ::onnx:
   std::vector<::onnx::TypeProto> types;
   for (int i = 0; scope && i < node.input_size(); ++i) {
     Value value = node.input(i).empty() ? Value() : scope->find(node.input(i));
-    types.push_back(value ? typeOf(value) : ::onnx::TypeProto());
+    types.push_back(value ? protoOf(cast<TensorType>(value.getType())) : ::onnx::TypeProto());
   }
   if (auto body = contribBody(node, types))
     return body;

@@ -4,6 +4,7 @@
 #include "dialects/Lepton/ElementTypes.h"
 #include "frontend/onnx/ExternalData.h"
 #include "frontend/onnx/GraphImporter.h"
+#include "frontend/onnx/Text.h"
 
 #include "mlir/IR/AsmState.h"
 
@@ -153,12 +154,25 @@ bool importer::readElements(const TensorProto &tensor, std::string &elements, st
   return true;
 }
 
+FailureOr<Value> GraphImporter::constant(const TensorProto &tensor, Location loc) {
+  if (tensor.data_type() != TensorProto::STRING) {
+    auto value = this->tensor(tensor, loc);
+    return failed(value) ? FailureOr<Value>() : FailureOr<Value>(g.constant(loc, *value));
+  }
+  auto count = elementCount(tensor);
+  if (!count || *count != tensor.string_data_size())
+    return emitError(loc) << "tensor '" << tensor.name() << "' has " << tensor.string_data_size()
+                          << " strings, which are not as many as its shape takes";
+  SmallVector<std::string> texts(tensor.string_data().begin(), tensor.string_data().end());
+  return stringConstant(g, loc, texts, SmallVector<int64_t>(tensor.dims().begin(), tensor.dims().end()));
+}
+
 FailureOr<ElementsAttr> GraphImporter::tensor(const TensorProto &tensor, Location loc) {
   auto fail = [&](const Twine &message) -> FailureOr<ElementsAttr> {
     return emitError(loc) << "tensor '" << tensor.name() << "' " << message;
   };
   Type element = elementTypeOfNumber(b.getContext(), tensor.data_type());
-  if (!element)
+  if (!element || isHandle(element))
     return fail("has the data type " + Twine(tensor.data_type()) + ", which is not supported");
   auto count = elementCount(tensor);
   if (!count || *count > largestCount)

@@ -6,6 +6,7 @@
 //===-------------------------------------------------------------------------------------------------------------------------===//
 
 #include "passes/graph/FoldConstants.h"
+#include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "passes/Passes.h"
 
@@ -81,8 +82,11 @@ private:
         return false;
       bytes += sources.contains(source) ? sources[source] : bytesOf(operand);
     }
-    for (Value value : op->getResults())
+    for (Value value : op->getResults()) {
+      if (isHandle(elementTypeOf(value))) // to something that a run makes
+        return false;
       result += std::min<int64_t>(bytesOf(value), int64_t(1) << 40);
+    }
     if (result > growth * bytes + slack)
       return false;
     sources[op] = std::max(bytes, result);

@@ -28,7 +28,11 @@ static Value loadFlag(OpBuilder &b, Location loc, Value tensor) {
 }
 
 static Value castTo(OpBuilder &b, Location loc, Value value, Type type) {
-  return value.getType() == type ? value : tensor::CastOp::create(b, loc, type, value).getResult();
+  if (value.getType() == type)
+    return value;
+  if (elementTypeOf(value) != cast<RankedTensorType>(type).getElementType()) // handles, which are all stored alike
+    return UnrealizedConversionCastOp::create(b, loc, type, value).getResult(0);
+  return tensor::CastOp::create(b, loc, type, value);
 }
 
 /// Moves a region's block into another block before its end, and returns what the region yielded, cast to `types`.

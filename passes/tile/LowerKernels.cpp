@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------------------------------------------------------------===//
 
 #include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Runtime/RuntimeOps.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"

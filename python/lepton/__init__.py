@@ -36,6 +36,7 @@ try:
 except ImportError:  # only models with such types need the package
     pass
 _NUMBERS = {dtype: number for number, (dtype, _) in _DTYPES.items()}
+_STRING, _SEQUENCE, _OPTIONAL = 8, 256, 257  # lepton_dtype
 
 
 def _dtype(number):
@@ -51,14 +52,61 @@ def as_declared(array, dtype):
     return array.view(dtype) if is_raw and dtype.isbuiltin == 2 and array.dtype.itemsize == dtype.itemsize else array
 
 
+def _type_name(number, element):
+    """As onnxruntime writes it: "tensor(float)", "seq(tensor(string))"."""
+    if number in (_SEQUENCE, _OPTIONAL):
+        return f"{'seq' if number == _SEQUENCE else 'optional'}({_type_name(element[1], element[3])})"
+    return f"tensor({'string' if number == _STRING else _dtype(number)[1]})"
+
+
 class NodeArg:
     """An input or output: `name`, `shape` (sizes; names or None where known only at run time), `type` ("tensor(float)")."""
 
-    def __init__(self, name, number, shape):
-        self.name, self.shape, self.type = name, shape, f"tensor({_dtype(number)[1]})"
+    def __init__(self, name, number, shape, element=None):
+        self.name, self.shape, self.type = name, shape, _type_name(number, element)
 
     def __repr__(self):
         return f"NodeArg(name={self.name!r}, type={self.type!r}, shape={self.shape!r})"
+
+
+def _array(value, name, declared, dtype):
+    """What the native module takes of an array; and the array, which must live as long."""
+    array = as_declared(np.asarray(value), dtype)
+    if array.dtype not in _NUMBERS:
+        raise ValueError(f"input '{name}' has the type {array.dtype}, expected {declared}")
+    array = np.ascontiguousarray(array).reshape(array.shape)
+    return (array.ctypes.data, array.shape, _NUMBERS[array.dtype], array.nbytes), array
+
+
+def _strings(value, name):
+    array = np.asarray(value, dtype=object)
+    texts = [text.encode() if isinstance(text, str) else text for text in array.ravel().tolist()]
+    if not all(isinstance(text, bytes) and b"\0" not in text for text in texts):
+        raise ValueError(f"input '{name}' takes strings without NUL characters, got {value!r:.80}")
+    return (texts, array.shape, _STRING), texts
+
+
+def _pack(value, name, number, element):
+    """A value for the native module; and what must live as long."""
+    if number not in (_SEQUENCE, _OPTIONAL):
+        return _strings(value, name) if number == _STRING else _array(value, name, _type_name(number, element), _dtype(number)[0])
+    if number == _SEQUENCE and not isinstance(value, (list, tuple)):
+        raise ValueError(f"input '{name}' takes a list of arrays, got {type(value).__name__}")
+    values = value if number == _SEQUENCE else [] if value is None else [value]
+    parts = [_pack(part, name, element[1], element[3]) for part in values]
+    return ([part for part, _ in parts], number), [alive for _, alive in parts]
+
+
+def _unpack(result):
+    data, shape, number = result
+    if number in (_SEQUENCE, _OPTIONAL):
+        values = [_unpack(part) for part in data]
+        return values if number == _SEQUENCE else values[0] if values else None
+    if number == _STRING:
+        array = np.empty(len(data), dtype=object)
+        array[:] = [text.decode(errors="surrogateescape") for text in data]
+        return array.reshape(shape)
+    return data.view(_dtype(number)[0]).reshape(shape)
 
 
 class SessionOptions:
@@ -106,7 +154,7 @@ class InferenceSession:
             self._executable = _lepton.open(str(path_or_bytes), cpu, threads, opt_level, sizes)
         self._inputs = [NodeArg(*info) for info in self._executable.inputs()]
         self._outputs = [NodeArg(*info) for info in self._executable.outputs()]
-        self._dtypes = [_dtype(number)[0] for _, number, _ in self._executable.inputs()]
+        self._declared = [(number, element) for _, number, _, element in self._executable.inputs()]
 
     def get_inputs(self):
         return self._inputs
@@ -118,21 +166,21 @@ class InferenceSession:
         return get_available_providers()
 
     def run(self, output_names, input_feed, run_options=None):
-        """Runs the model on {name: array}; returns the outputs named (None: all) as arrays, in order."""
+        """Runs the model on {name: value}; returns the outputs named (None: all), in order.
+
+        A tensor is an array, one of strings an array of str; a sequence is a list; an optional that holds nothing is None.
+        """
         unknown = set(input_feed) - {value.name for value in self._inputs}
         if unknown:
             raise ValueError(f"the model has no input {sorted(unknown)}; its inputs are {[v.name for v in self._inputs]}")
-        arrays, inputs = [], []
-        for value, dtype in zip(self._inputs, self._dtypes):
+        alive, inputs = [], []
+        for value, declared in zip(self._inputs, self._declared):
             if value.name not in input_feed:
                 raise ValueError(f"no value for the input '{value.name}'")
-            array = as_declared(np.asarray(input_feed[value.name]), dtype)
-            if array.dtype not in _NUMBERS:
-                raise ValueError(f"input '{value.name}' has the type {array.dtype}, expected {value.type}")
-            array = np.ascontiguousarray(array).reshape(array.shape)
-            arrays.append(array)
-            inputs.append((array.ctypes.data, array.shape, _NUMBERS[array.dtype], array.nbytes))
-        results = [data.view(_dtype(number)[0]).reshape(shape) for data, shape, number in _lepton.run(self._executable, inputs)]
+            packed, kept = _pack(input_feed[value.name], value.name, *declared)
+            inputs.append(packed)
+            alive.append(kept)
+        results = [_unpack(result) for result in _lepton.run(self._executable, inputs)]
         if output_names is None:
             return results
         by_name = {value.name: result for value, result in zip(self._outputs, results)}

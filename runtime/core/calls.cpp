@@ -32,6 +32,21 @@ void fail(lepton_context *context, lepton_status status, const char *message) {
   abandon(context);
 }
 
+void *keep(lepton_context *context, uint64_t bytes) {
+  constexpr uint64_t kSmall = 1024, kChunk = 64 * 1024;
+  bytes = alignUp(bytes, 8);
+  if (bytes > kSmall)
+    return lepton_rt_alloc(context, static_cast<int64_t>(bytes));
+  if (bytes > context->keptLeft) {
+    context->kept = static_cast<char *>(lepton_rt_alloc(context, kChunk));
+    context->keptLeft = kChunk;
+  }
+  void *memory = context->kept;
+  context->kept += bytes;
+  context->keptLeft -= bytes;
+  return memory;
+}
+
 void discardOutput(lepton_context *context, uint32_t i) {
   if (context->outputStates[i] != Allocated)
     return;
@@ -56,13 +71,29 @@ static bool allocateOutput(lepton_tensor &output, const int64_t *shape, uint32_t
   return true;
 }
 
+/// A tensor of strings that the run fills.
+static void *makeStrings(lepton_context *context, uint32_t i, const int64_t *shape, uint64_t bytes) {
+  uint32_t rank = context->session->model->outputs[i].rank;
+  auto *tensor = static_cast<lepton_tensor *>(keep(context, sizeof(lepton_tensor) + rank * sizeof(int64_t)));
+  auto *sizes = static_cast<int64_t *>(memcpy(tensor + 1, shape, rank * sizeof(int64_t)));
+  *tensor = {keep(context, bytes), sizes, LEPTON_STRING, rank, bytes};
+  context->handles[i] = tensor;
+  return tensor->data;
+}
+
 } // namespace lepton::rt
 
 using namespace lepton::rt;
 
 extern "C" {
 
-void *lepton_rt_input(lepton_context *context, int64_t i) { return context->inputs[i].data; }
+void *lepton_rt_input(lepton_context *context, int64_t i) {
+  if (!context->session->model->inputs[i].element)
+    return context->inputs[i].data;
+  auto **handle = static_cast<const lepton_tensor **>(keep(context, sizeof(lepton_tensor *)));
+  *handle = &context->inputs[i];
+  return handle;
+}
 
 const int64_t *lepton_rt_input_shape(lepton_context *context, int64_t i) { return context->inputs[i].shape; }
 
@@ -71,12 +102,20 @@ void *lepton_rt_output(lepton_context *context, int64_t index, const int64_t *sh
   const lepton_value_info &info = context->session->model->outputs[i];
   lepton_tensor &output = context->outputs[i];
   discardOutput(context, i);
+  if (info.element) {
+    context->outputStates[i] = Handle;
+    return &context->handles[i];
+  }
   lepton_error reason;
   uint64_t bytes;
   if (!tensorBytes(info.dtype, shape, info.rank, bytes) || bytes > kMaxBytes) {
     Text(reason).add("output '%.100s'", info.name).addImpossible(shape, info.rank);
     fail(context, LEPTON_INVALID_ARGUMENT, reason.message);
     abandon(context);
+  }
+  if (info.dtype == LEPTON_STRING) {
+    context->outputStates[i] = Handle;
+    return makeStrings(context, i, shape, bytes);
   }
   if (output.data && !checkOutput(info, output, shape, bytes, reason)) {
     fail(context, LEPTON_INVALID_ARGUMENT, reason.message);

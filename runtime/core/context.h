@@ -21,7 +21,8 @@ struct lepton_session {
 
 namespace lepton::rt {
 /// Who owns the memory of an output that the run has asked for.
-enum OutputState : uint8_t { NotProduced, InCallersMemory, Allocated };
+/// Handle: what `lepton_context::handles` points to is copied when the run is over.
+enum OutputState : uint8_t { NotProduced, InCallersMemory, Allocated, Handle };
 } // namespace lepton::rt
 
 /// Valid when its memory is zero.
@@ -33,6 +34,9 @@ struct lepton_context {
   const lepton_tensor *inputs;
   lepton_tensor *outputs;
   lepton::rt::OutputState *outputStates;
+  const lepton_tensor **handles;          // one per output
+  char *kept;                             // where the next small block of `keep` goes
+  uint64_t keptLeft;                      // bytes behind it
   jmp_buf *escape;                        // where the caller's thread goes when it cannot go on
   lepton::rt::Atomic<uint32_t> abandoned; // 1: memory ran out, the run ends as soon as its threads notice
   lepton::rt::Atomic<uint32_t> status;    // lepton_status; who changes it from LEPTON_OK writes the message
@@ -43,11 +47,17 @@ namespace lepton::rt {
 
 /// Marks the run as failed; the first message stays.
 void fail(lepton_context *context, lepton_status status, const char *message);
+/// Memory until the end of the run, aligned to 8 bytes. Not to be called from parallel regions.
+void *keep(lepton_context *context, uint64_t bytes);
+/// Gives the caller those outputs that are handles, each in one block of memory.
+void deliverHandles(lepton_context *context);
 /// Frees what the run allocated for output i.
 void discardOutput(lepton_context *context, uint32_t i);
 
 /// Checks what a caller gave; false with the reason in `error`.
 bool checkInputs(const lepton_session *session, const lepton_tensor *inputs, lepton_error &error);
+/// Checks what a sequence, an optional or a tensor of strings holds; false with the reason in `error`.
+bool checkContent(const lepton_value_info &info, const lepton_tensor &tensor, lepton_error &error);
 /// Fills `session->firstOfName`; false when memory is exhausted.
 bool indexDimNames(lepton_session *session);
 /// Whether the caller's tensor takes this result; false with the reason in `error`.

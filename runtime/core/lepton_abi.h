@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define LEPTON_ABI_VERSION 1u
+#define LEPTON_ABI_VERSION 2u
 
 /* Element types; the numbers are those of ONNX's TensorProto.DataType (IR version 14). */
 typedef enum lepton_dtype {
@@ -48,7 +48,10 @@ typedef enum lepton_dtype {
   LEPTON_UINT2 = 25,
   LEPTON_INT2 = 26,
   LEPTON_FLOAT6E2M3 = 27,
-  LEPTON_FLOAT6E3M2 = 28
+  LEPTON_FLOAT6E3M2 = 28,
+  /* Not of ONNX's numbers: a list of tensors, and a value that may be missing (see lepton_tensor). */
+  LEPTON_SEQUENCE = 256,
+  LEPTON_OPTIONAL = 257
 } lepton_dtype;
 
 typedef enum lepton_status {
@@ -64,7 +67,10 @@ typedef struct lepton_error {
   char message[1024];
 } lepton_error;
 
-/* A dense row-major tensor in memory that the caller owns, unless the runtime allocated it (see lepton_session_run). */
+/* A dense row-major tensor in memory that the caller owns, unless the runtime allocated it (see lepton_session_run).
+ *
+ * The elements of a tensor of strings are `const char *`, UTF-8 ended by a NUL. A sequence is a tensor of rank 1 whose elements are
+ * lepton_tensor, each a tensor; an optional is one of 0 or 1 elements, a tensor or a sequence. */
 typedef struct lepton_tensor {
   void *data;           /* aligned as its elements are; may be NULL when bytes is 0 */
   const int64_t *shape; /* rank entries; NULL when rank is 0 */
@@ -80,7 +86,11 @@ typedef struct lepton_value_info {
   const char *const *dim_names; /* rank entries; NULL where the dimension has no name. Equal names are equal sizes */
   uint32_t dtype;
   uint32_t rank;
+  /* What a sequence or an optional holds, NULL for a tensor. Its rank is LEPTON_ANY_RANK where tensors of several ranks may occur. */
+  const struct lepton_value_info *element;
 } lepton_value_info;
+
+#define LEPTON_ANY_RANK UINT32_MAX
 
 typedef struct lepton_context lepton_context; /* one run in flight; private to the runtime */
 

@@ -31,6 +31,7 @@ static void destroyContext(lepton_context *context) {
   context->blocks.destroy();
   unmapPages(context->arena, context->session->model->arena_bytes);
   free(context->outputStates);
+  free(context->handles);
   free(context);
 }
 
@@ -41,9 +42,11 @@ static lepton_context *makeContext(lepton_session *session) {
     return nullptr;
   context->session = session;
   context->outputStates = static_cast<OutputState *>(calloc(model->output_count + 1, sizeof(OutputState)));
+  context->handles =
+      static_cast<const lepton_tensor **>(calloc(model->output_count + 1, sizeof(const lepton_tensor *)));
   if (model->arena_bytes)
     context->arena = mapPages(model->arena_bytes);
-  if (context->outputStates && (context->arena || !model->arena_bytes))
+  if (context->outputStates && context->handles && (context->arena || !model->arena_bytes))
     return context;
   destroyContext(context);
   return nullptr;
@@ -181,6 +184,8 @@ static lepton_status finish(lepton_context *context, lepton_error &error) {
     Text(reason).add("output '%.100s' was not produced: the model or its compiler is at fault", model->outputs[i].name);
     fail(context, LEPTON_INTERNAL, reason.message);
   }
+  if (context->status.load() == LEPTON_OK)
+    deliverHandles(context);
   auto status = static_cast<lepton_status>(context->status.load());
   if (status == LEPTON_OK)
     return status;
@@ -212,6 +217,7 @@ static lepton_status runSession(lepton_session *session, const lepton_tensor *in
   }
   context->inputs = inputs;
   context->outputs = outputs;
+  context->keptLeft = 0;
   context->status.storeRelaxed(LEPTON_OK);
   context->abandoned.storeRelaxed(0);
   memset(context->outputStates, NotProduced, model->output_count * sizeof(OutputState));

@@ -54,7 +54,7 @@ struct DtypeFacts {
 
 static const DtypeFacts kDtypes[] = {
     {"undefined", 0},      {"float32", 4},  {"uint8", 1},        {"int8", 1},           {"uint16", 2},
-    {"int16", 2},          {"int32", 4},    {"int64", 8},        {"string", 0},         {"bool", 1},
+    {"int16", 2},          {"int32", 4},    {"int64", 8},        {"string", 8},         {"bool", 1},
     {"float16", 2},        {"float64", 8},  {"uint32", 4},       {"uint64", 8},         {"complex64", 8},
     {"complex128", 16},    {"bfloat16", 2}, {"float8e4m3fn", 1}, {"float8e4m3fnuz", 1}, {"float8e5m2", 1},
     {"float8e5m2fnuz", 1}, {"uint4", 1},    {"int4", 1},         {"float4e2m1", 1},     {"float8e8m0", 1},
@@ -62,9 +62,17 @@ static const DtypeFacts kDtypes[] = {
 };
 constexpr uint32_t kDtypeCount = sizeof kDtypes / sizeof kDtypes[0];
 
-const char *dtypeName(uint32_t dtype) { return dtype < kDtypeCount ? kDtypes[dtype].name : "unknown"; }
+const char *dtypeName(uint32_t dtype) {
+  if (dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL)
+    return dtype == LEPTON_SEQUENCE ? "sequence" : "optional";
+  return dtype < kDtypeCount ? kDtypes[dtype].name : "unknown";
+}
 
-uint32_t dtypeBytes(uint32_t dtype) { return dtype < kDtypeCount ? kDtypes[dtype].bytes : 0; }
+uint32_t dtypeBytes(uint32_t dtype) {
+  if (dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL)
+    return sizeof(lepton_tensor);
+  return dtype < kDtypeCount ? kDtypes[dtype].bytes : 0;
+}
 
 bool denseBytes(uint32_t elementBytes, const int64_t *shape, uint32_t rank, uint64_t &bytes) {
   // An empty tensor stays empty whatever its other dimensions are, so zero is looked for before anything is multiplied.

@@ -27,7 +27,7 @@ private:
 
 /// NumPy's name of an element type; "unknown" for a number that is none.
 const char *dtypeName(uint32_t dtype);
-/// Bits of one element; 0 for types that are not plain numbers (strings) and for unknown ones.
+/// Bytes of one element; 0 for an unknown type.
 uint32_t dtypeBytes(uint32_t dtype);
 /// Bytes of a dense tensor; false when a dimension is negative or the product exceeds an int64.
 bool denseBytes(uint32_t elementBytes, const int64_t *shape, uint32_t rank, uint64_t &bytes);

@@ -154,6 +154,11 @@ bool checkInputs(const lepton_session *session, const lepton_tensor *inputs, lep
   for (uint32_t i = 0, index = 0; i < model->input_count; ++i) {
     const lepton_value_info &info = model->inputs[i];
     const lepton_tensor &tensor = inputs[i];
+    if (info.element) {
+      if (!checkContent(info, tensor, error))
+        return false;
+      continue;
+    }
     if (!checkDeclared(info, tensor, error) || !checkBounds(model, info, tensor, error))
       return false;
     for (uint32_t d = 0; d < info.rank; ++d, ++index) {
@@ -173,7 +178,7 @@ bool checkInputs(const lepton_session *session, const lepton_tensor *inputs, lep
                static_cast<long long>(size), model->inputs[place.input].name);
       return false;
     }
-    if (!checkMemory(info, tensor, error))
+    if (!checkMemory(info, tensor, error) || !checkContent(info, tensor, error))
       return false;
   }
   return true;

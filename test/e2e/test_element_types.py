@@ -219,7 +219,7 @@ def test_movement(name, level, tmp_path):
 
 def test_ops_that_do_not_compute_such_types(tmp_path):
     path = save(tmp_path / "sum.onnx", [helper.make_node("Add", ["x", "x"], ["y"], name="sum")], {"x": (TensorProto.INT4, [3])}, {"y": (TensorProto.INT4, [3])})
-    with pytest.raises(ValueError, match="node 'sum' .Add.: has the input 'x' of type int4, which the standard does not allow there; insert a cast"):
+    with pytest.raises(ValueError, match="node 'sum' .Add.: has the input 'x' of type tensor.int4., which the standard does not allow there; insert a cast"):
         lepton.InferenceSession(path)
 
 

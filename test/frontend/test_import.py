@@ -143,11 +143,11 @@ def loop_body(grows):
     return helper.make_graph(nodes + [helper.make_node("Identity", ["c"], ["d"])], "body", [value("i", INT64), value("c", BOOL), value("v")], [value("d", BOOL), value("w"), value("w")])
 
 
-@pytest.mark.parametrize(("grows", "size"), [(False, "2"), (True, "?")])
-def test_sizes_that_change_in_a_loop_are_dynamic(path, grows, size):
+@pytest.mark.parametrize(("grows", "types"), [(False, "tensor<2xf32>, tensor<5x2xf32>"), (True, "tensor<?xf32>, tensor<?x?xf32>")])
+def test_sizes_that_change_in_a_loop_are_dynamic(path, grows, types):
     nodes = [node("Loop", ["n", "", "x"], ["y", "all"], body=loop_body(grows))]
     text = build(path, nodes, {"x": (FLOAT, [2])}, {"y": (FLOAT, None), "all": (FLOAT, None)}, {"n": np.int64(5)})
-    assert f"-> tensor<{size}xf32>, tensor<5x{size}xf32>" in text
+    assert f": {types}\n" in text[text.index("return"):]
 
 
 def save_function(path, nodes, name="Twice"):

@@ -46,7 +46,7 @@ private:
     dims.resize(shape.size(), nullptr);
     shapes.push_back(std::move(shape));
     names.push_back(std::move(dims));
-    values.push_back({name, shapes.back().data(), names.back().data(), dtype, uint32_t(shapes.back().size())});
+    values.push_back({name, shapes.back().data(), names.back().data(), dtype, uint32_t(shapes.back().size()), nullptr});
   }
 
   std::vector<lepton_value_info> inputs, outputs;

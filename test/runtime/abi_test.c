@@ -8,8 +8,8 @@
 
 static const int64_t shape[2] = {-1, 4};
 static const char *const names[2] = {"N", NULL};
-static const lepton_value_info input = {"x", shape, names, LEPTON_FLOAT, 2};
-static const lepton_value_info output = {"y", shape, names, LEPTON_FLOAT, 2};
+static const lepton_value_info input = {"x", shape, names, LEPTON_FLOAT, 2, NULL};
+static const lepton_value_info output = {"y", shape, names, LEPTON_FLOAT, 2, NULL};
 
 static void square(lepton_context *context, void *args, int64_t begin, int64_t end) {
   float **tensors = args;
