@@ -51,7 +51,7 @@ void ShapeAnalysis::setShape(Value value, ArrayRef<AffineExpr> sizes) {
 const SmallVector<AffineExpr> &ShapeAnalysis::shape(Value value) {
   auto it = shapes.find(value.getAsOpaquePointer());
   if (it == shapes.end())
-    it = shapes.emplace(value.getAsOpaquePointer(), computeShape(value)).first;
+    it = shapes.insert_or_assign(value.getAsOpaquePointer(), computeShape(value)).first; // over what was only assumed
   return it->second;
 }
 
@@ -85,6 +85,9 @@ SmallVector<AffineExpr> ShapeAnalysis::computeCarried(LoopOp loop, unsigned i) {
   loop.getBody().walk([&](Operation *op) {
     for (Value result : op->getResults())
       shapes.erase(result.getAsOpaquePointer());
+    for (Region &region : op->getRegions())
+      for (Value inner : region.getArguments())
+        shapes.erase(inner.getAsOpaquePointer());
   });
   elementCache.clear();
   return leafShape(argument);

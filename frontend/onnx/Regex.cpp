@@ -196,7 +196,11 @@ private:
       return asserting(Assertion::begin);
     if (rest.consume_front("$"))
       return asserting(Assertion::end);
-    return literal(take());
+    // A character beyond ASCII is several bytes that are repeated together.
+    Part part = literal(take());
+    while (!rest.empty() && (static_cast<unsigned char>(rest.front()) & 0xC0) == 0x80)
+      part = then(part, literal(take()));
+    return part;
   }
 
   unsigned char take() {
@@ -335,7 +339,7 @@ private:
   Part set() {
     bool negated = rest.consume_front("^"), others = false, first = true;
     Bytes bytes;
-    for (; error.empty() && (first || !rest.starts_with("]")); first = false) {
+    for (; error.empty() && !rest.empty() && (first || !rest.starts_with("]")); first = false) {
       if (rest.starts_with("[:"))
         fail("has a named set '[:', which is not supported; use \\d, \\w or \\s");
       bool isEscape = rest.consume_front("\\");

@@ -1,6 +1,7 @@
 //===- KernelGroups.cpp - which ops share a kernel ----------------------------------------------------------------------===//
 
 #include "passes/kernel/KernelGroups.h"
+#include "dialects/Lepton/ElementTypes.h"
 
 #include "llvm/ADT/SmallPtrSet.h"
 
@@ -130,7 +131,10 @@ std::string lepton::kernelName(const KernelGroup &group) {
     os << op->getName().stripDialect() << "_";
   }
   auto type = cast<RankedTensorType>(group.root()->getResult(0).getType());
-  os << type.getElementType();
+  if (isHandle(type.getElementType()))
+    os << "handle";
+  else
+    os << type.getElementType();
   for (auto [i, size] : llvm::enumerate(type.getShape()))
     os << (i ? "x" : "_") << (ShapedType::isDynamic(size) ? "d" : std::to_string(size));
   return name;

@@ -35,6 +35,10 @@ Text &Text::addImpossible(const int64_t *shape, uint32_t rank) {
 }
 
 Text &Text::addDeclared(const lepton_value_info &info) {
+  if (info.element)
+    return add("%s of ", dtypeName(info.dtype)).addDeclared(*info.element);
+  if (info.rank == LEPTON_ANY_RANK)
+    return add("%s of any shape", dtypeName(info.dtype));
   add("%s [", dtypeName(info.dtype));
   for (uint32_t d = 0; d < info.rank && d < kPrintedDims; ++d) {
     if (d)

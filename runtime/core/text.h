@@ -17,7 +17,7 @@ public:
   Text &addShape(const int64_t *shape, uint32_t rank);
   /// ` would have shape [1,-3]`, and why that cannot be.
   Text &addImpossible(const int64_t *shape, uint32_t rank);
-  /// `float32 [1,3,H]`: dimensions known only at run time by their names, or `?`.
+  /// `float32 [1,3,H]`: dimensions known only at run time by their names, or `?`. `sequence of int64 [?]`.
   Text &addDeclared(const lepton_value_info &info);
 
 private:

@@ -30,6 +30,15 @@ public:
     add(outputs, name, dtype, std::move(shape), std::move(dims));
     return *this;
   }
+  /// Says that the last input or output is a sequence or an optional of `element`.
+  FakeModel &inputOf(const lepton_value_info &element) {
+    inputs.back().element = &element;
+    return *this;
+  }
+  FakeModel &outputOf(const lepton_value_info &element) {
+    outputs.back().element = &element;
+    return *this;
+  }
   const lepton_model *get() {
     model.inputs = inputs.data();
     model.outputs = outputs.data();
