@@ -1,6 +1,7 @@
 //===- Report.cpp - a page about a compilation --------------------------------------------------------------------------------===//
 
 #include "api/Report.h"
+#include "runtime/core/lepton_abi.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -58,15 +59,21 @@ private:
 };
 } // namespace
 
-/// `x: [N, 3]`
-static std::string valueText(const ValueInfo &value) {
-  std::string text = escape(value.name) + ": [";
+/// `[N, 3]`, `sequence of [3]`
+static std::string shapeText(const ValueInfo &value) {
+  if (!value.element.empty())
+    return (value.dtype == LEPTON_SEQUENCE ? "sequence of " : "optional of ") + shapeText(value.element.front());
+  if (value.anyRank)
+    return "any shape";
+  std::string text = "[";
   for (auto [d, size] : llvm::enumerate(value.shape)) {
     const std::string &name = value.dimNames[d];
     text += (d ? ", " : "") + (size >= 0 ? std::to_string(size) : name.empty() ? "?" : escape(name));
   }
   return text + "]";
 }
+
+static std::string valueText(const ValueInfo &value) { return escape(value.name) + ": " + shapeText(value); }
 
 static void writeSummary(llvm::raw_ostream &os, const CompileFacts &facts, const ModelInfo &info) {
   Table table(os, "Model", {});

@@ -1,6 +1,7 @@
 //===- HeaderWriter.cpp - the C header beside an artifact -----------------------------------------------------------------------------===//
 
 #include "codegen/artifact/HeaderWriter.h"
+#include "runtime/core/lepton_abi.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
@@ -45,7 +46,7 @@ static const DtypeNames dtypes[] = {
     {"LEPTON_INT16", "int16", "int16_t"},
     {"LEPTON_INT32", "int32", "int32_t"},
     {"LEPTON_INT64", "int64", "int64_t"},
-    {"LEPTON_STRING", "string", "void"},
+    {"LEPTON_STRING", "string", "const char *"},
     {"LEPTON_BOOL", "bool", "uint8_t"},
     {"LEPTON_FLOAT16", "float16", "uint16_t"},
     {"LEPTON_DOUBLE", "float64", "double"},
@@ -68,16 +69,28 @@ static const DtypeNames dtypes[] = {
     {"LEPTON_FLOAT6E3M2", "float6e3m2", "uint8_t"},
 };
 
+static const DtypeNames sequences[] = {{"LEPTON_SEQUENCE", "sequence", "lepton_tensor"},
+                                       {"LEPTON_OPTIONAL", "optional", "lepton_tensor"}};
+
 static const DtypeNames &namesOf(const ValueInfo &value) {
+  if (!value.element.empty())
+    return sequences[value.dtype == LEPTON_SEQUENCE ? 0 : 1];
   return dtypes[value.dtype < std::size(dtypes) ? value.dtype : 0];
 }
 
+/// Numbers whose sizes are known: their data alone say all.
 static bool isStatic(const ValueInfo &value) {
+  if (value.dtype == LEPTON_STRING || !value.element.empty())
+    return false;
   return llvm::all_of(value.shape, [](int64_t size) { return size >= 0; });
 }
 
 /// `float32[N, 4]`
 static std::string typeText(const ValueInfo &value) {
+  if (!value.element.empty())
+    return std::string(namesOf(value).text) + " of " + typeText(value.element.front());
+  if (value.anyRank)
+    return std::string(namesOf(value).text) + " of any shape";
   std::string text = std::string(namesOf(value).text) + "[";
   for (auto [d, size] : llvm::enumerate(value.shape))
     text += (d ? ", " : "") + (size >= 0                   ? std::to_string(size)

@@ -1,4 +1,4 @@
-//===- TensorFile.h - files of one ONNX TensorProto ----------------------------------------------*- C++ -*-===//
+//===- TensorFile.h - files of one ONNX value --------------------------------------------------------------*- C++ -*-===//
 
 #ifndef LEPTON_FRONTEND_ONNX_TENSORFILE_H
 #define LEPTON_FRONTEND_ONNX_TENSORFILE_H
@@ -9,16 +9,19 @@
 
 namespace lepton {
 
-/// A dense tensor: ONNX's number of its element type, its shape, and its row-major elements, each in whole bytes.
+/// A value: a dense tensor, a sequence or an optional.
 struct TensorFile {
-  int32_t dataType = 0;
+  int32_t dataType = 0; // lepton_dtype: ONNX's number of a tensor's element type, LEPTON_SEQUENCE or LEPTON_OPTIONAL
   std::string name;
   std::vector<int64_t> shape;
-  std::string bytes;
+  std::string bytes;                // the elements of a tensor, row-major, each in whole bytes
+  std::vector<std::string> strings; // those of a tensor of strings
+  std::vector<TensorFile> elements; // of a sequence or an optional
 };
 
-/// False with the reason in `error`.
-bool readTensorFile(const std::string &path, TensorFile &tensor, std::string &error);
+/// Reads a TensorProto, SequenceProto or OptionalProto; such files do not say which they are, so `expected` does, a lepton_dtype. False with the reason
+/// in `error`.
+bool readTensorFile(const std::string &path, uint32_t expected, TensorFile &tensor, std::string &error);
 bool writeTensorFile(const std::string &path, const TensorFile &tensor, std::string &error);
 
 } // namespace lepton

@@ -246,3 +246,91 @@ def test_a_map_as_input_is_refused(tmp_path):
     kind.map_type.value_type.CopyFrom(tensor(shape=[1]))
     with pytest.raises(ValueError, match="input 'm' is a map or a sparse tensor"):
         lepton.InferenceSession(build([helper.make_node("Identity", ["m"], ["y"])], {"m": kind}, {"y": tensor()}))
+
+
+def write(path, proto):
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def test_the_command_line_reads_and_writes_them(tmp_path):
+    """ONNX's files of sequences, optionals and strings, into the run of an artifact and out of it."""
+    from common import lepton as command
+    from onnx import numpy_helper
+
+    nodes = [
+        helper.make_node("SequenceInsert", ["s", "x"], ["t"]),
+        helper.make_node("Optional", ["x"], ["o"]),
+        helper.make_node("Optional", ["t"], ["p"]),
+        helper.make_node("OptionalHasElement", ["q"], ["has"]),
+    ]
+    inputs = {"s": sequence(STRING, ["N"]), "x": tensor(STRING, [2]), "q": optional(sequence())}
+    outputs = {"t": sequence(STRING), "o": optional(tensor(STRING)), "p": optional(sequence(STRING)), "has": tensor(BOOL)}
+    (tmp_path / "m.onnx").write_bytes(build(nodes, inputs, outputs))
+    made = command("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so")
+    assert made.returncode == 0, made.stderr
+    words, more = np.array(["a", "", "ü"], object), np.array(["x", "y"], object)
+    s = write(tmp_path / "s.pb", numpy_helper.from_list([words, more]))
+    x = write(tmp_path / "x.pb", numpy_helper.from_array(more))
+    q = write(tmp_path / "q.pb", numpy_helper.from_optional(None, dtype=onnx.OptionalProto.SEQUENCE))
+    arguments = ("run", tmp_path / "m.so", f"--input=s={s}", f"--input=x={x}", f"--input=q={q}")
+    done = command(*arguments, "--output-dir", tmp_path / "out", "--output-format=pb")
+    assert done.returncode == 0, done.stderr
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["t", "o", "p", "has"]
+
+    def read(name, message, convert):
+        return convert(message.FromString((tmp_path / "out" / f"{name}.pb").read_bytes()))
+
+    expected = [words.tolist(), more.tolist(), more.tolist()]
+    assert [part.tolist() for part in read("t", onnx.SequenceProto, numpy_helper.to_list)] == expected
+    assert [part.tolist() for part in read("p", onnx.OptionalProto, numpy_helper.to_optional)] == expected
+    assert read("o", onnx.OptionalProto, numpy_helper.to_optional).tolist() == more.tolist()
+    assert not read("has", onnx.TensorProto, numpy_helper.to_array)
+    refused = command(*arguments, "--output-dir", tmp_path / "npy")
+    assert refused.returncode == 1 and "--output-format=pb" in refused.stderr
+    shown = command("inspect", tmp_path / "m.so")
+    assert "s: sequence of string[N]" in shown.stdout.replace("[?]", "[N]") and "q: optional of sequence of float32 of any shape" in shown.stdout
+    random = command("run", tmp_path / "m.so", "--random-inputs=1")
+    assert random.returncode == 0, random.stderr
+    (tmp_path / "s.pb").write_bytes(b"\xff\xff")
+    damaged = command(*arguments)
+    assert damaged.returncode == 1 and "s.pb: is no ONNX SequenceProto" in damaged.stderr
+
+
+def test_c_programs_pass_them(tmp_path):
+    """The header of an artifact says what they are; a program hands over the structures of lepton_abi.h."""
+    import subprocess
+
+    from common import CLANG
+    from common import lepton as command
+
+    nodes = [helper.make_node("StringConcat", ["a", "a"], ["b"]), helper.make_node("SequenceLength", ["s"], ["n"])]
+    model = build(nodes, {"a": tensor(STRING, [2]), "s": sequence(shape=["N"])}, {"b": tensor(STRING), "n": tensor(INT64)})
+    (tmp_path / "m.onnx").write_bytes(model)
+    made = command("compile", tmp_path / "m.onnx", "-o", tmp_path / "libm1.so")
+    assert made.returncode == 0, made.stderr
+    header = (tmp_path / "libm1.h").read_text()
+    assert "a: string[2]" in header and "s: sequence of float32[" in header and "LEPTON_SEQUENCE" in header
+    (tmp_path / "main.c").write_text(r"""
+#include "libm1.h"
+#include <stdio.h>
+int main(void) {
+  const lepton_api *api = lepton_artifact_api();
+  lepton_session *session;
+  lepton_error error;
+  if (api->session_create(api->model, 0, &session, &error)) return 1;
+  const char *texts[] = {"ab", "c"};
+  float values[3] = {1, 2, 3};
+  int64_t two = 2, three = 3, one = 1;
+  lepton_tensor element = {values, &three, LEPTON_FLOAT, 1, sizeof values};
+  lepton_tensor inputs[] = {{texts, &two, LEPTON_STRING, 1, sizeof texts}, {&element, &one, LEPTON_SEQUENCE, 1, sizeof element}};
+  lepton_tensor outputs[2] = {{0}};
+  if (api->session_run(session, inputs, outputs, &error)) return puts(error.message), 1;
+  printf("%s %s %d\n", ((const char **)outputs[0].data)[0], ((const char **)outputs[0].data)[1], (int)*(int64_t *)outputs[1].data);
+  for (int i = 0; i < 2; ++i) api->tensor_release(&outputs[i]);
+  api->session_destroy(session);
+  return 0;
+}
+""")
+    subprocess.run([CLANG, "-std=c99", "-Wall", "-Werror", "-fuse-ld=lld", "main.c", "libm1.so", "-Wl,-rpath,.", "-o", "main"], cwd=tmp_path, check=True)
+    assert subprocess.run(["./main"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout == "abab cc 1\n"

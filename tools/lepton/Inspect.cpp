@@ -12,20 +12,26 @@ using namespace lepton;
 using namespace lepton::cli;
 namespace json = llvm::json;
 
+static json::Object describe(const lepton_value_info &value) {
+  json::Object object{{"name", value.name}, {"dtype", dtypeText(value.dtype)}};
+  if (value.element)
+    object["element"] = describe(*value.element);
+  json::Array shape;
+  for (uint32_t d = 0; value.rank != LEPTON_ANY_RANK && d < value.rank; ++d) {
+    const char *name = value.dim_names ? value.dim_names[d] : nullptr;
+    if (value.shape[d] >= 0)
+      shape.push_back(value.shape[d]);
+    else
+      shape.push_back(name ? name : "?");
+  }
+  object["shape"] = value.rank == LEPTON_ANY_RANK ? json::Value(nullptr) : json::Value(std::move(shape));
+  return object;
+}
+
 static json::Array describe(const lepton_value_info *values, uint32_t count) {
   json::Array array;
-  for (uint32_t i = 0; i < count; ++i) {
-    json::Array shape;
-    for (uint32_t d = 0; d < values[i].rank; ++d) {
-      const char *name = values[i].dim_names ? values[i].dim_names[d] : nullptr;
-      if (values[i].shape[d] >= 0)
-        shape.push_back(values[i].shape[d]);
-      else
-        shape.push_back(name ? name : "?");
-    }
-    array.push_back(
-        json::Object{{"name", values[i].name}, {"dtype", dtypeText(values[i].dtype)}, {"shape", std::move(shape)}});
-  }
+  for (uint32_t i = 0; i < count; ++i)
+    array.push_back(describe(values[i]));
   return array;
 }
 
@@ -74,18 +80,8 @@ static void add(json::Object &object, const CompileFacts &facts) {
 //===--------------------------------------------------------------------------------------------------------------------------===//
 
 static void printValues(const char *title, const lepton_value_info *values, uint32_t count) {
-  for (uint32_t i = 0; i < count; ++i) {
-    llvm::outs() << llvm::formatv("{0,-12}{1}: {2}[", title, values[i].name, dtypeText(values[i].dtype));
-    for (uint32_t d = 0; d < values[i].rank; ++d) {
-      const char *name = values[i].dim_names ? values[i].dim_names[d] : nullptr;
-      llvm::outs() << (d ? ", " : "");
-      if (values[i].shape[d] >= 0)
-        llvm::outs() << values[i].shape[d];
-      else
-        llvm::outs() << (name ? name : "?");
-    }
-    llvm::outs() << "]\n";
-  }
+  for (uint32_t i = 0; i < count; ++i)
+    llvm::outs() << llvm::formatv("{0,-12}{1}: {2}\n", title, values[i].name, valueText(values[i]));
 }
 
 template <typename T> static void row(const char *title, const T &value) {

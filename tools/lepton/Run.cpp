@@ -64,10 +64,20 @@ static uint16_t smallNumber(uint32_t dtype, uint64_t random) {
 static HostTensor makeUp(const lepton_model &model, const lepton_value_info &info, std::mt19937_64 &random) {
   HostTensor tensor;
   tensor.dtype = info.dtype;
+  if (info.element && info.element->rank == LEPTON_ANY_RANK)
+    return tensor; // of nothing
+  if (info.element) {
+    tensor.elements.push_back(makeUp(model, *info.element, random));
+    return tensor;
+  }
   uint64_t count = 1;
   for (uint32_t d = 0; d < info.rank; ++d) {
     tensor.shape.push_back(smallestSize(model, info, d));
     count *= tensor.shape.back();
+  }
+  if (info.dtype == LEPTON_STRING) {
+    tensor.strings.assign(count, "text");
+    return tensor;
   }
   size_t bytes = dtypeBytes(info.dtype);
   tensor.data.resize(count * bytes);

@@ -9,6 +9,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
+using namespace lepton;
 using namespace lepton::cli;
 
 namespace {
@@ -47,6 +48,11 @@ static constexpr Dtype dtypes[] = {{LEPTON_FLOAT, "<f4", "float32", 4},
                                    {LEPTON_INT2, rawByte, "int2", 1},
                                    {LEPTON_UINT2, rawByte, "uint2", 1}};
 
+/// Types that no .npy file holds, for messages.
+static constexpr Dtype others[] = {{LEPTON_STRING, "", "string", sizeof(const char *)},
+                                   {LEPTON_SEQUENCE, "", "sequence", 0},
+                                   {LEPTON_OPTIONAL, "", "optional", 0}};
+
 static const Dtype *find(uint32_t number) {
   for (const Dtype &dtype : dtypes)
     if (dtype.number == number)
@@ -55,7 +61,25 @@ static const Dtype *find(uint32_t number) {
 }
 
 size_t lepton::cli::dtypeBytes(uint32_t dtype) { return find(dtype) ? find(dtype)->bytes : 0; }
-const char *lepton::cli::dtypeText(uint32_t dtype) { return find(dtype) ? find(dtype)->text : "unknown"; }
+const char *lepton::cli::dtypeText(uint32_t dtype) {
+  for (const Dtype &other : others)
+    if (other.number == dtype)
+      return other.text;
+  return find(dtype) ? find(dtype)->text : "unknown";
+}
+
+std::string lepton::cli::valueText(const lepton_value_info &info) {
+  if (info.element)
+    return std::string(dtypeText(info.dtype)) + " of " + valueText(*info.element);
+  if (info.rank == LEPTON_ANY_RANK)
+    return std::string(dtypeText(info.dtype)) + " of any shape";
+  std::string text = std::string(dtypeText(info.dtype)) + "[";
+  for (uint32_t d = 0; d < info.rank; ++d) {
+    const char *name = info.dim_names ? info.dim_names[d] : nullptr;
+    text += (d ? ", " : "") + (info.shape[d] >= 0 ? std::to_string(info.shape[d]) : std::string(name ? name : "?"));
+  }
+  return text + "]";
+}
 
 /// The text after `'key':` in a header.
 static llvm::StringRef field(llvm::StringRef header, llvm::StringRef key) {
@@ -85,7 +109,7 @@ static bool parseHeader(llvm::StringRef header, uint32_t expected, HostTensor &t
   llvm::StringRef name = descr.drop_front(1).split('\'').first;
   const Dtype *found = findNamed(name, expected);
   if (!found || !shape.consume_front("(")) {
-    error = "has the type '" + name.str() + "', which is not " + (find(expected) ? dtypeText(expected) : "supported");
+    error = "has the type '" + name.str() + "', which is not " + (expected ? dtypeText(expected) : "supported");
     return false;
   }
   tensor.dtype = found->number;
@@ -138,7 +162,7 @@ bool lepton::cli::readNpy(const std::string &path, uint32_t expected, HostTensor
 bool lepton::cli::writeNpy(const std::string &path, const lepton_tensor &tensor, std::string &error) {
   const Dtype *dtype = find(tensor.dtype);
   if (!dtype) {
-    error = path + ": NumPy's format has no such element type";
+    error = path + ": NumPy's format has no such values; write ONNX's (--output-format=pb)";
     return false;
   }
   std::string header = std::string("{'descr': '") + dtype->descr + "', 'fortran_order': False, 'shape': (";
@@ -164,16 +188,58 @@ bool lepton::cli::writeNpy(const std::string &path, const lepton_tensor &tensor,
   return !problem;
 }
 
+static bool isContainer(uint32_t dtype) { return dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL; }
+
+static HostTensor fromFile(TensorFile file) {
+  HostTensor tensor;
+  tensor.dtype = file.dataType;
+  tensor.shape = std::move(file.shape);
+  tensor.data.assign(file.bytes.begin(), file.bytes.end());
+  tensor.strings = std::move(file.strings);
+  for (TensorFile &element : file.elements)
+    tensor.elements.push_back(fromFile(std::move(element)));
+  return tensor;
+}
+
+/// Strings and lists are seen through arrays of what refers to them, for which `data` and `shape` are free.
+lepton_tensor HostTensor::view() {
+  if (dtype == LEPTON_STRING) {
+    data.resize(strings.size() * sizeof(const char *));
+    for (size_t i = 0; i < strings.size(); ++i)
+      reinterpret_cast<const char **>(data.data())[i] = strings[i].c_str();
+  } else if (isContainer(dtype)) {
+    shape = {int64_t(elements.size())};
+    data.resize(elements.size() * sizeof(lepton_tensor));
+    for (size_t i = 0; i < elements.size(); ++i)
+      reinterpret_cast<lepton_tensor *>(data.data())[i] = elements[i].view();
+  }
+  return {data.data(), shape.data(), dtype, uint32_t(shape.size()), data.size()};
+}
+
 bool lepton::cli::readTensor(const std::string &path, uint32_t expected, HostTensor &tensor, std::string &error) {
   if (!llvm::StringRef(path).ends_with(".pb"))
     return readNpy(path, expected, tensor, error);
   TensorFile file;
-  if (!readTensorFile(path, file, error))
+  if (!readTensorFile(path, expected, file, error))
     return false;
-  tensor.dtype = file.dataType;
-  tensor.shape = file.shape;
-  tensor.data.assign(file.bytes.begin(), file.bytes.end());
+  tensor = fromFile(std::move(file));
   return true;
+}
+
+static TensorFile toFile(const lepton_tensor &tensor, const std::string &name) {
+  TensorFile file;
+  file.dataType = tensor.dtype;
+  file.name = name;
+  file.shape.assign(tensor.shape, tensor.shape + tensor.rank);
+  if (isContainer(tensor.dtype))
+    for (int64_t i = 0; i < tensor.shape[0]; ++i)
+      file.elements.push_back(toFile(static_cast<const lepton_tensor *>(tensor.data)[i], ""));
+  else if (tensor.dtype == LEPTON_STRING)
+    for (uint64_t i = 0; i < tensor.bytes / sizeof(const char *); ++i)
+      file.strings.push_back(static_cast<const char *const *>(tensor.data)[i]);
+  else
+    file.bytes.assign(static_cast<const char *>(tensor.data), tensor.bytes);
+  return file;
 }
 
 bool lepton::cli::writeTensor(const std::string &folder, const std::string &name, const std::string &format,
@@ -186,10 +252,5 @@ bool lepton::cli::writeTensor(const std::string &folder, const std::string &name
   std::string path = folder + "/" + file + "." + format;
   if (format == "npy")
     return writeNpy(path, tensor, error);
-  TensorFile proto;
-  proto.dataType = tensor.dtype;
-  proto.name = name;
-  proto.shape.assign(tensor.shape, tensor.shape + tensor.rank);
-  proto.bytes.assign(static_cast<const char *>(tensor.data), tensor.bytes);
-  return writeTensorFile(path, proto, error);
+  return writeTensorFile(path, toFile(tensor, name), error);
 }
