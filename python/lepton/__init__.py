@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _lepton
 
-__all__ = ["InferenceSession", "NodeArg", "SessionOptions", "compile", "get_available_providers"]
+__all__ = ["InferenceSession", "NodeArg", "SessionOptions", "compile", "get_available_providers", "make_up"]
 
 # ONNX's number of an element type -> (NumPy's type, onnxruntime's name).
 _DTYPES = {
@@ -64,6 +64,7 @@ class NodeArg:
 
     def __init__(self, name, number, shape, element=None):
         self.name, self.shape, self.type = name, shape, _type_name(number, element)
+        self._number, self._element = number, element
 
     def __repr__(self):
         return f"NodeArg(name={self.name!r}, type={self.type!r}, shape={self.shape!r})"
@@ -84,6 +85,21 @@ def _strings(value, name):
     if not all(isinstance(text, bytes) and b"\0" not in text for text in texts):
         raise ValueError(f"input '{name}' takes strings without NUL characters, got {value!r:.80}")
     return (texts, array.shape, _STRING), texts
+
+
+def make_up(value, sizes, random):
+    """A value for an input (a NodeArg): normal numbers, 0 or 1 for integers, words; {name: size} gives sizes, others are 1."""
+    if value._number in (_SEQUENCE, _OPTIONAL):
+        content = NodeArg(*value._element)
+        parts = [make_up(content, sizes, random) for _ in range(0 if content.shape is None else 2)]
+        return parts if value._number == _SEQUENCE else parts[0] if parts else None
+    shape = [size if isinstance(size, int) else sizes.get(size, 1) for size in value.shape]
+    if value._number == _STRING:
+        return np.array(["word", "Two words", ""], dtype=object)[random.integers(0, 3, shape)]
+    dtype = _dtype(value._number)[0]
+    if np.issubdtype(dtype, np.integer) or dtype == bool:
+        return random.integers(0, 2, shape).astype(dtype)
+    return random.standard_normal(shape).astype(dtype)
 
 
 def _pack(value, name, number, element):
@@ -154,7 +170,6 @@ class InferenceSession:
             self._executable = _lepton.open(str(path_or_bytes), cpu, threads, opt_level, sizes)
         self._inputs = [NodeArg(*info) for info in self._executable.inputs()]
         self._outputs = [NodeArg(*info) for info in self._executable.outputs()]
-        self._declared = [(number, element) for _, number, _, element in self._executable.inputs()]
 
     def get_inputs(self):
         return self._inputs
@@ -174,10 +189,10 @@ class InferenceSession:
         if unknown:
             raise ValueError(f"the model has no input {sorted(unknown)}; its inputs are {[v.name for v in self._inputs]}")
         alive, inputs = [], []
-        for value, declared in zip(self._inputs, self._declared):
+        for value in self._inputs:
             if value.name not in input_feed:
                 raise ValueError(f"no value for the input '{value.name}'")
-            packed, kept = _pack(input_feed[value.name], value.name, *declared)
+            packed, kept = _pack(input_feed[value.name], value.name, value._number, value._element)
             inputs.append(packed)
             alive.append(kept)
         results = [_unpack(result) for result in _lepton.run(self._executable, inputs)]

@@ -88,13 +88,6 @@ def sizes_to_run(dims):
     return ends if bounds else [{}]
 
 
-def make_up(info, dtype, sizes, random):
-    shape = [size if isinstance(size, int) else sizes.get(size, 1) for size in info.shape]
-    if np.issubdtype(dtype, np.integer) or dtype == bool:
-        return random.integers(0, 2, shape).astype(dtype)
-    return random.standard_normal(shape).astype(dtype)
-
-
 def read_inputs(arguments):
     values = {}
     for entry in arguments.input:
@@ -148,20 +141,32 @@ def tolerance_of(dtype, given):
     return TOLERANCES.get(bits, 2.0**-bits)
 
 
+def tensors(name, value):
+    """(name, array) of a tensor, or of each one in a sequence; an optional that holds nothing is one of no elements."""
+    if isinstance(value, (list, tuple)):
+        return [tensor for i, part in enumerate(value) for tensor in tensors(f"{name}[{i}]", part)]
+    return [(name, np.array([], dtype=object) if value is None else np.asarray(value))]
+
+
 def report(infos, expected, results, given):
     """A line per output; whether all are within the tolerance."""
-    width = max([6, *(len(info.name) for info in infos)])
+    rows = []
+    for info, want, got in zip(infos, expected, results, strict=True):
+        wanted, gotten = tensors(info.name, want), tensors(info.name, got)
+        if len(wanted) != len(gotten):
+            raise Failure(f"output '{info.name}' has {len(gotten)} tensors, expected {len(wanted)}")
+        rows += [(name, want, got) for (name, got), (_, want) in zip(gotten, wanted)]
+    width = max([6, *(len(name) for name, _, _ in rows)])
     print(f"{'output':{width}}  {'shape':24} {'max abs':>9} {'max rel':>9} {'max ULP':>9} {'of scale':>9}")
     fine = True
-    for info, want, got in zip(infos, expected, results, strict=True):
-        want = np.asarray(want)
+    for name, want, got in rows:
         errors = compare(want, got)
         ok = errors[3] <= tolerance_of(got.dtype, given)
         fine &= ok
         cells = " ".join(f"{error:9.3g}" for error in errors)
         text = f"{got.dtype}{list(got.shape)}"
         unlike = "" if want.shape == got.shape and want.dtype == got.dtype else f"; expected {want.dtype}{list(want.shape)}"
-        print(f"{info.name:{width}}  {text:24} {cells}  {'ok' if ok else 'DIFFERS'}{unlike}")
+        print(f"{name:{width}}  {text:24} {cells}  {'ok' if ok else 'DIFFERS'}{unlike}")
     return fine
 
 
@@ -177,11 +182,11 @@ def check(arguments):
     fine = True
     for sizes in sizes_to_run(arguments.dim):
         random = np.random.default_rng(arguments.random_inputs)
-        feed = {info.name: make_up(info, dtype, sizes, random) for info, dtype in zip(session.get_inputs(), session._dtypes)} | given
+        feed = {info.name: lepton.make_up(info, sizes, random) for info in session.get_inputs()} | given
         try:
             results = session.run(None, feed)
         except ValueError as problem:
-            taken = ", ".join(f"{name} {list(value.shape)}" for name, value in feed.items())
+            taken = ", ".join(f"{name} {list(np.shape(value))}" for name, value in feed.items())
             raise Failure(f"{arguments.model}: {problem}; the inputs were {taken}: try other sizes (--dim) or inputs (--input)") from None
         try:
             expected = oracle(feed)

@@ -334,3 +334,15 @@ int main(void) {
 """)
     subprocess.run([CLANG, "-std=c99", "-Wall", "-Werror", "-fuse-ld=lld", "main.c", "libm1.so", "-Wl,-rpath,.", "-o", "main"], cwd=tmp_path, check=True)
     assert subprocess.run(["./main"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout == "abab cc 1\n"
+
+
+def test_check_compares_them_with_the_oracle(tmp_path):
+    from common import lepton as command
+
+    nodes = [helper.make_node("SequenceInsert", ["s", "x"], ["t"]), helper.make_node("StringConcat", ["w", "w"], ["v"])]
+    inputs = {"s": sequence(shape=["N"]), "x": tensor(shape=["N"]), "w": tensor(STRING, ["M"])}
+    (tmp_path / "m.onnx").write_bytes(build(nodes, inputs, {"t": sequence(), "v": tensor(STRING)}))
+    for oracle in ("onnxruntime", "reference"):
+        done = command("check", tmp_path / "m.onnx", f"--against={oracle}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "t[2]" in done.stdout and "v " in done.stdout and "agrees with" in done.stdout
