@@ -203,6 +203,28 @@ static std::optional<int64_t> fold(SizeFunction function, ArrayRef<int64_t> x) {
   return std::nullopt;
 }
 
+bool ShapeAnalysis::isNonNegative(AffineExpr expr) const {
+  if (auto value = constantValue(expr))
+    return *value >= 0;
+  auto holds = [&](AffineExpr operand) { return isNonNegative(operand); };
+  if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) // the divisors of affine expressions are positive
+    return holds(binary.getLHS()) && holds(binary.getRHS());
+  auto symbol = dyn_cast<AffineSymbolExpr>(expr);
+  if (!symbol)
+    return false;
+  const Leaf &leaf = leaves[symbol.getPosition()];
+  if (leaf.value)
+    return !leaf.isElement; // sizes of dimensions are, data need not be
+  switch (leaf.function) {
+  case SizeFunction::Max:
+    return llvm::any_of(leaf.operands, holds);
+  case SizeFunction::Select:
+    return llvm::all_of(ArrayRef(leaf.operands).drop_front(), holds);
+  default:
+    return llvm::all_of(leaf.operands, holds);
+  }
+}
+
 AffineExpr ShapeAnalysis::apply(SizeFunction function, ArrayRef<AffineExpr> operands) {
   SmallVector<int64_t> constants;
   for (AffineExpr operand : operands)
@@ -222,6 +244,8 @@ AffineExpr ShapeAnalysis::apply(SizeFunction function, ArrayRef<AffineExpr> oper
                     function == SizeFunction::Or;
     return identity ? operands[0] : constant(function != SizeFunction::Lt);
   }
+  if (function == SizeFunction::Max && constantValue(operands[1]) == 0 && isNonNegative(operands[0]))
+    return operands[0];
   // A division that leaves no rest stays an expression in which factors cancel.
   if (auto divisor = constantValue(operands.back()); function == SizeFunction::DivS && divisor && *divisor > 0)
     if (constantValue(operands[0] % *divisor) == 0)

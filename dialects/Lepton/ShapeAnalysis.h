@@ -96,6 +96,7 @@ private:
     llvm::SmallVector<mlir::AffineExpr> operands;
   };
 
+  bool isNonNegative(mlir::AffineExpr expr) const;
   mlir::AffineExpr leaf(Leaf leaf);
   mlir::AffineExpr dimLeaf(mlir::Value value, unsigned i);
   mlir::AffineExpr elementLeaf(mlir::Value value, int64_t i);

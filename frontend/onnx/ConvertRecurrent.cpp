@@ -6,6 +6,7 @@
 //
 //===------------------------------------------------------------------------------------------------------------------------------------===//
 
+#include "frontend/onnx/Compose.h"
 #include "frontend/onnx/Quantize.h"
 
 using namespace mlir;
@@ -165,8 +166,10 @@ Value Recurrence::initialState(int operand, int64_t direction) {
     if (n.integer("layout", 0))
       all = g.transpose(loc, all, {1, 0, 2});
     Value state = slice0(all, direction);
-    // The batch size is X's; a state that does not know it learns it here.
-    return state;
+    if (!state || g.shapes.dim(state, 0) == g.shapes.dim(x, 1))
+      return state;
+    // The batch size is X's, which the state's shape does not say: take as many rows, which the run checks to be there.
+    return n.make<GatherOp>({state, iota(n, sizeOf(n, x, 1), 0, 1)}, g.attr("axis", int64_t(0)));
   }
   Value shape = n.make<ConcatOp>({dimOf(x, 1), g.integers(loc, hidden)}, g.attr("axis", int64_t(0)));
   return n.make<ExpandOp>({scalar(0), shape});
