@@ -50,8 +50,10 @@ void ShapeAnalysis::setShape(Value value, ArrayRef<AffineExpr> sizes) {
 
 const SmallVector<AffineExpr> &ShapeAnalysis::shape(Value value) {
   auto it = shapes.find(value.getAsOpaquePointer());
-  if (it == shapes.end())
+  if (it == shapes.end()) {
     it = shapes.insert_or_assign(value.getAsOpaquePointer(), computeShape(value)).first; // over what was only assumed
+    knownSizes.insert(it->second.begin(), it->second.end());
+  }
   return it->second;
 }
 
@@ -206,6 +208,8 @@ static std::optional<int64_t> fold(SizeFunction function, ArrayRef<int64_t> x) {
 bool ShapeAnalysis::isNonNegative(AffineExpr expr) const {
   if (auto value = constantValue(expr))
     return *value >= 0;
+  if (knownSizes.contains(expr))
+    return true;
   auto holds = [&](AffineExpr operand) { return isNonNegative(operand); };
   if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) // the divisors of affine expressions are positive
     return holds(binary.getLHS()) && holds(binary.getRHS());

@@ -96,6 +96,7 @@ private:
     llvm::SmallVector<mlir::AffineExpr> operands;
   };
 
+  /// Whether an expression cannot be negative in a run that gets as far as to use it.
   bool isNonNegative(mlir::AffineExpr expr) const;
   mlir::AffineExpr leaf(Leaf leaf);
   mlir::AffineExpr dimLeaf(mlir::Value value, unsigned i);
@@ -113,6 +114,7 @@ private:
   llvm::DenseMap<std::pair<mlir::Operation *, mlir::StringAttr>, mlir::AffineExpr> namedSymbols;
   std::map<std::pair<SizeFunction, std::vector<const void *>>, mlir::AffineExpr> functionLeaves;
   std::map<const void *, llvm::SmallVector<mlir::AffineExpr>> shapes;
+  llvm::DenseSet<mlir::AffineExpr> knownSizes; // all that stand in `shapes`: there is no tensor where one is negative
 };
 
 } // namespace lepton
