@@ -1,6 +1,7 @@
 //===- ClassicMl.cpp - what converters of ai.onnx.ml share ---------------------------------------------------------------===//
 
 #include "frontend/onnx/ClassicMl.h"
+#include "frontend/onnx/Text.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -103,7 +104,10 @@ Value importer::twoClasses(Node &n, Value score, bool isProbability, StringRef t
 Value importer::labelsAt(Node &n, StringRef integers, Value positions) {
   if (n.has(integers))
     return pick(n, n.g.integers(n.loc, n.integers(integers)), positions);
-  (void)n.error("needs class labels that are integers");
+  SmallVector<std::string> texts = n.texts("classlabels_strings");
+  if (!texts.empty())
+    return pick(n, stringConstant(n.g, n.loc, texts, {int64_t(texts.size())}), positions);
+  (void)n.error("needs class labels");
   return {};
 }
 

@@ -1,6 +1,7 @@
 //===- ConvertClassicMl.cpp - operators of ai.onnx.ml that prepare features -----------------------------------------------===//
 
 #include "frontend/onnx/ClassicMl.h"
+#include "frontend/onnx/Text.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -132,25 +133,35 @@ Value positions(Node &n, Value x, ArrayRef<int64_t> keys) {
   return pick(n, n.g.integers(n.loc, sorted.places), n.make<FindOp>({toI64(n, x), list}));
 }
 
-/// A list of numbers that an attribute holds, and its element type; a null type where it is absent.
-struct NumberList {
+/// A list that an attribute holds, of one kind of elements, and their type; a null type where it is absent.
+struct ElementList {
   Type type;
   SmallVector<double> reals;
   SmallVector<int64_t> integers;
+  SmallVector<std::string> texts;
 
-  size_t size() const { return reals.size() + integers.size(); }
+  size_t size() const { return reals.size() + integers.size() + texts.size(); }
 };
 
-FailureOr<NumberList> listOf(Node &n, StringRef tensor, StringRef reals, StringRef integers) {
-  NumberList list;
-  if (n.has(reals)) {
-    list.type = n.g.b.getF32Type();
-    list.reals = n.numbers(reals);
-  } else if (n.has(integers)) {
-    list.type = n.g.b.getI64Type();
-    list.integers = n.integers(integers);
-  } else if (const auto *attribute = n.attribute(tensor)) {
-    auto value = n.importer.tensor(attribute->t(), n.loc);
+/// From the attributes `<name>_tensor`, `<name>_floats`, `<name>_int64s` or `<name>_strings`.
+FailureOr<ElementList> listOf(Node &n, const std::string &name) {
+  ElementList list;
+  Builder &b = n.g.b;
+  const auto *tensor = n.attribute(name + "_tensor");
+  if (n.has(name + "_floats")) {
+    list.type = b.getF32Type();
+    list.reals = n.numbers(name + "_floats");
+  } else if (n.has(name + "_int64s")) {
+    list.type = b.getI64Type();
+    list.integers = n.integers(name + "_int64s");
+  } else if (n.has(name + "_strings")) {
+    list.type = b.getType<StringType>();
+    list.texts = n.texts(name + "_strings");
+  } else if (tensor && tensor->t().data_type() == ::onnx::TensorProto::STRING) {
+    list.type = b.getType<StringType>();
+    list.texts.assign(tensor->t().string_data().begin(), tensor->t().string_data().end());
+  } else if (tensor) {
+    auto value = n.importer.tensor(tensor->t(), n.loc);
     if (failed(value))
       return failure();
     list.type = value->getElementType();
@@ -163,40 +174,87 @@ FailureOr<NumberList> listOf(Node &n, StringRef tensor, StringRef reals, StringR
   return list;
 }
 
+/// The position of each element among keys of its type; their number where it is none of them.
+Value positions(Node &n, Value x, const ElementList &keys) {
+  if (isa<StringType>(keys.type))
+    return numbersOf(n, x, keys.texts, keys.texts.size());
+  return isa<FloatType>(keys.type) ? positions(n, x, keys.reals) : positions(n, x, keys.integers);
+}
+
+/// The values of a LabelEncoder, and behind them its default.
+FailureOr<Value> tableOf(Node &n, ElementList &values) {
+  auto standard = listOf(n, "default");
+  if (failed(standard) || standard->size() > 1)
+    return failed(standard) ? failure() : n.error("needs one default");
+  if (isa<StringType>(values.type)) {
+    values.texts.push_back(standard->texts.empty() ? n.text("default_string", "_Unused") : standard->texts[0]);
+    return stringConstant(n.g, n.loc, values.texts, {int64_t(values.texts.size())});
+  }
+  if (isa<FloatType>(values.type)) {
+    values.reals.push_back(standard->reals.empty() ? n.number("default_float", -0.0) : standard->reals[0]);
+    return numbers(n, values.reals, values.type);
+  }
+  values.integers.push_back(standard->integers.empty() ? n.integer("default_int64", -1) : standard->integers[0]);
+  return n.g.cast(n.loc, n.g.integers(n.loc, values.integers), values.type);
+}
+
 LogicalResult labelEncoder(Node &n) {
-  auto keys = listOf(n, "keys_tensor", "keys_floats", "keys_int64s"),
-       values = listOf(n, "values_tensor", "values_floats", "values_int64s");
+  auto keys = listOf(n, "keys"), values = listOf(n, "values");
   if (failed(keys) || failed(values))
     return failure();
   if (!keys->type || !values->type)
-    return n.error("needs keys and values that are numbers");
+    return n.error("needs keys and values");
   if (keys->size() != values->size() || keys->type != n.elementType(0))
     return n.error("needs a value for each key, and keys of its input's type");
-  auto standard = listOf(n, "default_tensor", "", "");
-  if (failed(standard) || standard->size() > 1)
-    return failed(standard) ? failure() : n.error("needs one default");
-  bool real = isa<FloatType>(values->type);
-  if (real)
-    values->reals.push_back(standard->reals.empty() ? n.number("default_float", -0.0) : standard->reals[0]);
-  else
-    values->integers.push_back(standard->integers.empty() ? n.integer("default_int64", -1) : standard->integers[0]);
-  Value table = real ? numbers(n, values->reals, values->type)
-                     : n.g.cast(n.loc, n.g.integers(n.loc, values->integers), values->type);
-  Value x = n.input(0);
-  return n.result(pick(n, table, n.isFloat(0) ? positions(n, x, keys->reals) : positions(n, x, keys->integers)));
+  auto table = tableOf(n, *values);
+  return failed(table) ? failure() : n.result(pick(n, *table, positions(n, n.input(0), *keys)));
+}
+
+/// Before version 2: strings to the positions they have in one list, or positions to the strings.
+LogicalResult labelEncoderByClasses(Node &n) {
+  SmallVector<std::string> classes = n.texts("classes_strings");
+  if (classes.empty())
+    return n.error("needs its classes");
+  if (!isa<StringType>(n.elementType(0))) {
+    SmallVector<int64_t> places = llvm::to_vector(llvm::seq<int64_t>(0, classes.size()));
+    Value place = positions(n, n.input(0), places);
+    classes.push_back(n.text("default_string", "_Unused"));
+    return n.result(pick(n, stringConstant(n.g, n.loc, classes, {int64_t(classes.size())}), place));
+  }
+  return n.result(numbersOf(n, n.input(0), classes, n.integer("default_int64", -1)));
+}
+
+/// Strings to numbers, or numbers to strings, by two lists.
+LogicalResult categoryMapper(Node &n) {
+  SmallVector<std::string> texts = n.texts("cats_strings");
+  SmallVector<int64_t> numbers = n.integers("cats_int64s");
+  if (texts.empty() || texts.size() != numbers.size())
+    return n.error("needs as many cats_strings as cats_int64s");
+  if (isa<StringType>(n.elementType(0))) {
+    Value place = numbersOf(n, n.input(0), texts, texts.size());
+    numbers.push_back(n.integer("default_int64", -1));
+    return n.result(pick(n, n.g.integers(n.loc, numbers), place));
+  }
+  Value place = positions(n, n.input(0), numbers);
+  texts.push_back(n.text("default_string", "_Unused"));
+  return n.result(pick(n, stringConstant(n.g, n.loc, texts, {int64_t(texts.size())}), place));
 }
 
 LogicalResult oneHotEncoder(Node &n) {
   SmallVector<int64_t> categories = n.integers("cats_int64s");
-  if (categories.empty())
-    return n.error("needs categories that are integers");
-  Value place = positions(n, n.input(0), categories); // of numbers the whole part counts
+  SmallVector<std::string> texts = n.texts("cats_strings");
+  bool isText = isa<StringType>(n.elementType(0));
+  int64_t count = isText ? texts.size() : categories.size();
+  if (!count)
+    return n.error("needs categories of its input's type");
+  // Of numbers the whole part counts.
+  Value place = isText ? numbersOf(n, n.input(0), texts, count) : positions(n, n.input(0), categories);
   int64_t rank = n.rank(0);
-  Value is = n.make<EqualOp>(
-      {unsqueezed(n, place, ArrayRef<int64_t>{rank}), iota(n, integer(n, categories.size()), rank, rank + 1)});
+  Value is =
+      n.make<EqualOp>({unsqueezed(n, place, ArrayRef<int64_t>{rank}), iota(n, integer(n, count), rank, rank + 1)});
   if (!n.integer("zeros", 1)) { // an input without a category is an error
-    Value known = n.make<GatherOp>({n.g.integers(n.loc, SmallVector<int64_t>(categories.size(), 0)), place},
-                                   n.g.attr("axis", int64_t(0)));
+    Value known =
+        n.make<GatherOp>({n.g.integers(n.loc, SmallVector<int64_t>(count, 0)), place}, n.g.attr("axis", int64_t(0)));
     is = n.make<BitwiseOrOp>({is, n.g.cast(n.loc, unsqueezed(n, known, ArrayRef<int64_t>{rank}), n.g.b.getI1Type())});
   }
   return n.result(n.g.cast(n.loc, is, n.g.b.getF32Type()));
@@ -207,6 +265,8 @@ const Entry entries[] = {
     {"Binarizer", 1, binarizer, classicDomain},
     {"FeatureVectorizer", 1, featureVectorizer, classicDomain},
     {"Imputer", 1, imputer, classicDomain},
+    {"CategoryMapper", 1, categoryMapper, classicDomain},
+    {"LabelEncoder", 1, labelEncoderByClasses, classicDomain},
     {"LabelEncoder", 2, labelEncoder, classicDomain},
     {"Normalizer", 1, normalizer, classicDomain},
     {"OneHotEncoder", 1, oneHotEncoder, classicDomain},

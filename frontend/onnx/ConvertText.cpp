@@ -30,9 +30,9 @@ Value importer::stringConstant(GraphBuilder &g, Location loc, ArrayRef<std::stri
   return g.create<StringLiteralsOp>(loc, {list.bytes, list.offsets});
 }
 
-Value importer::numbersOf(Node &n, Value value, ArrayRef<std::string> texts) {
+Value importer::numbersOf(Node &n, Value value, ArrayRef<std::string> texts, int64_t missing) {
   SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, texts.size()));
-  llvm::sort(order, [&](int64_t a, int64_t b) { return std::tie(texts[a], a) < std::tie(texts[b], b); });
+  llvm::sort(order, [&](int64_t a, int64_t b) { return std::tie(texts[a], b) < std::tie(texts[b], a); });
   auto isSame = [&](int64_t a, int64_t b) { return texts[a] == texts[b]; };
   order.erase(llvm::unique(order, isSame), order.end());
   SmallVector<std::string> sorted;
@@ -40,7 +40,7 @@ Value importer::numbersOf(Node &n, Value value, ArrayRef<std::string> texts) {
     sorted.push_back(texts[i]);
   StringList list = stringList(n.g, n.loc, sorted, {int64_t(sorted.size())});
   Value place = n.make<StringLookupOp>({value, list.bytes, list.offsets});
-  order.insert(order.begin(), -1); // what is not in the list
+  order.insert(order.begin(), missing); // what is not in the list
   return n.make<GatherOp>({n.g.integers(n.loc, order), n.make<AddOp>({place, integer(n, 1)})},
                           n.g.attr("axis", int64_t(0)));
 }
@@ -123,7 +123,7 @@ LogicalResult stringNormalizer(Node &n) {
     for (std::string &stop : stops)
       if (!exact)
         rt::changeCase(stop.data(), /*upper=*/false);
-    Value keeps = n.make<LessOp>({numbersOf(n, exact ? x : inCase(n, x, false), stops), integer(n, 0)});
+    Value keeps = n.make<LessOp>({numbersOf(n, exact ? x : inCase(n, x, false), stops, -1), integer(n, 0)});
     if (!keeps)
       return failure();
     Value left = reduced(n, ReduceKind::sum, toI64(n, keeps), {0});

@@ -17,8 +17,8 @@ StringList stringList(GraphBuilder &g, mlir::Location loc, llvm::ArrayRef<std::s
 /// A constant of strings.
 mlir::Value stringConstant(GraphBuilder &g, mlir::Location loc, llvm::ArrayRef<std::string> texts,
                            llvm::ArrayRef<int64_t> shape);
-/// For each string of `value` its number in `texts` (the first, where one occurs twice), -1 for one that is not among them: i64 of the same shape.
-mlir::Value numbersOf(Node &n, mlir::Value value, llvm::ArrayRef<std::string> texts);
+/// For each string of `value` its number in `texts` (the last, where one occurs twice), `missing` for one that is not among them: i64 of the same shape.
+mlir::Value numbersOf(Node &n, mlir::Value value, llvm::ArrayRef<std::string> texts, int64_t missing);
 /// Conversions between strings and an element type of numbers; null, with an error, where there is none.
 mlir::Value spelled(Node &n, mlir::Value numbers);
 mlir::Value readAs(Node &n, mlir::Value strings, mlir::Type elementType);

@@ -198,3 +198,73 @@ def test_memory_of_runs_is_given_back(path):
     for i in range(10000):
         session.run(None, {"x": words[: i * 7919 % 100]})
     assert resident() - before < 16 << 20
+
+
+def classic(op, inputs, outputs, opset=4, **attributes):
+    """A model of one node of ai.onnx.ml. Inputs and outputs: name -> (element type, dims)."""
+    values = [[helper.make_tensor_value_info(n, *info) for n, info in side.items()] for side in (inputs, outputs)]
+    node = helper.make_node(op, list(inputs), list(outputs), name="classic", domain="ai.onnx.ml", **attributes)
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", opset)]
+    return helper.make_model(helper.make_graph([node], "classic", *values), opset_imports=opsets, ir_version=10).SerializeToString()
+
+
+WORDS = strings("b", "a", "none", "", "é", "b")
+TABLES = [
+    (STRING, INT64, {"keys_strings": ["a", "b", "é"], "values_int64s": [7, 8, 9]}, WORDS),
+    (STRING, FLOAT, {"keys_strings": ["b", ""], "values_floats": [0.5, -1.0], "default_float": 3.0}, WORDS),
+    (STRING, STRING, {"keys_strings": ["b", "a"], "values_strings": ["bee", "ay"], "default_string": "?"}, WORDS),
+    (INT64, STRING, {"keys_int64s": [5, -2], "values_strings": ["five", "minus two"]}, np.array([5, -2, 0, 5])),
+    (FLOAT, STRING, {"keys_floats": [0.5, float("nan")], "values_strings": ["half", "nan"]}, np.array([0.5, np.nan, 1], np.float32)),
+]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("source", "target", "attributes", "x"), TABLES)
+def test_label_encoder(level, source, target, attributes, x):
+    import onnxruntime
+
+    model = classic("LabelEncoder", {"x": (source, ["N"])}, {"y": (target, ["N"])}, **attributes)
+    (expected,) = onnxruntime.InferenceSession(model).run(None, {"x": x})
+    (y,) = lepton.InferenceSession(model, opt_level=level).run(None, {"x": x})
+    assert y.dtype == expected.dtype and y.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("opset", [1, 2, 4])
+def test_strings_of_classic_models(level, opset):
+    """Classes by name: as features, as mapped categories, and as what a classifier answers."""
+    import onnxruntime
+
+    words, rows = strings("b", "a", "c", "b"), np.random.default_rng(2).standard_normal((5, 3)).astype(np.float32)
+    models = [
+        (classic("OneHotEncoder", {"x": (STRING, ["N"])}, {"y": (FLOAT, None)}, opset, cats_strings=["a", "b", "c"]), words),
+        (classic("CategoryMapper", {"x": (STRING, ["N"])}, {"y": (INT64, None)}, opset, cats_strings=["b", "a"], cats_int64s=[4, 6]), words),
+        (classic("CategoryMapper", {"x": (INT64, ["N"])}, {"y": (STRING, None)}, opset, cats_strings=["b", "a"], cats_int64s=[4, 6]), np.array([6, 4, 5])),
+        (
+            classic(
+                "LinearClassifier",
+                {"x": (FLOAT, ["N", 3])},
+                {"label": (STRING, None), "scores": (FLOAT, None)},
+                opset,
+                classlabels_strings=["one", "two", "three"],
+                coefficients=np.arange(9, dtype=np.float32).tolist()[::-1],
+                intercepts=[0.0, 1.0, -1.0],
+            ),
+            rows,
+        ),
+    ]
+    for model, x in models:
+        expected = onnxruntime.InferenceSession(model).run(None, {"x": x})
+        results = lepton.InferenceSession(model, opt_level=level).run(None, {"x": x})
+        assert results[0].tolist() == expected[0].tolist()
+        for got, wanted in zip(results[1:], expected[1:]):
+            np.testing.assert_allclose(got, wanted, rtol=1e-5)
+
+
+def test_classes_by_position(path):
+    """LabelEncoder of the first version, which onnxruntime has dropped: between strings and their places in a list."""
+    attributes = {"classes_strings": ["x", "y"], "default_int64": -7, "default_string": "other"}
+    model = classic("LabelEncoder", {"x": (STRING, ["N"])}, {"y": (INT64, None)}, opset=1, **attributes)
+    assert lepton.InferenceSession(model).run(None, {"x": strings("y", "z", "x")})[0].tolist() == [1, -7, 0]
+    model = classic("LabelEncoder", {"x": (INT64, ["N"])}, {"y": (STRING, None)}, opset=1, **attributes)
+    assert lepton.InferenceSession(model).run(None, {"x": np.array([1, 0, 5])})[0].tolist() == ["y", "x", "other"]
