@@ -36,7 +36,7 @@ void lepton::checkSizes(func::FuncOp entry, ShapeAnalysis &shapes, const ReadOps
   llvm::DenseMap<AffineExpr, SmallVector<Block *>> checked;
   SmallVector<AffineExpr> requirements;
   shapes.requirements = &requirements;
-  auto end = llvm::make_scope_exit([&] { shapes.requirements = nullptr; });
+  auto end = llvm::scope_exit([&] { shapes.requirements = nullptr; });
   SmallVector<ShapeOpInterface> ops;
   entry.walk<WalkOrder::PreOrder>([&](ShapeOpInterface op) {
     if (!reads.unread.contains(op))
