@@ -92,4 +92,19 @@ def Lepton_DeterminantOp : Lepton_KernelOp<"determinant"> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
+def Lepton_InverseOp : Lepton_KernelOp<"inverse"> {
+  let summary = "inverses of square matrices";
+  let description = [{
+    Of [batch..., n, n], the inverse of each matrix, by Gauss-Jordan elimination with partial pivoting. That of a singular matrix is not finite.
+
+    Example:
+    ```mlir
+    %y = lepton.inverse %x : (tensor<2x3x3xf32>) -> tensor<2x3x3xf32>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input);
+  let results = (outs Lepton_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
 #endif // LEPTON_REDUCTION_TD

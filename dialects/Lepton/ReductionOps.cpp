@@ -276,14 +276,27 @@ SmallVector<Value> NormalizeOp::emitKernel(KernelEmitter &e, ValueRange inits) {
 // Determinant: matrices in parallel
 //===------------------------------------------------------------------------------------------------------------------===//
 
+static LogicalResult checkSquare(Operation *op, Value input, ShapeAnalysis &shapes) {
+  ArrayRef<AffineExpr> dims = shapes.shape(input);
+  if (dims.size() < 2 || !isa<FloatType>(elementTypeOf(input)))
+    return op->emitOpError() << "needs floating-point matrices, got " << input.getType();
+  if (!shapes.requireEqual(dims.drop_back().back(), dims.back()))
+    return op->emitOpError() << "needs square matrices, got " << input.getType();
+  return success();
+}
+
 LogicalResult DeterminantOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  SmallVector<AffineExpr> dims = shapes.shape(getInput());
-  if (dims.size() < 2 || !isa<FloatType>(elementTypeOf(getInput())))
-    return emitOpError() << "needs floating-point matrices, got " << getInput().getType();
-  AffineExpr columns = dims.pop_back_val(), rows = dims.pop_back_val();
-  if (!shapes.requireEqual(rows, columns))
-    return emitOpError() << "needs square matrices, got " << getInput().getType();
-  results.push_back({elementTypeOf(getInput()), dims});
+  if (failed(checkSquare(*this, getInput(), shapes)))
+    return failure();
+  results.push_back(
+      {elementTypeOf(getInput()), SmallVector<AffineExpr>(ArrayRef(shapes.shape(getInput())).drop_back(2))});
+  return success();
+}
+
+LogicalResult InverseOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  if (failed(checkSquare(*this, getInput(), shapes)))
+    return failure();
+  results.push_back({elementTypeOf(getInput()), shapes.shape(getInput())});
   return success();
 }
 
@@ -338,6 +351,37 @@ struct Elimination {
           return {eliminate(swapped, column[0], pivot), e.select(stays, product, m.sub(m.number(0), product))};
         })[1];
   }
+
+  Value scaleRow(Value matrix, Value row, Value divisor) {
+    return e.inOrder(e.index(0), size, matrix, [&](ValueRange column, ValueRange carried) -> SmallVector<Value> {
+      return {write(m.div(read(carried[0], row, column[0]), divisor), carried[0], row, column[0])};
+    })[0];
+  }
+
+  /// Row `row` less `factor` times row `other`.
+  Value subtractRow(Value matrix, Value row, Value other, Value factor) {
+    return e.inOrder(e.index(0), size, matrix, [&](ValueRange column, ValueRange carried) -> SmallVector<Value> {
+      Value here = read(carried[0], row, column[0]), there = read(carried[0], other, column[0]);
+      return {write(m.sub(here, m.mul(factor, there)), carried[0], row, column[0])};
+    })[0];
+  }
+
+  /// What the identity becomes by the steps that make the matrix one.
+  Value inverse(Value matrix, Value identity) {
+    return e.inOrder(
+        e.index(0), size, {matrix, identity}, [&](ValueRange at, ValueRange carried) -> SmallVector<Value> {
+          Value column = at[0], row = pivotRow(carried[0], column);
+          Value left = swapRows(carried[0], column, row), right = swapRows(carried[1], column, row);
+          Value pivot = read(left, column, column);
+          left = scaleRow(left, column, pivot);
+          right = scaleRow(right, column, pivot);
+          return e.inOrder(e.index(0), size, {left, right}, [&](ValueRange r, ValueRange both) -> SmallVector<Value> {
+            Value isPivot = e.compare(arith::CmpIPredicate::eq, r[0], column);
+            Value factor = e.select(isPivot, m.number(0), read(both[0], r[0], column));
+            return {subtractRow(both[0], r[0], column, factor), subtractRow(both[1], r[0], column, factor)};
+          });
+        })[1];
+  }
 };
 
 } // namespace
@@ -356,5 +400,28 @@ SmallVector<Value> DeterminantOp::emitKernel(KernelEmitter &e, ValueRange inits)
                            Elimination elimination{e, {e, type}, e.size(sizes[0])};
                            Value value = e.narrow(elimination.determinant(copy), element);
                            return tensor::InsertOp::create(e.b, e.loc, value, slice, ValueRange{});
+                         })};
+}
+
+SmallVector<Value> InverseOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  Type element = elementTypeOf(getInput()), type = e.computeType(element);
+  int64_t batch = rankOf(getResult()) - 2;
+  return {e.forEachSlice(inits[0], llvm::to_vector(llvm::seq<int64_t>(0, batch)),
+                         [&](ValueRange position, Value slice) -> Value {
+                           SmallVector<AffineExpr> sizes(llvm::drop_begin(e.shapes.shape(getInput()), batch));
+                           Elimination elimination{e, {e, type}, e.size(sizes[0])};
+                           Value copy = e.map(e.temporary(sizes, type), type, [&](ValueRange at) {
+                             SmallVector<Value> source(position);
+                             source.append(at.begin(), at.end());
+                             return e.widen(e.load(getInput(), source), element);
+                           });
+                           Value identity = e.map(e.temporary(sizes, type), type, [&](ValueRange at) {
+                             Value isDiagonal = e.compare(arith::CmpIPredicate::eq, at[0], at[1]);
+                             return e.select(isDiagonal, e.scalar(type, 1), e.scalar(type, 0));
+                           });
+                           Value inverse = elimination.inverse(copy, identity);
+                           return e.map(slice, element, [&](ValueRange at) {
+                             return e.narrow(tensor::ExtractOp::create(e.b, e.loc, inverse, at), element);
+                           });
                          })};
 }

@@ -32,6 +32,18 @@ Value scalarOf(Node &n, Value value, Type element, StringRef what) {
   return type.getRank() == 0 ? value : n.g.reshape(n.loc, value, {});
 }
 
+/// A slice that a loop collects must have sizes that are known: those that the body declares for its output count where nothing else tells.
+Value withDeclaredSizes(Node &n, Value slice, const ::onnx::ValueInfoProto &output) {
+  auto type = cast<RankedTensorType>(slice.getType());
+  const auto &shape = output.type().tensor_type().shape();
+  SmallVector<int64_t> sizes;
+  for (const auto &dim : shape.dim())
+    sizes.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : ShapedType::kDynamic);
+  bool helps = !type.hasStaticShape() && output.type().tensor_type().has_shape() &&
+               int64_t(sizes.size()) == type.getRank() && !ShapedType::isDynamicShape(sizes);
+  return helps ? n.g.reshape(n.loc, slice, sizes) : slice;
+}
+
 /// Imports a subgraph into a new block of `region`, ended by a yield of its outputs. The first output of a loop's body is a condition; the last `own`
 /// arguments of the block are none of the subgraph's.
 FailureOr<SmallVector<Value>> importInto(Node &n, Region &region, const ::onnx::GraphProto &graph,
@@ -45,7 +57,9 @@ FailureOr<SmallVector<Value>> importInto(Node &n, Region &region, const ::onnx::
     if (outputs->empty())
       return n.error("has a body without outputs");
     outputs->front() = scalarOf(n, outputs->front(), n.g.b.getI1Type(), "condition");
-    if (!outputs->front())
+    for (size_t i = arguments.size() - own - 1; i < outputs->size(); ++i) // after the condition and the carried values
+      (*outputs)[i] = withDeclaredSizes(n, (*outputs)[i], graph.output(i));
+    if (llvm::is_contained(*outputs, Value()))
       return failure();
   }
   YieldOp::create(n.g.b, n.loc, *outputs);

@@ -261,6 +261,7 @@ LogicalResult lpNormalization(Node &n) {
 
 LogicalResult matMul(Node &n) { return n.result(n.make<MatMulOp>({n.input(0), n.input(1)})); }
 
+LogicalResult inverse(Node &n) { return n.result(n.make<InverseOp>(n.input(0))); }
 LogicalResult det(Node &n) { return n.result(n.make<DeterminantOp>(n.input(0))); }
 
 LogicalResult gemm(Node &n) {
@@ -311,6 +312,7 @@ const Entry entries[] = {
     {"MatMul", 1, matMul},
     {"Gemm", 1, gemm},
     {"Det", 11, det},
+    {"Inverse", 1, inverse, "com.microsoft"},
 };
 
 } // namespace

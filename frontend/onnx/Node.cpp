@@ -117,7 +117,8 @@ std::vector<ArrayRef<Entry>> importer::converterFamilies() {
           convolutionConverters(), controlConverters(),  recurrentConverters(), resizeConverters(),
           quantizeConverters(),    einsumConverters(),   samplingConverters(),  selectionConverters(),
           signalConverters(),      randomConverters(),   trainingConverters(),  classicMlConverters(),
-          classifierConverters(),  treeConverters(),     textConverters(),      sequenceConverters()};
+          classifierConverters(),  treeConverters(),     textConverters(),      sequenceConverters(),
+          gradientConverters(),    ngramConverters()};
 }
 
 Converter importer::findConverter(StringRef domain, StringRef op, int64_t version) {

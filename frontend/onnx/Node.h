@@ -90,6 +90,8 @@ llvm::ArrayRef<Entry> trainingConverters();
 llvm::ArrayRef<Entry> classicMlConverters();
 llvm::ArrayRef<Entry> classifierConverters();
 llvm::ArrayRef<Entry> treeConverters();
+llvm::ArrayRef<Entry> gradientConverters();
+llvm::ArrayRef<Entry> ngramConverters();
 llvm::ArrayRef<Entry> convolutionConverters();
 llvm::ArrayRef<Entry> controlConverters();
 llvm::ArrayRef<Entry> recurrentConverters();

@@ -51,3 +51,20 @@ func.func @determinantOfOblong(%x: tensor<3x2xf32>) {
   %0 = lepton.determinant %x : (tensor<3x2xf32>) -> tensor<f32>
   return
 }
+
+// -----
+
+// CHECK-LABEL: func @inverse
+func.func @inverse(%x: tensor<?x3x3xf32>) -> tensor<?x3x3xf32> {
+  // CHECK: lepton.inverse %{{.*}} : (tensor<?x3x3xf32>) -> tensor<?x3x3xf32>
+  %0 = lepton.inverse %x : (tensor<?x3x3xf32>) -> tensor<?x3x3xf32>
+  return %0 : tensor<?x3x3xf32>
+}
+
+// -----
+
+func.func @notSquare(%x: tensor<2x3x4xf32>) {
+  // expected-error @+1 {{'lepton.inverse' op needs square matrices, got 'tensor<2x3x4xf32>'}}
+  %0 = lepton.inverse %x : (tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+  return
+}

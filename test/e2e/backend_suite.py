@@ -99,7 +99,7 @@ def check(case, level):
 # ---- many tests ------------------------------------------------------------------------------------------------------
 
 
-def work(cases, channel):
+def work(cases, check, channel):
     """The life of a worker process: takes (name, level), answers with the reason of failure, "" after a pass."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -114,14 +114,14 @@ def work(cases, channel):
 
 
 class Worker:
-    def __init__(self, cases):
-        self.cases, self.process = cases, None
+    def __init__(self, cases, check):
+        self.cases, self.check, self.process = cases, check, None
 
     def begin(self, task):
         if self.process is None:
             context = multiprocessing.get_context("fork")  # the child has the cases without loading them again
             self.channel, other = context.Pipe()
-            self.process = context.Process(target=work, args=(self.cases, other), daemon=True)
+            self.process = context.Process(target=work, args=(self.cases, self.check, other), daemon=True)
             self.process.start()
             other.close()
         self.task, self.until, self.used = task, time.monotonic() + PATIENCE, self.seconds()
@@ -155,12 +155,12 @@ class Worker:
         return f"time-out: more than {SECONDS} s"
 
 
-def run(cases, names, jobs, progress=lambda done: None, budget=float("inf")):
+def run(cases, names, jobs, progress=lambda done: None, budget=float("inf"), levels=LEVELS, check=check):
     """Runs tests at all levels; name -> {level: reason of failure, "" after a pass}. Begins none after `budget` seconds."""
     until = time.monotonic() + budget
-    tasks = collections.deque((name, level) for name in names for level in LEVELS)
+    tasks = collections.deque((name, level) for name in names for level in levels)
     results = {name: {} for name in names}
-    idle, busy = [Worker(cases) for _ in range(jobs)], []
+    idle, busy = [Worker(cases, check) for _ in range(jobs)], []
     while tasks or busy:
         if time.monotonic() > until:
             tasks.clear()

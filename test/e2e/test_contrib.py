@@ -83,6 +83,8 @@ CASES = {
     "fused_conv_hard_sigmoid": (
         "FusedConv", [real(1, 4, 8, 8), real(6, 2, 3, 3), real(6)], {"activation": "HardSigmoid", "activation_params": [0.3, 0.4], "group": 2, "strides": [2, 2]}
     ),
+    "inverse": ("Inverse", [real(2, 4, 4) + 2 * np.eye(4, dtype=np.float32)], {}),
+    "inverse_of_one_matrix": ("Inverse", [np.array([[0, 2], [3, 1]], np.float32)], {}),
     "trilu_upper": ("Trilu", [real(2, 4, 5), np.array(1)], {"upper": 1}),
     "trilu": ("Trilu", [real(4, 5)], {"upper": 0}),
     "attention": ("Attention", [real(2, 3, 8), real(8, 24), real(24)], {"num_heads": 2}),
