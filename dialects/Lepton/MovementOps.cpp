@@ -270,6 +270,8 @@ void SliceOp::getBounds(ShapeAnalysis &shapes, SmallVectorImpl<AffineExpr> &star
     // ceil((last - first) / step), at least 0.
     AffineExpr span = last - first;
     AffineExpr count = constantStep == 1 ? span : shapes.apply(F::DivS, {span + step + choose(one, -one), step});
+    if (!(constantStep > 0)) // backwards through no elements, the bounds are not in order
+      count = shapes.apply(F::Min, {count, size});
     starts[axis] = first;
     steps[axis] = step;
     sizes[axis] = toTheEnd && constantStart == 0 && constantStep == 1 ? size : shapes.apply(F::Max, {count, zero});

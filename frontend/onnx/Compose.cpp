@@ -41,6 +41,23 @@ Value importer::reshaped(Node &n, Value value, ArrayRef<Value> shape) {
   return n.make<ReshapeOp>({value, joined(n, shape, 0)}, n.g.flag("allowzero"));
 }
 
+void importer::pin(Node &n, int i, int64_t d, int64_t size) {
+  Value value = n.input(i);
+  if (!value || d >= rankOf(value) || !cast<RankedTensorType>(value.getType()).isDynamicDim(d))
+    return;
+  Value holds = n.make<EqualOp>({sizeOf(n, value, d), integer(n, size)});
+  std::string message = ("dimension " + Twine(d) + " of operand " + Twine(i) + " must be " + Twine(size)).str();
+  AssertOp::create(n.g.b, n.loc, holds, message);
+  SmallVector<Value> shape;
+  if (d > 0)
+    shape.push_back(sizesOf(n, value, 0, d));
+  shape.push_back(n.g.integers(n.loc, size));
+  if (d + 1 < rankOf(value))
+    shape.push_back(sizesOf(n, value, d + 1, rankOf(value)));
+  if (Value pinned = reshaped(n, value, shape))
+    n.replaceInput(i, pinned);
+}
+
 Value importer::reduced(Node &n, ReduceKind kind, Value value, ArrayRef<int64_t> axes) {
   return n.make<ReduceOp>(value, {n.g.kind(kind), n.g.attr("axes", axes)});
 }

@@ -22,6 +22,8 @@ mlir::Value unsqueezed(Node &n, mlir::Value value, llvm::ArrayRef<int64_t> axes)
 mlir::Value joined(Node &n, llvm::ArrayRef<mlir::Value> values, int64_t axis);
 /// `value` under the shape that the parts, vectors of i64, make up together.
 mlir::Value reshaped(Node &n, mlir::Value value, llvm::ArrayRef<mlir::Value> shape);
+/// Says that dimension `d` of operand `i`, which the operator gives a size, has it: known from here on, checked when the model runs.
+void pin(Node &n, int i, int64_t d, int64_t size);
 mlir::Value reduced(Node &n, ReduceKind kind, mlir::Value value, llvm::ArrayRef<int64_t> axes);
 /// A vector of `count` (a scalar) elements that are all `element`.
 mlir::Value repeated(Node &n, mlir::Value element, mlir::Value count);

@@ -102,6 +102,7 @@ struct Recurrence {
     return {};
   }
 
+  void pinSizes(int64_t stateDim, int64_t gateDim);
   LogicalResult read(int64_t gateCount, ArrayRef<const char *> defaults);
   Value initialState(int operand, int64_t direction);
   LogicalResult runDirection(int64_t direction, bool reverse, int states, SmallVectorImpl<Value> &results);
@@ -111,15 +112,35 @@ struct Recurrence {
   LogicalResult run(int states);
 };
 
+/// Sizes of the weights and states that the attributes tell.
+void Recurrence::pinSizes(int64_t stateDim, int64_t gateDim) {
+  for (int i : {1, 2}) {
+    pin(n, i, 0, directions);
+    pin(n, i, gateDim, gates * hidden);
+  }
+  pin(n, 2, stateDim, hidden);
+  pin(n, 3, 0, directions);
+  pin(n, 3, 1, 2 * gates * hidden);
+  pin(n, 7, 0, directions);
+  pin(n, 7, 1, 3 * hidden);
+  for (int i : {5, 6}) {
+    pin(n, i, n.integer("layout", 0) ? 1 : 0, directions);
+    pin(n, i, 2, hidden);
+  }
+}
+
 LogicalResult Recurrence::read(int64_t gateCount, ArrayRef<const char *> defaults) {
   gates = gateCount;
   std::string direction = n.text("direction", "forward");
   directions = direction == "bidirectional" ? 2 : 1;
   auto recurrent = cast<RankedTensorType>(n.input(2).getType());
   const int64_t stateDim = isQuantized ? 1 : 2, gateDim = 3 - stateDim;
-  if (n.rank(0) != 3 || n.rank(1) != 3 || recurrent.getRank() != 3 || recurrent.isDynamicDim(stateDim))
+  if (n.rank(0) != 3 || n.rank(1) != 3 || recurrent.getRank() != 3 ||
+      (recurrent.isDynamicDim(stateDim) && !n.has("hidden_size")))
     return n.error("needs three-dimensional X, W and R");
   hidden = n.integer("hidden_size", recurrent.getDimSize(stateDim));
+  pinSizes(stateDim, gateDim);
+  recurrent = cast<RankedTensorType>(n.input(2).getType());
   auto weights = cast<RankedTensorType>(n.input(1).getType());
   if (recurrent.getDimSize(stateDim) != hidden || recurrent.getDimSize(gateDim) != gates * hidden ||
       weights.getDimSize(gateDim) != gates * hidden || weights.getDimSize(0) != directions)

@@ -1,6 +1,6 @@
 //===- ConvertResize.cpp - resampling operators --------------------------------------------------------------------------------===//
 
-#include "frontend/onnx/Node.h"
+#include "frontend/onnx/Compose.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -168,10 +168,15 @@ LogicalResult resize(Node &n) {
       failed(r.choose("keep_aspect_ratio_policy", "stretch", symbolizeResizeFit, r.fit)))
     return failure();
   if (r.coordinates == ResizeCoordinates::tf_crop_and_resize) {
+    pin(n, 1, 0, 2 * r.axes.size());
     if (isAbsent(n.input(1)) || failed(r.checkLength(n.input(1), 2 * r.axes.size(), "elements in roi")))
       return n.error("crops, which needs a roi");
     r.roi = n.g.cast(n.loc, n.input(1), n.g.b.getF32Type());
   }
+  if (isAbsent(n.input(3)))
+    pin(n, 2, 0, r.axes.size());
+  else if (isAbsent(n.input(2)))
+    pin(n, 3, 0, r.axes.size());
   bool hasScales = !isAbsent(n.input(2)), hasSizes = !isAbsent(n.input(3));
   if (hasScales == hasSizes)
     return n.error("needs either scales or sizes");

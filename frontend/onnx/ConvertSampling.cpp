@@ -25,6 +25,7 @@ Value reversedLast(Node &n, Value value, int64_t size) {
 
 LogicalResult gridSample(Node &n) {
   int64_t rank = n.rank(0), spatial = rank - 2;
+  pin(n, 1, rank - 1, spatial);
   if (spatial < 1 || n.rank(1) != rank || !n.isFloat(1) ||
       cast<RankedTensorType>(n.input(1).getType()).getShape().back() != spatial)
     return n.error("needs an input [N, C, spatial...] and a grid [N, sizes..., " +
@@ -57,6 +58,8 @@ LogicalResult gridSample(Node &n) {
 LogicalResult affineGrid(Node &n) {
   auto sizes = cast<RankedTensorType>(n.input(1).getType());
   int64_t spatial = sizes.getRank() == 1 ? sizes.getDimSize(0) - 2 : 0;
+  pin(n, 0, 1, spatial);
+  pin(n, 0, 2, spatial + 1);
   auto theta = cast<RankedTensorType>(n.input(0).getType());
   if (spatial < 1 || theta.getRank() != 3 || theta.getDimSize(1) != spatial || theta.getDimSize(2) != spatial + 1)
     return n.error("needs theta [N, d, d + 1] and a size of d + 2 elements");

@@ -24,6 +24,7 @@ public:
 
   /// Operand `i`; null where it is omitted.
   mlir::Value input(int i) const { return i < int(inputs.size()) ? inputs[i] : mlir::Value(); }
+  void replaceInput(int i, mlir::Value value) { inputs[i] = value; }
   int inputCount() const { return inputs.size(); }
   int64_t rank(int i) const { return rankOf(input(i)); }
   mlir::Type elementType(int i) const { return elementTypeOf(input(i)); }
