@@ -95,7 +95,8 @@ static std::vector<std::string> systemFiles(const Target &target, std::initializ
 static bool runLinker(const std::vector<std::string> &arguments, std::string &error) {
   static std::mutex mutex;
   std::lock_guard<std::mutex> lock(mutex);
-  std::vector<const char *> argv = {"ld.lld"};
+  // One thread: the threads of lld's pool, which lives on in the process, are missing in a child that is forked later, and lld would wait for them.
+  std::vector<const char *> argv = {"ld.lld", "--threads=1"};
   for (const std::string &argument : arguments)
     argv.push_back(argument.c_str());
   llvm::raw_string_ostream os(error);

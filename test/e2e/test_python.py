@@ -127,3 +127,27 @@ def test_artifact_that_replaced_another_one(tmp_path):
         session = lepton.InferenceSession(path)
         results.append((session, session.run(None, {"x": np.ones(4, np.float32)})[0]))
     assert [result[0] for _, result in results] == [2.0, 3.0]
+
+
+def test_a_forked_child_compiles():
+    """After its parent has compiled: no thread of the parent's is waited for."""
+    import multiprocessing
+
+    from onnx import TensorProto, helper
+
+    def compile_one(channel):
+        channel.send(lepton.InferenceSession(model).run(None, feed)[0].tolist())
+
+    node = helper.make_node("Relu", ["x"], ["y"])
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in ("x", "y")]
+    graph = helper.make_graph([node], "relu", values[:1], values[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10).SerializeToString()
+    feed = {"x": np.array([-1, 2], np.float32)}
+    lepton.InferenceSession(model).run(None, feed)
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=compile_one, args=(sender,), daemon=True)
+    child.start()
+    assert receiver.poll(60), "the child hangs"
+    assert receiver.recv() == [0, 2]
+    child.join()
