@@ -149,8 +149,8 @@ LEPTON_LIBRARY_FUNCTION(sequence_split) {
   };
   bool fits = split.rank || first > 0;
   for (int64_t i = 0; i < pieces; ++i) {
-    fits &= sizeOf(i) >= 0 && (!squeeze || sizeOf(i) == 1);
-    sum += sizeOf(i);
+    fits = fits && sizeOf(i) >= 0 && sizeOf(i) <= size - sum && (!squeeze || sizeOf(i) == 1);
+    sum += fits ? sizeOf(i) : 0;
   }
   if (!fits || sum != size) {
     failNode(context, node, "the sizes of the pieces do not add up to dimension %lld of size %lld", Long(axis),
