@@ -269,10 +269,8 @@ static ValueInfo describeValue(Type type, const std::string &fallback, StringAtt
   auto content = cast<TensorType>(type);
   info.name = name ? name.getValue().str() : fallback;
   info.dtype = numberOfElementType(content.getElementType());
-  if (auto sequence = dyn_cast<SequenceType>(content.getElementType()))
-    info.element.push_back(describeValue(sequence.getElement(), "", {}, {}));
-  if (auto optional = dyn_cast<OptionalType>(content.getElementType()))
-    info.element.push_back(describeValue(optional.getElement(), "", {}, {}));
+  if (TensorType held = contentType(content.getElementType()))
+    info.element.push_back(describeValue(held, "", {}, {}));
   auto tensor = dyn_cast<RankedTensorType>(type);
   info.anyRank = !tensor;
   if (!tensor)

@@ -23,6 +23,8 @@ uint32_t numberOfElementType(mlir::Type elementType);
 bool isNarrow(mlir::Type elementType);
 /// Strings, sequences and optionals (Types.td), which are handles in memory.
 bool isHandle(mlir::Type elementType);
+/// What an element that is a sequence or an optional holds; null for other elements.
+mlir::TensorType contentType(mlir::Type elementType);
 /// The type of elements that are of one or the other type; null where there is none. Those of sequences and optionals say what both say.
 mlir::Type joinElementTypes(mlir::Type a, mlir::Type b);
 /// The same for what sequences and optionals hold.

@@ -35,25 +35,36 @@ static LogicalResult checkElementTypes(Operation *op) {
   return success();
 }
 
-LogicalResult lepton::detail::inferElementwise(Operation *op, ShapeAnalysis &shapes,
-                                               SmallVectorImpl<ResultShape> &results) {
-  if (failed(checkElementTypes(op)))
-    return failure();
+std::optional<SmallVector<AffineExpr>> lepton::detail::broadcastShapes(ValueRange operands, ShapeAnalysis &shapes,
+                                                                       Value &misfit) {
   SmallVector<AffineExpr> dims;
-  for (Value operand : op->getOperands()) {
+  for (Value operand : operands) {
     SmallVector<AffineExpr> other = shapes.shape(operand);
     if (dims.size() < other.size())
       std::swap(dims, other);
     size_t skip = dims.size() - other.size();
     for (size_t i = 0; i < other.size(); ++i) {
       AffineExpr merged = shapes.broadcast(dims[skip + i], other[i]);
-      if (!merged)
-        return op->emitOpError() << "operands do not broadcast: " << op->getOperand(0).getType() << " and "
-                                 << operand.getType();
+      if (!merged) {
+        misfit = operand;
+        return std::nullopt;
+      }
       dims[skip + i] = merged;
     }
   }
-  results.push_back({resultElementType(op), dims});
+  return dims;
+}
+
+LogicalResult lepton::detail::inferElementwise(Operation *op, ShapeAnalysis &shapes,
+                                               SmallVectorImpl<ResultShape> &results) {
+  if (failed(checkElementTypes(op)))
+    return failure();
+  Value misfit;
+  auto dims = broadcastShapes(op->getOperands(), shapes, misfit);
+  if (!dims)
+    return op->emitOpError() << "operands do not broadcast: " << op->getOperand(0).getType() << " and "
+                             << misfit.getType();
+  results.push_back({resultElementType(op), *dims});
   return success();
 }
 

@@ -24,6 +24,9 @@ class ShapeOpInterface;
 namespace detail {
 /// Checks the result types of an op against what it infers.
 mlir::LogicalResult verifyShapes(mlir::Operation *op);
+/// The shape that operands broadcast to (NumPy's rule); nothing, with the first operand that does not fit the others in `misfit`.
+std::optional<llvm::SmallVector<mlir::AffineExpr>> broadcastShapes(mlir::ValueRange operands, ShapeAnalysis &shapes,
+                                                                   mlir::Value &misfit);
 /// The common definitions of elementwise ops: broadcast shapes, and the scalar function on the broadcast operands.
 mlir::LogicalResult inferElementwise(mlir::Operation *op, ShapeAnalysis &shapes,
                                      llvm::SmallVectorImpl<ResultShape> &results);

@@ -8,13 +8,7 @@ using namespace lepton;
 
 /// What a sequence or an optional holds; null for other values.
 static TensorType contentOf(Value value) {
-  Type type = elementTypeOf(value);
-  if (rankOf(value) != 0)
-    return {};
-  if (auto sequence = dyn_cast<SequenceType>(type))
-    return sequence.getElement();
-  auto optional = dyn_cast<OptionalType>(type);
-  return optional ? optional.getElement() : TensorType();
+  return rankOf(value) == 0 ? contentType(elementTypeOf(value)) : TensorType();
 }
 
 static LogicalResult needsSequence(Operation *op, Value value) {
@@ -29,7 +23,12 @@ static LogicalResult needsPosition(Operation *op, Value value) {
   return op->emitOpError() << "needs a position of one integer, got " << value.getType();
 }
 
-static Type integerType(Operation *op, unsigned width) { return IntegerType::get(op->getContext(), width); }
+TensorType lepton::contentType(Type elementType) {
+  if (auto sequence = dyn_cast<SequenceType>(elementType))
+    return sequence.getElement();
+  auto optional = dyn_cast<OptionalType>(elementType);
+  return optional ? optional.getElement() : TensorType();
+}
 
 TensorType lepton::joinContents(TensorType a, TensorType b) {
   Type element = joinElementTypes(a.getElementType(), b.getElementType());
@@ -74,7 +73,7 @@ LogicalResult SequenceMakeOp::inferShapes(ShapeAnalysis &, SmallVectorImpl<Resul
 }
 
 LogicalResult SequenceLengthOp::inferShapes(ShapeAnalysis &, SmallVectorImpl<ResultShape> &results) {
-  results.push_back({integerType(*this, 64), {}});
+  results.push_back({IntegerType::get(getContext(), 64), {}});
   return needsSequence(*this, getSequence());
 }
 
@@ -108,7 +107,7 @@ LogicalResult SequenceShapeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
   RankedTensorType content = needsRank(*this, getSequence());
   if (!content || failed(needsPosition(*this, getPosition())))
     return failure();
-  results.push_back({integerType(*this, 64), {shapes.constant(content.getRank())}});
+  results.push_back({IntegerType::get(getContext(), 64), {shapes.constant(content.getRank())}});
   return success();
 }
 
@@ -169,7 +168,7 @@ LogicalResult SequenceConcatShapeOp::inferShapes(ShapeAnalysis &shapes, SmallVec
   RankedTensorType type = concatType(*this, getSequence(), getAxis(), getStack());
   if (!type)
     return failure();
-  results.push_back({integerType(*this, 64), {shapes.constant(type.getRank())}});
+  results.push_back({IntegerType::get(getContext(), 64), {shapes.constant(type.getRank())}});
   return success();
 }
 
@@ -198,7 +197,7 @@ static LogicalResult needsOptional(Operation *op, Value value) {
 }
 
 LogicalResult OptionalHasOp::inferShapes(ShapeAnalysis &, SmallVectorImpl<ResultShape> &results) {
-  results.push_back({integerType(*this, 1), {}});
+  results.push_back({IntegerType::get(getContext(), 1), {}});
   return needsOptional(*this, getOptional());
 }
 

@@ -41,8 +41,6 @@ static LogicalResult needsText(Operation *op, Value value) {
   return isText(value) ? success() : op->emitOpError() << "needs strings, got " << value.getType();
 }
 
-static Type integerType(Operation *op, unsigned width) { return IntegerType::get(op->getContext(), width); }
-
 LogicalResult StringLiteralsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   if (!isList(getBytes(), getOffsets()))
     return emitOpError() << "needs bytes [n] and offsets of i64, got " << getBytes().getType() << " and "
@@ -53,28 +51,19 @@ LogicalResult StringLiteralsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorIm
 
 static LogicalResult inferPair(Operation *op, Type elementType, ShapeAnalysis &shapes,
                                SmallVectorImpl<ResultShape> &results) {
-  SmallVector<AffineExpr> dims;
-  for (Value operand : op->getOperands()) {
+  for (Value operand : op->getOperands())
     if (failed(needsText(op, operand)))
       return failure();
-    SmallVector<AffineExpr> own = shapes.shape(operand);
-    SmallVector<AffineExpr> &wide = own.size() > dims.size() ? own : dims,
-                            &narrow = own.size() > dims.size() ? dims : own;
-    size_t skip = wide.size() - narrow.size();
-    for (size_t d = 0; d < narrow.size(); ++d) {
-      wide[skip + d] = shapes.broadcast(wide[skip + d], narrow[d]);
-      if (!wide[skip + d])
-        return op->emitOpError() << "cannot broadcast " << op->getOperand(0).getType() << " and "
-                                 << op->getOperand(1).getType();
-    }
-    dims = SmallVector<AffineExpr>(wide);
-  }
-  results.push_back({elementType, dims});
+  Value misfit;
+  auto dims = lepton::detail::broadcastShapes(op->getOperands(), shapes, misfit);
+  if (!dims)
+    return op->emitOpError() << "cannot broadcast " << op->getOperand(0).getType() << " and " << misfit.getType();
+  results.push_back({elementType, *dims});
   return success();
 }
 
 LogicalResult StringEqualOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  return inferPair(*this, integerType(*this, 1), shapes, results);
+  return inferPair(*this, IntegerType::get(getContext(), 1), shapes, results);
 }
 
 LogicalResult StringConcatOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
@@ -92,7 +81,7 @@ static LogicalResult needsDelimiter(Operation *op, Value input, Value delimiter)
 LogicalResult StringSplitCountOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   if (failed(needsDelimiter(*this, getInput(), getDelimiter())))
     return failure();
-  results.push_back({integerType(*this, 64), shapes.shape(getInput())});
+  results.push_back({IntegerType::get(getContext(), 64), shapes.shape(getInput())});
   return success();
 }
 
@@ -116,7 +105,7 @@ LogicalResult StringLookupOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
   if (!isList(getBytes(), getOffsets()) || rankOf(getOffsets()) != 1)
     return emitOpError() << "needs bytes [n] and offsets [m] of i64, got " << getBytes().getType() << " and "
                          << getOffsets().getType();
-  results.push_back({integerType(*this, 64), shapes.shape(getInput())});
+  results.push_back({IntegerType::get(getContext(), 64), shapes.shape(getInput())});
   return needsText(*this, getInput());
 }
 
@@ -131,7 +120,7 @@ LogicalResult StringMatchOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<
   if (!fits)
     return emitOpError() << "needs 256 classes, transitions [states, classes] of i32 and accepting [states] of i1, got "
                          << classes << ", " << transitions << " and " << accepting;
-  results.push_back({integerType(*this, 1), shapes.shape(getInput())});
+  results.push_back({IntegerType::get(getContext(), 1), shapes.shape(getInput())});
   return needsText(*this, getInput());
 }
 

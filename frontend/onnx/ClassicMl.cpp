@@ -18,10 +18,6 @@ Value importer::numbers(Node &n, ArrayRef<double> values, Type type) {
                       : n.g.cast(n.loc, listOf<double>(n, values, n.g.b.getF64Type()), type);
 }
 
-Value importer::pick(Node &n, Value table, Value indices) {
-  return n.make<GatherOp>({table, indices}, n.g.attr("axis", int64_t(0)));
-}
-
 Value importer::rowsOf(Node &n) {
   Value x = n.input(0);
   if (rankOf(x) == 1)

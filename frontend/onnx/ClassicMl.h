@@ -12,7 +12,6 @@ inline constexpr const char *classicDomain = "ai.onnx.ml";
 
 /// A vector of numbers of an element type.
 mlir::Value numbers(Node &n, llvm::ArrayRef<double> values, mlir::Type type);
-mlir::Value pick(Node &n, mlir::Value table, mlir::Value indices);
 /// The first operand as rows of floating-point numbers: a vector is one row, and what is no double becomes a float. Null, after an error, for other ranks.
 mlir::Value rowsOf(Node &n);
 /// Numbers of the attribute `name`, of floats, or of `name`_as_tensor.

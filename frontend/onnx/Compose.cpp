@@ -33,6 +33,10 @@ Value importer::unsqueezed(Node &n, Value value, ArrayRef<int64_t> axes) {
   return axes.empty() ? value : n.make<UnsqueezeOp>(value, n.g.attr("axes", axes));
 }
 
+Value importer::pick(Node &n, Value value, Value positions, int64_t axis) {
+  return n.make<GatherOp>({value, positions}, n.g.attr("axis", axis));
+}
+
 Value importer::joined(Node &n, ArrayRef<Value> values, int64_t axis) {
   return values.size() == 1 ? values[0] : n.make<ConcatOp>(values, n.g.attr("axis", axis));
 }
@@ -72,4 +76,9 @@ Value importer::nonZero(Node &n, Value value) {
   Value flags = n.g.cast(n.loc, value, n.g.b.getI1Type());
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(value)));
   return n.make<NonZeroOp>({value, reduced(n, ReduceKind::sum, toI64(n, flags), axes)});
+}
+
+Value importer::truePlaces(Node &n, Value flags) {
+  Value places = nonZero(n, flags);
+  return places ? n.make<SqueezeOp>(places, n.g.attr("axes", ArrayRef<int64_t>{0})) : Value();
 }

@@ -19,6 +19,8 @@ mlir::Value sizesOf(Node &n, mlir::Value value, int64_t begin, int64_t end);
 mlir::Value iota(Node &n, mlir::Value count, int64_t axis, int64_t rank);
 /// Dimensions of size 1 at `axes`, sorted positions in the result.
 mlir::Value unsqueezed(Node &n, mlir::Value value, llvm::ArrayRef<int64_t> axes);
+/// The parts of a value at positions along an axis: tensor [..., positions..., ...].
+mlir::Value pick(Node &n, mlir::Value value, mlir::Value positions, int64_t axis = 0);
 mlir::Value joined(Node &n, llvm::ArrayRef<mlir::Value> values, int64_t axis);
 /// `value` under the shape that the parts, vectors of i64, make up together.
 mlir::Value reshaped(Node &n, mlir::Value value, llvm::ArrayRef<mlir::Value> shape);
@@ -27,6 +29,8 @@ void pin(Node &n, int i, int64_t d, int64_t size);
 mlir::Value reduced(Node &n, ReduceKind kind, mlir::Value value, llvm::ArrayRef<int64_t> axes);
 /// A vector of `count` (a scalar) elements that are all `element`.
 mlir::Value repeated(Node &n, mlir::Value element, mlir::Value count);
+/// The positions of the true elements of a vector, as a vector.
+mlir::Value truePlaces(Node &n, mlir::Value flags);
 /// Positions of the nonzero elements: a row per dimension, a column per element.
 mlir::Value nonZero(Node &n, mlir::Value value);
 

@@ -13,7 +13,7 @@ LogicalResult arrayFeatureExtractor(Node &n) {
   Value x = n.rank(0) == 1 ? unsqueezed(n, n.input(0), ArrayRef<int64_t>{0}) : n.input(0);
   if (rankOf(x) < 1)
     return n.error("needs an input of at least one dimension");
-  return n.result(n.make<GatherOp>({x, n.g.reshape(n.loc, n.input(1), -1)}, n.g.attr("axis", rankOf(x) - 1)));
+  return n.result(pick(n, x, n.g.reshape(n.loc, n.input(1), -1), rankOf(x) - 1));
 }
 
 LogicalResult binarizer(Node &n) {
@@ -253,8 +253,7 @@ LogicalResult oneHotEncoder(Node &n) {
   Value is =
       n.make<EqualOp>({unsqueezed(n, place, ArrayRef<int64_t>{rank}), iota(n, integer(n, count), rank, rank + 1)});
   if (!n.integer("zeros", 1)) { // an input without a category is an error
-    Value known =
-        n.make<GatherOp>({n.g.integers(n.loc, SmallVector<int64_t>(count, 0)), place}, n.g.attr("axis", int64_t(0)));
+    Value known = pick(n, n.g.integers(n.loc, SmallVector<int64_t>(count, 0)), place);
     is = n.make<BitwiseOrOp>({is, n.g.cast(n.loc, unsqueezed(n, known, ArrayRef<int64_t>{rank}), n.g.b.getI1Type())});
   }
   return n.result(n.g.cast(n.loc, is, n.g.b.getF32Type()));

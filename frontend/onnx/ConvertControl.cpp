@@ -35,10 +35,7 @@ Value scalarOf(Node &n, Value value, Type element, StringRef what) {
 /// A slice that a loop collects must have sizes that are known: those that the body declares for its output count where nothing else tells.
 Value withDeclaredSizes(Node &n, Value slice, const ::onnx::ValueInfoProto &output) {
   auto type = cast<RankedTensorType>(slice.getType());
-  const auto &shape = output.type().tensor_type().shape();
-  SmallVector<int64_t> sizes;
-  for (const auto &dim : shape.dim())
-    sizes.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : ShapedType::kDynamic);
+  SmallVector<int64_t> sizes = declaredSizes(output.type().tensor_type().shape());
   bool helps = !type.hasStaticShape() && output.type().tensor_type().has_shape() &&
                int64_t(sizes.size()) == type.getRank() && !ShapedType::isDynamicShape(sizes);
   return helps ? n.g.reshape(n.loc, slice, sizes) : slice;

@@ -16,7 +16,7 @@ Value occurrences(Node &n, Value rows, ArrayRef<int64_t> pool, int64_t length, i
   Value starts = iota(n, places, 0, 1), all;
   for (int64_t k = 0; k < length; ++k) {
     Value at = n.make<AddOp>({starts, integer(n, k * step)});
-    Value element = n.make<GatherOp>({rows, at}, n.g.attr("axis", int64_t(1)));
+    Value element = pick(n, rows, at, 1);
     SmallVector<int64_t> wanted;
     for (int64_t g = 0; g < count; ++g)
       wanted.push_back(pool[g * length + k]);
@@ -89,8 +89,7 @@ LogicalResult tfIdfVectorizer(Node &n) {
   }
   Value zero = n.make<ExpandOp>(
       {n.scalarLike(counts, 0), joined(n, {sizesOf(n, rows, 0, 1), n.g.integers(n.loc, int64_t(1))}, 0)});
-  Value y =
-      n.make<GatherOp>({joined(n, {counts, zero}, 1), n.g.integers(n.loc, sources)}, n.g.attr("axis", int64_t(1)));
+  Value y = pick(n, joined(n, {counts, zero}, 1), n.g.integers(n.loc, sources), 1);
   return n.result(n.rank(0) == 1 ? n.g.reshape(n.loc, y, -1) : y);
 }
 

@@ -190,7 +190,7 @@ Value Recurrence::initialState(int operand, int64_t direction) {
     if (!state || g.shapes.dim(state, 0) == g.shapes.dim(x, 1))
       return state;
     // The batch size is X's, which the state's shape does not say: take as many rows, which the run checks to be there.
-    return n.make<GatherOp>({state, iota(n, sizeOf(n, x, 1), 0, 1)}, g.attr("axis", int64_t(0)));
+    return pick(n, state, iota(n, sizeOf(n, x, 1), 0, 1));
   }
   Value shape = n.make<ConcatOp>({dimOf(x, 1), g.integers(loc, hidden)}, g.attr("axis", int64_t(0)));
   return n.make<ExpandOp>({scalar(0), shape});
@@ -283,7 +283,7 @@ LogicalResult Recurrence::runDirection(int64_t direction, bool reverse, int stat
     Value t = body->getArgument(0);
     if (reverse)
       t = n.make<SubOp>({n.make<SubOp>({count, t}), g.scalar(loc, b.getI64Type(), 1)});
-    Value now = n.make<GatherOp>({projected, t}, g.attr("axis", int64_t(0)));
+    Value now = pick(n, projected, t);
     SmallVector<Value> old(body->getArguments().drop_front(2)), next = step(direction, now, old);
     if (llvm::is_contained(next, Value()))
       return failure();

@@ -20,7 +20,7 @@ Value sample(Node &n, ResizeMode mode, SamplePadding padding, Value x, Value pos
 /// `value` in reverse order along its last dimension, of `size` elements.
 Value reversedLast(Node &n, Value value, int64_t size) {
   SmallVector<int64_t> order = llvm::to_vector(llvm::reverse(llvm::seq<int64_t>(0, size)));
-  return n.make<GatherOp>({value, n.g.integers(n.loc, order)}, n.g.attr("axis", rankOf(value) - 1));
+  return pick(n, value, n.g.integers(n.loc, order), rankOf(value) - 1);
 }
 
 LogicalResult gridSample(Node &n) {

@@ -8,20 +8,10 @@ using namespace lepton::importer;
 
 namespace {
 
-Value along(Node &n, Value x, Value indices, int64_t axis) {
-  return n.make<GatherOp>({x, indices}, n.g.attr("axis", axis));
-}
-
 /// `input` with `updates` written, or added, at `places`; all are vectors.
 Value placed(Node &n, ScatterKind kind, Value input, Value places, Value updates) {
   auto attribute = n.g.attr("kind", ScatterKindAttr::get(n.g.b.getContext(), kind));
   return n.make<ScatterElementsOp>({input, places, updates}, {attribute, n.g.attr("axis", int64_t(0))});
-}
-
-/// The positions of the true elements of a vector, as a vector.
-Value truePlaces(Node &n, Value flags) {
-  Value places = nonZero(n, flags);
-  return places ? n.make<SqueezeOp>(places, n.g.attr("axes", ArrayRef<int64_t>{0})) : Value();
 }
 
 LogicalResult nonZeroOfInput(Node &n) {
@@ -34,9 +24,9 @@ LogicalResult compress(Node &n) {
     return n.error("needs a vector of bools as its condition");
   Value x = n.input(0), places = truePlaces(n, n.input(1));
   if (!n.has("axis"))
-    return n.result(along(n, n.g.reshape(n.loc, x, -1), places, 0));
+    return n.result(pick(n, n.g.reshape(n.loc, x, -1), places, 0));
   auto axis = n.axis(n.integer("axis", 0), n.rank(0));
-  return failed(axis) ? failure() : n.result(along(n, x, places, *axis));
+  return failed(axis) ? failure() : n.result(pick(n, x, places, *axis));
 }
 
 //===----------------------------------------------------------------------------------------------------------------------===//
@@ -52,10 +42,10 @@ struct EqualRows {
 };
 
 EqualRows equalRows(Node &n, Value rows) {
-  Value order = n.make<ArgSortOp>(rows), sorted = along(n, rows, order, 0), count = sizeOf(n, rows, 0);
+  Value order = n.make<ArgSortOp>(rows), sorted = pick(n, rows, order, 0), count = sizeOf(n, rows, 0);
   Value place = iota(n, count, 0, 1), zero = integer(n, 0);
   Value before = n.make<lepton::MaxOp>({n.make<SubOp>({place, integer(n, 1)}), zero});
-  Value previous = along(n, sorted, before, 0), differs = n.make<BitwiseNotOp>(n.make<EqualOp>({sorted, previous}));
+  Value previous = pick(n, sorted, before, 0), differs = n.make<BitwiseNotOp>(n.make<EqualOp>({sorted, previous}));
   if (isa<FloatType>(elementTypeOf(rows))) { // here, a NaN equals another
     Value bothNaN = n.make<BitwiseAndOp>({n.make<IsNaNOp>(sorted), n.make<IsNaNOp>(previous)});
     differs = n.make<BitwiseAndOp>({differs, n.make<BitwiseNotOp>(bothNaN)});
@@ -63,7 +53,7 @@ EqualRows equalRows(Node &n, Value rows) {
   Value starts = n.make<BitwiseOrOp>({reduced(n, ReduceKind::max, differs, 1), n.make<EqualOp>({place, zero})});
   Value numbers = n.make<CumulateOp>(toI64(n, starts), {n.g.kind(ReduceKind::sum), n.g.attr("axis", int64_t(0))});
   numbers = n.make<SubOp>({numbers, integer(n, 1)});
-  Value first = along(n, order, truePlaces(n, starts), 0);
+  Value first = pick(n, order, truePlaces(n, starts), 0);
   if (!first)
     return {};
   Value groups = sizeOf(n, first, 0), ones = repeated(n, integer(n, 1), count);
@@ -75,7 +65,7 @@ EqualRows equalRows(Node &n, Value rows) {
 EqualRows inOrderOfAppearance(Node &n, EqualRows rows) {
   Value order = n.make<ArgSortOp>(unsqueezed(n, rows.first, 1)), groups = sizeOf(n, rows.first, 0);
   Value places = placed(n, ScatterKind::none, repeated(n, integer(n, 0), groups), order, iota(n, groups, 0, 1));
-  return {along(n, places, rows.group, 0), along(n, rows.first, order, 0), along(n, rows.counts, order, 0)};
+  return {pick(n, places, rows.group, 0), pick(n, rows.first, order, 0), pick(n, rows.counts, order, 0)};
 }
 
 LogicalResult unique(Node &n) {
@@ -102,7 +92,7 @@ LogicalResult unique(Node &n) {
   n.set(1, found.first);
   n.set(2, found.group);
   n.set(3, found.counts);
-  return n.result(along(n, x, found.first, axis));
+  return n.result(pick(n, x, found.first, axis));
 }
 
 //===----------------------------------------------------------------------------------------------------------------------===//

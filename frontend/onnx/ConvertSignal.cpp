@@ -181,7 +181,7 @@ LogicalResult stft(Node &n) {
   Value frames = n.make<AddOp>({n.make<lepton::DivOp>({n.make<SubOp>({size, length}), step}), integer(n, 1)});
   Value starts = n.make<MulOp>({iota(n, frames, 0, 2), step});
   Value places = n.make<AddOp>({starts, iota(n, length, 1, 2)});
-  Value cut = n.make<GatherOp>({x, places}, n.g.attr("axis", int64_t(1)));
+  Value cut = pick(n, x, places, 1);
   if (n.input(2))
     cut = n.make<MulOp>({cut, unsqueezed(n, n.input(2), 1)});
   Fourier fourier{n, length, false, n.integer("onesided", 1) != 0};
@@ -213,7 +213,7 @@ LogicalResult melWeightMatrix(Node &n) {
   Value bins = n.make<lepton::FloorOp>(n.make<lepton::DivOp>({scaled, rate}));
   auto corner = [&](int64_t offset) {
     Value places = n.make<AddOp>({iota(n, bands, 0, 1), integer(n, offset)});
-    return n.make<GatherOp>({bins, places}, n.g.attr("axis", int64_t(0)));
+    return pick(n, bins, places);
   };
   Value left = corner(0), centre = corner(1), right = corner(2);
   Value bin = toReal(n, iota(n, n.make<AddOp>({half(n, length), integer(n, 1)}), 0, 2));

@@ -41,8 +41,7 @@ Value importer::numbersOf(Node &n, Value value, ArrayRef<std::string> texts, int
   StringList list = stringList(n.g, n.loc, sorted, {int64_t(sorted.size())});
   Value place = n.make<StringLookupOp>({value, list.bytes, list.offsets});
   order.insert(order.begin(), missing); // what is not in the list
-  return n.make<GatherOp>({n.g.integers(n.loc, order), n.make<AddOp>({place, integer(n, 1)})},
-                          n.g.attr("axis", int64_t(0)));
+  return pick(n, n.g.integers(n.loc, order), n.make<AddOp>({place, integer(n, 1)}));
 }
 
 Value importer::spelled(Node &n, Value numbers) {
@@ -130,9 +129,7 @@ LogicalResult stringNormalizer(Node &n) {
     Value nothing = n.make<EqualOp>({left, integer(n, 0)});
     // One empty string behind the others, which counts where no other does.
     changed = joined(n, {changed, stringConstant(n.g, n.loc, {std::string()}, {1})}, 0);
-    Value places = nonZero(n, joined(n, {keeps, unsqueezed(n, nothing, {0})}, 0));
-    places = n.make<SqueezeOp>(places, n.g.attr("axes", ArrayRef<int64_t>{0}));
-    changed = n.make<GatherOp>({changed, places}, n.g.attr("axis", int64_t(0)));
+    changed = pick(n, changed, truePlaces(n, joined(n, {keeps, unsqueezed(n, nothing, {0})}, 0)));
   }
   return n.result(rank == 2 ? unsqueezed(n, changed, {0}) : changed);
 }

@@ -253,6 +253,13 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
   return RankedTensorType::get(sizes, element);
 }
 
+SmallVector<int64_t> importer::declaredSizes(const ::onnx::TensorShapeProto &shape) {
+  SmallVector<int64_t> sizes;
+  for (const auto &dim : shape.dim())
+    sizes.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : ShapedType::kDynamic);
+  return sizes;
+}
+
 Type GraphImporter::typeOf(const ::onnx::TypeProto &type) {
   bool isSequence = type.has_sequence_type();
   if (isSequence || type.has_optional_type()) {
@@ -267,10 +274,7 @@ Type GraphImporter::typeOf(const ::onnx::TypeProto &type) {
   Type element = type.has_tensor_type() ? elementTypeOfNumber(b.getContext(), type.tensor_type().elem_type()) : Type();
   if (!element || !type.tensor_type().has_shape())
     return element ? Type(UnrankedTensorType::get(element)) : Type();
-  SmallVector<int64_t> sizes;
-  for (const auto &dim : type.tensor_type().shape().dim())
-    sizes.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : ShapedType::kDynamic);
-  return RankedTensorType::get(sizes, element);
+  return RankedTensorType::get(declaredSizes(type.tensor_type().shape()), element);
 }
 
 LogicalResult GraphImporter::applyDims(ModuleOp module) {

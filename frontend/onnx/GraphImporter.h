@@ -25,6 +25,9 @@ struct Scope {
   mlir::Value find(llvm::StringRef name) const;
 };
 
+/// The sizes that a shape gives as numbers; the others are dynamic.
+llvm::SmallVector<int64_t> declaredSizes(const ::onnx::TensorShapeProto &shape);
+
 class GraphImporter {
 public:
   GraphImporter(const ::onnx::ModelProto &model, mlir::MLIRContext &context, const ImportOptions &options);

@@ -122,8 +122,7 @@ std::string importer::pack(StringRef elements, unsigned bits) {
 /// More elements than any memory holds.
 static constexpr int64_t largestCount = int64_t(1) << 40;
 
-/// Number of elements; nothing where a size is negative or the product overflows.
-static std::optional<int64_t> elementCount(const TensorProto &tensor) {
+std::optional<int64_t> importer::elementCount(const TensorProto &tensor) {
   int64_t count = 1;
   for (int64_t size : tensor.dims())
     if (size < 0 || __builtin_mul_overflow(count, size, &count))

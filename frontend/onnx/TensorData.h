@@ -5,10 +5,13 @@
 
 #include "onnx/onnx_pb.h"
 #include "llvm/ADT/StringRef.h"
+#include <optional>
 #include <string>
 
 namespace lepton::importer {
 
+/// The number of elements; nothing where a size is negative or the product overflows.
+std::optional<int64_t> elementCount(const ::onnx::TensorProto &tensor);
 /// The elements in whatever field they are, each in whole bytes; false with the reason in `error` where they do not fit the shape.
 bool readElements(const ::onnx::TensorProto &tensor, std::string &elements, std::string &error);
 

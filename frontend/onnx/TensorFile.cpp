@@ -25,12 +25,8 @@ static bool take(const ::onnx::TensorProto &proto, TensorFile &tensor, std::stri
   }
   if (proto.data_type() != ::onnx::TensorProto::STRING)
     return importer::readElements(proto, tensor.bytes, error);
-  int64_t count = 1;
-  for (int64_t size : proto.dims())
-    if (size < 0 || __builtin_mul_overflow(count, size, &count))
-      count = -1;
   tensor.strings.assign(proto.string_data().begin(), proto.string_data().end());
-  if (count == proto.string_data_size())
+  if (importer::elementCount(proto) == proto.string_data_size())
     return true;
   error = "has " + std::to_string(proto.string_data_size()) + " strings, which are not as many as its shape takes";
   return false;

@@ -20,13 +20,16 @@ namespace lepton::rt {
 
 template <typename T> T *elements(const lepton_tensor &tensor) { return static_cast<T *>(tensor.data); }
 
-/// The number of elements; a tensor without dimensions has one.
-inline int64_t elementCount(const lepton_tensor &tensor) {
-  int64_t count = 1;
-  for (uint32_t d = 0; d < tensor.rank; ++d)
-    count *= tensor.shape[d];
-  return count;
+/// The product of the sizes of dimensions [begin, end).
+inline int64_t productOf(const lepton_tensor &tensor, uint32_t begin, uint32_t end) {
+  int64_t product = 1;
+  for (uint32_t d = begin; d < end; ++d)
+    product *= tensor.shape[d];
+  return product;
 }
+
+/// The number of elements; a tensor without dimensions has one.
+inline int64_t elementCount(const lepton_tensor &tensor) { return productOf(tensor, 0, tensor.rank); }
 
 /// Fails the run with a message about the node.
 template <typename... Arguments>

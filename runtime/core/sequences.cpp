@@ -36,12 +36,20 @@ static lepton_tensor makeTensor(lepton_context *context, uint32_t dtype, const i
 
 /// A copy of an operand, or what it is the handle of.
 static lepton_tensor copyOf(lepton_context *context, const lepton_tensor &tensor) {
-  if (tensor.dtype == LEPTON_SEQUENCE || tensor.dtype == LEPTON_OPTIONAL)
+  if (isContainer(tensor.dtype))
     return *listIn(tensor);
   lepton_tensor copy = makeTensor(context, tensor.dtype, tensor.shape, tensor.rank, tensor.bytes);
   if (tensor.bytes)
     memcpy(copy.data, tensor.data, tensor.bytes);
   return copy;
+}
+
+/// A list of copies of the operands.
+static List listOf(lepton_context *context, uint32_t dtype, const lepton_tensor *tensors, int64_t count) {
+  lepton_tensor *list = makeList(context, dtype, count);
+  for (int64_t i = 0; i < count; ++i)
+    elements<lepton_tensor>(*list)[i] = copyOf(context, tensors[i]);
+  return list;
 }
 
 /// A position counted from the front; -1, after failing the run, where it is out of range.
@@ -57,24 +65,11 @@ static bool sameShape(const lepton_tensor &a, const lepton_tensor &b) {
   return a.rank == b.rank && a.bytes == b.bytes && (!a.rank || !memcmp(a.shape, b.shape, a.rank * sizeof(int64_t)));
 }
 
-/// The product of the sizes in front of dimension `end`, or from `begin` on.
-static int64_t productOf(const lepton_tensor &tensor, uint32_t begin, uint32_t end) {
-  int64_t product = 1;
-  for (uint32_t d = begin; d < end; ++d)
-    product *= tensor.shape[d];
-  return product;
-}
-
 } // namespace lepton::rt
 
 using namespace lepton::rt;
 
-LEPTON_LIBRARY_FUNCTION(sequence_make) {
-  lepton_tensor *list = makeList(context, LEPTON_SEQUENCE, count);
-  for (int64_t i = 0; i < count; ++i)
-    elements<lepton_tensor>(*list)[i] = copyOf(context, tensors[i]);
-  give(tensors[count], list);
-}
+LEPTON_LIBRARY_FUNCTION(sequence_make) { give(tensors[count], listOf(context, LEPTON_SEQUENCE, tensors, count)); }
 
 LEPTON_LIBRARY_FUNCTION(sequence_length) { *elements<int64_t>(tensors[1]) = lengthOf(listIn(tensors[0])); }
 
@@ -224,12 +219,7 @@ LEPTON_LIBRARY_FUNCTION(sequence_concat) {
   }
 }
 
-LEPTON_LIBRARY_FUNCTION(optional_make) {
-  lepton_tensor *list = makeList(context, LEPTON_OPTIONAL, count);
-  for (int64_t i = 0; i < count; ++i)
-    elements<lepton_tensor>(*list)[i] = copyOf(context, tensors[i]);
-  give(tensors[count], list);
-}
+LEPTON_LIBRARY_FUNCTION(optional_make) { give(tensors[count], listOf(context, LEPTON_OPTIONAL, tensors, count)); }
 
 LEPTON_LIBRARY_FUNCTION(optional_has) { *elements<uint8_t>(tensors[1]) = lengthOf(listIn(tensors[0])) > 0; }
 

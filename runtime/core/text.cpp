@@ -67,13 +67,13 @@ static const DtypeFacts kDtypes[] = {
 constexpr uint32_t kDtypeCount = sizeof kDtypes / sizeof kDtypes[0];
 
 const char *dtypeName(uint32_t dtype) {
-  if (dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL)
+  if (isContainer(dtype))
     return dtype == LEPTON_SEQUENCE ? "sequence" : "optional";
   return dtype < kDtypeCount ? kDtypes[dtype].name : "unknown";
 }
 
 uint32_t dtypeBytes(uint32_t dtype) {
-  if (dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL)
+  if (isContainer(dtype))
     return sizeof(lepton_tensor);
   return dtype < kDtypeCount ? kDtypes[dtype].bytes : 0;
 }

@@ -27,6 +27,7 @@ private:
 
 /// NumPy's name of an element type; "unknown" for a number that is none.
 const char *dtypeName(uint32_t dtype);
+inline bool isContainer(uint32_t dtype) { return dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL; }
 /// Bytes of one element; 0 for an unknown type.
 uint32_t dtypeBytes(uint32_t dtype);
 /// Bytes of a dense tensor; false when a dimension is negative or the product exceeds an int64.

@@ -10,8 +10,6 @@ namespace lepton::rt {
 
 using Number = unsigned long long;
 
-static bool isContainer(uint32_t dtype) { return dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL; }
-
 //===----------------------------------------------------------------------===//
 // Inputs
 //===----------------------------------------------------------------------===//

@@ -7,6 +7,7 @@ levels; --update adds those that pass to backend_passes.txt, which only ever gro
 
 import argparse
 import collections
+import functools
 import multiprocessing
 import os
 import resource
@@ -32,6 +33,7 @@ PATIENCE = 600  # seconds by the clock, after which a test that does nothing is 
 MEMORY = 8 << 30  # bytes of address space of a worker, since some models are hostile
 
 
+@functools.cache
 def load_cases():
     """Name -> the suite's test."""
     warnings.simplefilter("ignore")
@@ -192,14 +194,20 @@ def update(passed):
     PASSES.write_text(head + "".join(name + "\n" for name in names))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help="add the tests that pass to backend_passes.txt")
+def command(description, update):
+    """The parser of a command that runs tests of the suite; `update` says what --update does."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true", help=update)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--sample", type=int, default=1, metavar="N", help="every Nth test alone")
     parser.add_argument("--budget", type=float, default=float("inf"), metavar="SECONDS", help="begin no test after this time")
-    parser.add_argument("-v", action="store_true", help="print every failure")
     parser.add_argument("names", nargs="*", metavar="NAME")
+    return parser
+
+
+def main():
+    parser = command(__doc__, "add the tests that pass to backend_passes.txt")
+    parser.add_argument("-v", action="store_true", help="print every failure")
     arguments = parser.parse_args()
     cases = load_cases()
     unknown = [name for name in arguments.names if name not in cases]

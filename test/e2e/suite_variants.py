@@ -5,8 +5,6 @@ them, and `constant`, with its inputs as initializers, so that compilation compu
 its reason; the list may only shrink. --update writes it.
 """
 
-import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -94,13 +92,7 @@ def update(results):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--update", action="store_true", help="write what fails to variant_failures.txt")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--sample", type=int, default=1, metavar="N", help="every Nth test alone")
-    parser.add_argument("--budget", type=float, default=float("inf"), metavar="SECONDS", help="begin no test after this time")
-    parser.add_argument("names", nargs="*", metavar="NAME")
-    arguments = parser.parse_args()
+    arguments = backend_suite.command(__doc__, "write what fails to variant_failures.txt").parse_args()
     cases = backend_suite.load_cases()
     chosen = (arguments.names or names(cases))[:: arguments.sample]
     results = run(cases, chosen, arguments.jobs, arguments.budget)

@@ -3,8 +3,6 @@
 A sample of them is run, and the whole suite with LEPTON_TEST_FULL: then passes that are not listed are printed too.
 """
 
-import functools
-
 import pytest
 
 import backend_suite
@@ -14,22 +12,17 @@ SHARDS = 8
 SAMPLE = 8  # every eighth listed test
 
 
-@functools.cache
-def cases():
-    return backend_suite.load_cases()
-
-
 def test_list_names_tests_of_the_suite():
     listed = backend_suite.listed()
     assert listed == sorted(set(listed))
-    assert set(listed) <= set(cases())
+    assert set(listed) <= set(backend_suite.load_cases())
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_listed_tests_pass(shard):
     listed = backend_suite.listed()
-    names = (sorted(cases()) if FULL else listed[::SAMPLE])[shard::SHARDS]
-    results = backend_suite.run(cases(), names, jobs=1)
+    names = (sorted(backend_suite.load_cases()) if FULL else listed[::SAMPLE])[shard::SHARDS]
+    results = backend_suite.run(backend_suite.load_cases(), names, jobs=1)
     new = [name for name, levels in results.items() if not any(levels.values()) and name not in listed]
     if new:
         print("pass, but are not listed in backend_passes.txt (backend_suite.py --update adds them):", *new, sep="\n  ")

@@ -1,5 +1,6 @@
 """Sequences and optionals: operators on them, loops that collect what has no size before they run, and bad input."""
 
+import backend_suite
 import numpy as np
 import onnx
 import pytest
@@ -197,9 +198,7 @@ def test_optionals(level, content, value):
 @pytest.mark.parametrize("level", LEVELS)
 def test_scalars_grow_a_sequence_from_nothing(level):
     """A loop that starts from no sequence at all (onnx/backend/test/case/node/loop.py, loop16_seq_none, in which scalars cannot be compared by its runner)."""
-    from onnx.backend.test.loader import load_model_tests
-
-    case = next(case for case in load_model_tests(kind="node") if case.name == "test_loop16_seq_none")
+    case = backend_suite.load_cases()["test_loop16_seq_none"]
     for inputs, (expected,) in case.data_sets:
         names = [value.name for value in case.model.graph.input]
         (result,) = run(case.model.SerializeToString(), level, dict(zip(names, inputs)))

@@ -3,8 +3,6 @@
 A sample of them is run, and all with LEPTON_TEST_FULL: then listed ones that pass are printed too.
 """
 
-import functools
-
 import pytest
 
 import backend_suite
@@ -15,22 +13,17 @@ SHARDS = 4
 SAMPLE = 24  # every so manieth test
 
 
-@functools.cache
-def cases():
-    return backend_suite.load_cases()
-
-
 def test_list_names_tests_of_the_suite():
     listed = list(suite_variants.expected_failures())
     assert listed == sorted(set(listed))
-    assert {name for name, _ in listed} <= set(suite_variants.names(cases()))
+    assert {name for name, _ in listed} <= set(suite_variants.names(backend_suite.load_cases()))
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_variants_pass(shard):
     known = suite_variants.expected_failures()
-    chosen = suite_variants.names(cases())[:: 1 if FULL else SAMPLE][shard::SHARDS]
-    results = suite_variants.run(cases(), chosen)
+    chosen = suite_variants.names(backend_suite.load_cases())[:: 1 if FULL else SAMPLE][shard::SHARDS]
+    results = suite_variants.run(backend_suite.load_cases(), chosen)
     passing = [" ".join(key) for key, reason in results.items() if not reason and key in known]
     if passing:
         print("pass, but are listed in variant_failures.txt (suite_variants.py --update removes them):", *passing, sep="\n  ")
