@@ -118,6 +118,9 @@ void Recurrence::pinSizes(int64_t stateDim, int64_t gateDim) {
     pin(n, i, 0, directions);
     pin(n, i, gateDim, gates * hidden);
   }
+  if (n.input(4) && n.rank(4) == 1) // a length for each sequence
+    if (int64_t batch = cast<RankedTensorType>(n.input(4).getType()).getDimSize(0); !ShapedType::isDynamic(batch))
+      pin(n, 0, n.integer("layout", 0) ? 0 : 1, batch);
   pin(n, 2, stateDim, hidden);
   pin(n, 3, 0, directions);
   pin(n, 3, 1, 2 * gates * hidden);
