@@ -133,9 +133,8 @@ SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
     std::pair<Value, OpFoldResult> inner = {e.index(0), getAsOpFoldResult(e.size(k))};
     ValueRange position = ivs.take_front(batch);
     Value lhs = batchMatrix(e, getLhs(), sizes, position, rows, inner, lhsVector);
-    Value rhs = batchMatrix(e, getRhs(), sizes, position, inner, columns, false);
-    if (rhsVector)
-      rhs = slice(e, e.tensor(getRhs()), {e.b.getIndexAttr(0)}, {inner.second}, {false});
+    Value rhs = rhsVector ? slice(e, e.tensor(getRhs()), {e.b.getIndexAttr(0)}, {inner.second}, {false})
+                          : batchMatrix(e, getRhs(), sizes, position, inner, columns, false);
     SmallVector<OpFoldResult> offsets(position.begin(), position.end()), extents(batch, e.b.getIndexAttr(1)), accSizes;
     SmallVector<int64_t> capacity;
     SmallVector<Value> start(position);

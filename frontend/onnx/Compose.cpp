@@ -47,7 +47,7 @@ Value importer::reshaped(Node &n, Value value, ArrayRef<Value> shape) {
 
 void importer::pin(Node &n, int i, int64_t d, int64_t size) {
   Value value = n.input(i);
-  if (!value || d >= rankOf(value) || !cast<RankedTensorType>(value.getType()).isDynamicDim(d))
+  if (!value || size < 0 || d >= rankOf(value) || !cast<RankedTensorType>(value.getType()).isDynamicDim(d))
     return;
   Value holds = n.make<EqualOp>({sizeOf(n, value, d), integer(n, size)});
   std::string message = ("dimension " + Twine(d) + " of operand " + Twine(i) + " must be " + Twine(size)).str();

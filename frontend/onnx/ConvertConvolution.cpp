@@ -1,5 +1,6 @@
 //===- ConvertConvolution.cpp - convolutions and pools --------------------------------------------------------------------------===//
 
+#include "frontend/onnx/Compose.h"
 #include "frontend/onnx/Quantize.h"
 
 using namespace mlir;
@@ -83,6 +84,8 @@ Value convolve(Node &n, Value x, Value w, const Window &window) {
 LogicalResult conv(Node &n) {
   if (n.rank(1) < 3 || n.rank(0) != n.rank(1))
     return n.error("has an input and a filter of different rank, or without spatial dimensions");
+  for (auto [i, size] : llvm::enumerate(n.integers("kernel_shape")))
+    pin(n, 1, 2 + i, size);
   auto w = window(n, filterKernel(n, 1));
   if (failed(w))
     return failure();

@@ -184,6 +184,7 @@ LogicalResult roiAlign(Node &n) {
     return n.error("has the unknown mode '" + mode + "'");
   if (coordinates != "half_pixel" && coordinates != "output_half_pixel")
     return n.error("has the unknown coordinate_transformation_mode '" + coordinates + "'");
+  pin(n, 1, 1, 4);
   SmallVector<NamedAttribute> attributes = {
       n.g.attr("spatial_scale", n.number("spatial_scale", 1)), n.g.attr("height", n.integer("output_height", 1)),
       n.g.attr("width", n.integer("output_width", 1)), n.g.attr("sampling_ratio", n.integer("sampling_ratio", 0))};
