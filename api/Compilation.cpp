@@ -162,7 +162,7 @@ template <typename ImportT> bool Compilation::importOnnx(ImportT import) {
   ImportOptions wanted;
   OnnxContents contents;
   for (const DimRange &dim : options.dims)
-    wanted.dims.push_back({dim.name, dim.minimum, dim.maximum});
+    wanted.dims.push_back({dim.name, dim.minimum, dim.maximum, dim.versions});
   if (options.facts)
     wanted.contents = &contents;
   moduleRef = import(wanted);
@@ -236,6 +236,13 @@ bool Compilation::checkEntry() {
   };
   if (module()->hasAttr("lepton.dim_bounds") && (!bounds || !llvm::all_of(bounds, isPair)))
     return fail(Failure::input, "has a `lepton.dim_bounds` that does not give each name two integers");
+  auto versions = module()->getAttrOfType<DictionaryAttr>("lepton.dim_versions");
+  auto areSizes = [](NamedAttribute entry) {
+    auto sizes = dyn_cast<DenseI64ArrayAttr>(entry.getValue());
+    return sizes && llvm::all_of(sizes.asArrayRef(), [](int64_t size) { return size > 0; });
+  };
+  if (module()->hasAttr("lepton.dim_versions") && (!versions || !llvm::all_of(versions, areSizes)))
+    return fail(Failure::input, "has a `lepton.dim_versions` that does not give each name a list of positive integers");
   return true;
 }
 

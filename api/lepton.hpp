@@ -25,10 +25,11 @@ namespace lepton {
 /// What goes wrong, and so the exit status of the command line.
 enum class Failure { none = 0, input = 1, usage = 2, internal = 3 };
 
-/// The sizes that the dimensions of one name may have; one size where both ends are equal.
+/// The sizes that the dimensions of one name may have; one size where both ends are equal. Any size where `versions` lists those that get code of their own.
 struct DimRange {
   std::string name;
   int64_t minimum, maximum;
+  std::vector<int64_t> versions;
 };
 
 struct CompileOptions {

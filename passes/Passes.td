@@ -23,9 +23,19 @@ def AssignLayouts : Pass<"lepton-assign-layouts", "::mlir::func::FuncOp"> {
 def RefineShapes : Pass<"lepton-refine-shapes", "::mlir::func::FuncOp"> {
   let summary = "Makes every dimension static that its op infers to be";
   let description = [{
-    At import the sizes in a branch, or behind arithmetic that folds only later, are unknown; after canonicalization many are not. Types of what leaves a region stay.
+    At import the sizes in a branch, or behind arithmetic that folds only later, are unknown; after canonicalization many are not. Types of what leaves a loop or the function stay.
 
     Example: `lepton.relu %x : (tensor<3xf32>) -> tensor<?xf32>` -> `-> tensor<3xf32>`.
+  }];
+}
+
+def SpecializeSizes : Pass<"lepton-specialize-sizes", "::mlir::ModuleOp"> {
+  let summary = "Gives the sizes that matter code of their own";
+  let description = [{
+    The module's `lepton.dim_versions` lists sizes of named dimensions. For each of them (of several dimensions: for each combination, at most 16) the entry gets a copy of its graph in which
+    those sizes are static; a run takes the copy that fits its inputs, or the graph as it was. The copies share the constants.
+
+    Example: with `lepton.dim_versions = {batch = array<i64: 1, 8>}`, `f(%x)` -> `if batch == 1 { f(reshape %x [1, ..]) } else { if batch == 8 { .. } else { f(%x) } }`.
   }];
 }
 

@@ -10,6 +10,8 @@ using namespace mlir;
 using namespace lepton;
 
 void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.optLevel > 0)
+    pm.addPass(createSpecializeSizes());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createRefineShapes());

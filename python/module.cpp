@@ -20,8 +20,8 @@ using namespace lepton;
 
 namespace {
 
-/// (name, minimum, maximum)
-using Dims = std::vector<std::tuple<std::string, int64_t, int64_t>>;
+/// (name, minimum, maximum, versions)
+using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
 using Bytes = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
 
 [[noreturn]] void raise(Failure failure, const std::string &error) {
@@ -38,8 +38,8 @@ CompileOptions options(const std::string &cpu, const std::string &target, uint32
   result.target = target;
   result.threads = threads ? threads : 1;
   result.optLevel = optLevel;
-  for (const auto &[name, minimum, maximum] : dims)
-    result.dims.push_back({name, minimum, maximum});
+  for (const auto &[name, minimum, maximum, versions] : dims)
+    result.dims.push_back({name, minimum, maximum, versions});
   return result;
 }
 

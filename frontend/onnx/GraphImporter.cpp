@@ -239,14 +239,20 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
   // A declared 0 is how some exporters write an unknown size; a real input without elements would be of no use. A list of integers, such as axes, may
   // be empty.
   bool isList = tensor.shape().dim_size() == 1 && isa<IntegerType>(element);
-  for (const auto &dim : tensor.shape().dim()) {
-    std::string name = dimName(dim);
+  for (const auto &[d, dim] : llvm::enumerate(tensor.shape().dim())) {
     int64_t size = dim.has_dim_value() && dim.dim_value() >= (isList ? 0 : 1) ? dim.dim_value() : ShapedType::kDynamic;
-    if (size == ShapedType::kDynamic && !name.empty())
-      dimNames.insert(b.getStringAttr(name).getValue());
-    for (const NamedDim &given : options.dims)
-      if (given.name == name && given.minimum == given.maximum)
+    std::string name = size == ShapedType::kDynamic ? dimName(dim) : "";
+    // One without a name of its own is given sizes by its place.
+    std::string handle = name.empty() ? input.name() + "[" + std::to_string(d) + "]" : name;
+    if (size == ShapedType::kDynamic)
+      dimNames.insert(b.getStringAttr(handle).getValue());
+    for (const NamedDim &given : options.dims) {
+      if (size != ShapedType::kDynamic || given.name != handle)
+        continue;
+      name = handle;
+      if (given.versions.empty() && given.minimum == given.maximum)
         size = given.minimum;
+    }
     sizes.push_back(size);
     names.push_back(b.getStringAttr(size == ShapedType::kDynamic ? name : ""));
   }
@@ -278,20 +284,24 @@ Type GraphImporter::typeOf(const ::onnx::TypeProto &type) {
 }
 
 LogicalResult GraphImporter::applyDims(ModuleOp module) {
-  SmallVector<NamedAttribute> bounds;
+  SmallVector<NamedAttribute> bounds, versions;
   for (const NamedDim &given : options.dims) {
     if (!dimNames.contains(given.name)) {
       InFlightDiagnostic error = emitError(b.getUnknownLoc())
                                  << "the model has no dimension '" << given.name << "' to give a size; ";
       if (dimNames.empty())
-        return error << "the sizes of its inputs are fixed or have no name";
+        return error << "the sizes of its inputs are fixed";
       return error << "its dimensions are " << llvm::join(dimNames, ", ");
     }
-    if (given.minimum != given.maximum)
+    if (!given.versions.empty())
+      versions.push_back(b.getNamedAttr(given.name, b.getDenseI64ArrayAttr(given.versions)));
+    else if (given.minimum != given.maximum)
       bounds.push_back(b.getNamedAttr(given.name, b.getDenseI64ArrayAttr({given.minimum, given.maximum})));
   }
   if (!bounds.empty())
     module->setAttr("lepton.dim_bounds", b.getDictionaryAttr(bounds));
+  if (!versions.empty())
+    module->setAttr("lepton.dim_versions", b.getDictionaryAttr(versions));
   return success();
 }
 

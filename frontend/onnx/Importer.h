@@ -16,10 +16,12 @@
 
 namespace lepton {
 
-/// The sizes that the dimensions of one name may have; a size at compile time where both ends are equal.
+/// The sizes that the dimensions of one name may have; a size at compile time where both ends are equal. Any size where `versions` lists those that get code
+/// of their own.
 struct NamedDim {
   std::string name;
   int64_t minimum, maximum;
+  std::vector<int64_t> versions;
 };
 
 /// What a model file holds, counted in the file itself.
@@ -29,7 +31,7 @@ struct OnnxContents {
 };
 
 struct ImportOptions {
-  /// Each must name a dimension of an input. Bounds become the module's attribute `lepton.dim_bounds`.
+  /// Each must name a dimension of an input. Bounds become the module's attribute `lepton.dim_bounds`, versions `lepton.dim_versions`.
   std::vector<NamedDim> dims;
   /// Nodes that the expansion of functions may add; a model past it is refused.
   int64_t maxExpandedNodes = 1'000'000;

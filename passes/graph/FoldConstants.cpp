@@ -1,7 +1,7 @@
 //===- FoldConstants.cpp - computes what depends on constants alone ---------------------------------------------------------===//
 //
 // Before: ops whose operands are constants: packed, transposed or scaled weights.
-// After:  their values as constants. They are computed by compiling them with this same compiler and running the result.
+// After:  their values as constants, each once where several branches have it. They are computed by compiling them with this same compiler and running the result.
 //
 //===-------------------------------------------------------------------------------------------------------------------------===//
 
@@ -10,8 +10,10 @@
 #include "dialects/Lepton/LeptonOps.h"
 #include "passes/Passes.h"
 
+#include "mlir/IR/Dominance.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 namespace lepton {
@@ -42,12 +44,13 @@ struct FoldConstants : lepton::impl::FoldConstantsBase<FoldConstants> {
     func::FuncOp function = getOperation();
     if (!evaluate)
       return;
-    llvm::DenseMap<Operation *, int64_t> sources; // constant ops -> bytes of the constants they are made of
-    llvm::SetVector<Operation *> constants;
-    function.walk([&](Operation *op) {
-      if (isConstant(op, sources))
-        constants.insert(op);
-    });
+    llvm::SetVector<Operation *> constants = findConstants(function);
+    if (hoist(constants, function)) { // what branches have in common is computed, and stored, once
+      IRRewriter rewriter(&getContext());
+      DominanceInfo dominance(function);
+      eliminateCommonSubExpressions(rewriter, dominance, function);
+      constants = findConstants(function);
+    }
     SmallVector<Value> wanted;
     for (Operation *op : constants)
       for (Value result : op->getResults())
@@ -70,6 +73,34 @@ struct FoldConstants : lepton::impl::FoldConstantsBase<FoldConstants> {
 
 private:
   ConstantEvaluator evaluate;
+
+  static llvm::SetVector<Operation *> findConstants(func::FuncOp function) {
+    llvm::DenseMap<Operation *, int64_t> sources; // constant ops -> bytes of the constants they are made of
+    llvm::SetVector<Operation *> constants;
+    function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (isConstant(op, sources))
+        constants.insert(op);
+    });
+    return constants;
+  }
+
+  /// Moves constant ops, with the constants they read, out of the function's branches and loops. True where there were any.
+  static bool hoist(const llvm::SetVector<Operation *> &constants, func::FuncOp function) {
+    Block &body = function.front();
+    bool moved = false;
+    auto moveOut = [&](Operation *op) {
+      if (op->getBlock() == &body)
+        return;
+      op->moveBefore(body.findAncestorOpInBlock(*op));
+      moved = true;
+    };
+    for (Operation *op : constants) {
+      for (Value operand : op->getOperands())
+        moveOut(operand.getDefiningOp());
+      moveOut(op);
+    }
+    return moved;
+  }
 
   static bool isConstant(Operation *op, llvm::DenseMap<Operation *, int64_t> &sources) {
     if (!isa<ShapeOpInterface>(op) || isa<ConstantOp>(op) || op->getNumRegions() || op->getNumOperands() == 0 ||

@@ -36,9 +36,11 @@ struct RefineShapes : lepton::impl::RefineShapesBase<RefineShapes> {
         return;
       for (auto [result, shape] : llvm::zip_equal(op->getResults(), inferred)) {
         auto type = cast<RankedTensorType>(result.getType()), better = refine(type, shapes.type(shape));
-        // What leaves a region has the type that the region's owner declares.
-        auto infersItself = [](Operation *user) { return isa<ShapeOpInterface>(user); };
-        if (better != type && llvm::all_of(result.getUsers(), infersItself))
+        // What leaves a region has the type that the region's owner declares; a branch may say more.
+        auto mayKnowMore = [](Operation *user) {
+          return isa<ShapeOpInterface>(user) || (isa<YieldOp>(user) && isa<IfOp>(user->getParentOp()));
+        };
+        if (better != type && llvm::all_of(result.getUsers(), mayKnowMore))
           result.setType(better);
         shapes.setShape(result, shape.dims);
       }

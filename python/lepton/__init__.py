@@ -140,13 +140,15 @@ def get_available_providers():
 
 
 def _ranges(dims):
-    """[(name, minimum, maximum)] from {name: size or (minimum, maximum)}."""
+    """[(name, minimum, maximum, versions)] from {name: size, (minimum, maximum), or [size, ...] with code of their own}."""
     ranges = []
     for name, size in (dims or {}).items():
-        ends = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-        if len(ends) != 2 or not all(isinstance(end, (int, np.integer)) for end in ends) or not 1 <= ends[0] <= ends[1]:
-            raise ValueError(f"dims gives '{name}' {size!r}; it takes a positive size, or the smallest and the largest")
-        ranges.append((name, int(ends[0]), int(ends[1])))
+        sizes = list(size) if isinstance(size, (tuple, list)) else [size]
+        positive = sizes and all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes)
+        if not positive or (isinstance(size, tuple) and (len(sizes) != 2 or sizes[0] > sizes[1])):
+            raise ValueError(f"dims gives '{name}' {size!r}; it takes a positive size, (smallest, largest), or a list of the sizes that get code of their own")
+        sizes = [int(size) for size in sizes]
+        ranges.append((name, 1, 2**63 - 1, sizes) if isinstance(size, list) else (name, sizes[0], sizes[-1], []))
     return ranges
 
 
@@ -154,7 +156,8 @@ class InferenceSession:
     """A model that runs.
 
     path_or_bytes: an ONNX model (path or bytes), a model in Lepton's dialect, or an artifact that `compile` made.
-    dims: {name: size} fixes a named dimension of the model, {name: (smallest, largest)} bounds it.
+    dims: {name: size} fixes a named dimension of the model, {name: (smallest, largest)} bounds it, {name: [size, ...]} leaves it open
+        and adds code made for these sizes, chosen at run time.
     threads: threads that take part in a run; 0: as many as sess_options says, or one.
     Raises ValueError where the model or an input is at fault, with the node's name in the message.
     """

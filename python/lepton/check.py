@@ -1,7 +1,8 @@
 """lepton check: compiles a model, runs it, and holds its outputs against an oracle's.
 
 The inputs are made up from a seed: normal numbers for floats, 0 or 1 for integers, which is a valid index, flag or count. Sizes known only at run
-time are 1; a dimension bounded by --dim NAME=MIN:MAX is run at both ends. The status is 0 when every output is within the tolerance, 1 when not.
+time are 1; a dimension bounded by --dim NAME=MIN:MAX is run at both ends, one with
+versions (--dim NAME=VALUE,VALUE) at each of them and at one more size. The status is 0 when every output is within the tolerance, 1 when not.
 """
 import argparse
 import os
@@ -82,10 +83,16 @@ def compile_model(arguments, folder):
 
 
 def sizes_to_run(dims):
-    """The sizes of bounded dimensions: all at their smallest, then all at their largest."""
-    bounds = {name: size.split(":") for name, _, size in (dim.rpartition("=") for dim in dims) if ":" in size}
-    ends = [{name: int(pair[end]) for name, pair in bounds.items()} for end in (0, 1)]
-    return ends if bounds else [{}]
+    """The sizes of dimensions that have several, one {name: size} for each run: bounded ones at both ends, versions each and one size besides."""
+    choices = {}
+    for name, _, size in (dim.rpartition("=") for dim in dims):
+        if ":" in size:
+            choices[name] = [int(end) for end in size.split(":")]
+        elif "," in size:
+            choices[name] = [int(version) for version in size.split(",")]
+            choices[name].append(max(choices[name]) + 1)
+    runs = max((len(sizes) for sizes in choices.values()), default=1)
+    return [{name: sizes[min(run, len(sizes) - 1)] for name, sizes in choices.items()} for run in range(runs)]
 
 
 def read_inputs(arguments):
@@ -205,7 +212,7 @@ def parse(argv):
     parser.add_argument("--against", choices=list(ORACLES), help="the oracle; without it the first one that is installed")
     parser.add_argument("--random-inputs", type=int, default=0, metavar="SEED", help="seed of the inputs made up (0)")
     parser.add_argument("--input", action="append", default=[], metavar="NAME=FILE.npy", help="value of an input")
-    parser.add_argument("--dim", action="append", default=[], metavar="NAME=VALUE|MIN:MAX", help="size of a named dimension, or its bounds")
+    parser.add_argument("--dim", action="append", default=[], metavar="NAME=VALUE|MIN:MAX|VALUE,VALUE", help="size of a named dimension, its bounds, or the sizes that get code of their own")
     parser.add_argument("--tolerance", type=float, metavar="PART", help="largest difference of floats, as a part of the output's scale (by type: 1e-4 for float32)")
     parser.add_argument("--threads", type=int, default=1, help="threads of a run (1)")
     parser.add_argument("-O", dest="opt_level", type=int, choices=range(4), default=3, help="optimization level (3)")

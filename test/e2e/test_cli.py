@@ -161,6 +161,10 @@ def test_sizes_that_leave_nothing(tmp_path, level):
         (["--dim", "4"], ["4", "NAME="]),
         (["--dim=N=0"], ["N=0", "positive"]),
         (["--dim=N=5:2"], ["N=5:2", "smaller one first"]),
+        (["--dim=N=1:2:3"], ["N=1:2:3", "MIN:MAX"]),
+        (["--dim=N=1,x"], ["N=1,x", "VALUE,VALUE"]),
+        (["--dim=N=1,0"], ["N=1,0", "positive"]),
+        (["--dim=N=1,2", "--dim=N=1,3"], ["'N'", "two different"]),
         (["--dim=N=2", "--dim=N=3"], ["'N'", "two different"]),
     ],
     ids=lambda value: str(value[0]),
@@ -240,6 +244,36 @@ def test_bounds_of_a_dimension(tmp_path, model):
         require_fault(result, INPUT, runnable, "'x'", "[4,4]", "N from 2 to 3")
 
 
+def test_versions_of_a_dimension(tmp_path, model):
+    """Sizes that have code of their own, and all others besides, in one artifact."""
+    ir = lepton("compile", model, "--dim=N=1,2", "--compile-to=graph").stdout
+    assert all(f"-> tensor<{size}x3xf32>" in ir for size in ("1", "2", "?")), ir
+    assert lepton("compile", model, "--dim=N=1,2", "-o", tmp_path / "a.so").returncode == OK
+    for rows in range(5):
+        np.save(tmp_path / "x.npy", np.ones((rows, 4), np.float32))
+        outputs = []
+        for runnable, flags in ((tmp_path / "a.so", []), (model, ["--dim=N=1,2", "-O0"]), (model, [])):
+            result = lepton("run", runnable, *flags, "--input", f"x={tmp_path / 'x.npy'}", "--output-dir", tmp_path / "out")
+            assert result.returncode == OK, result.stderr
+            outputs.append(np.load(tmp_path / "out" / "y.npy"))
+        assert outputs[0].shape == (rows, 3)
+        for output in outputs[:2]:
+            np.testing.assert_allclose(output, outputs[2], rtol=1e-6)
+    assert lepton("check", model, "--dim=N=1,2").stdout.count("ok") == 3
+    many = ",".join(str(size) for size in range(1, 18))
+    require_fault(lepton("compile", model, f"--dim=N={many}", "-o", tmp_path / "b.so"), INPUT, "more than 16", "--dim")
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+def test_dimension_without_a_name(tmp_path, level):
+    """It is given a size by its place."""
+    value = (TensorProto.FLOAT, [None, 4])
+    open_rows = save(tmp_path / "open.onnx", [helper.make_node("Relu", ["x"], ["y"])], {"x": value}, {"y": value})
+    assert "[2, 4]" in lepton("run", open_rows, "--dim", "x[0]=2", "--random-inputs=0", level).stdout
+    assert lepton("check", open_rows, "--dim", "x[0]=2,3", level).stdout.count("ok") == 3
+    require_fault(lepton("run", open_rows, "--dim", "x[1]=2", "--random-inputs=0", level), INPUT, "'x[1]'", "x[0]")
+
+
 def test_dimensions_are_those_of_onnx_models(tmp_path, model):
     assert lepton("compile", model, "-o", tmp_path / "a.so").returncode == OK
     assert lepton("compile", model, "-o", tmp_path / "a.mlir").returncode == OK
@@ -252,6 +286,25 @@ def test_phase_on_standard_output_compiles_again(tmp_path, model):
     assert result.returncode == OK and "lepton.matmul" in result.stdout
     (tmp_path / "import.mlir").write_text(result.stdout)
     require_small(tmp_path / "import.mlir", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "module, argument, message",
+    [
+        ("", "tensor<*xf32>", "not all tensors of known rank"),
+        ("", "tensor<?xi77>", "an element type that ONNX lacks"),
+        ("", 'tensor<?xf32> {lepton.dims = ["N", "M"]}', "not one string for each dimension"),
+        ("{lepton.dim_bounds = {N = array<i64: 1>}}", "tensor<?xf32>", "does not give each name two integers"),
+        ("{lepton.dim_versions = {N = array<i64: 0>}}", "tensor<?xf32>", "a list of positive integers"),
+        ("{lepton.dim_versions = 3}", "tensor<?xf32>", "a list of positive integers"),
+    ],
+)
+def test_text_at_fault(tmp_path, module, argument, message):
+    attributes = f"attributes {module} " if module else ""
+    (tmp_path / "a.mlir").write_text(f"module {attributes}{{\n  func.func @main(%x: {argument}) {{\n    return\n  }}\n}}\n")
+    require_fault(lepton("compile", tmp_path / "a.mlir", "-o", tmp_path / "a.so"), INPUT, tmp_path / "a.mlir", message)
+    (tmp_path / "a.mlir").write_text("module {}\n")
+    require_fault(lepton("compile", tmp_path / "a.mlir", "-o", tmp_path / "a.so"), INPUT, "no function @main")
 
 
 def test_text_of_large_constants(tmp_path):

@@ -39,7 +39,13 @@ def test_sizes_of_dimensions(model, tmp_path):
     assert lepton.InferenceSession(model, dims={"N": 5}).get_inputs()[0].shape == [5, 4]
     lepton.compile(model, tmp_path / "five.so", dims={"N": (5, 5)})
     require_small(lepton.InferenceSession(tmp_path / "five.so"))
-    for dims, message in (({"M": 2}, "'M'.*its dimensions are N"), ({"N": 0}, "positive"), ({"N": (3, 2)}, "smallest"), ({"N": 1.5}, "positive")):
+    versions = lepton.InferenceSession(model, dims={"N": [2, 5]})
+    require_small(versions)
+    assert versions.get_inputs()[0].shape == ["N", 4]
+    for rows in (1, 2, 5, 7):
+        x = np.ones((rows, 4), np.float32)
+        np.testing.assert_allclose(versions.run(None, {"x": x})[0], lepton.InferenceSession(model).run(None, {"x": x})[0], rtol=1e-6)
+    for dims, message in (({"N": []}, "list of the sizes"), ({"M": 2}, "'M'.*its dimensions are N"), ({"N": 0}, "positive"), ({"N": (3, 2)}, "smallest"), ({"N": 1.5}, "positive")):
         with pytest.raises(ValueError, match=message):
             lepton.InferenceSession(model, dims=dims)
 

@@ -11,3 +11,4 @@ func.func @main(%x: tensor<2x2xf32>) -> tensor<2x2xf32> {
   %y = lepton.add %x, %t : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
   return %y : tensor<2x2xf32>
 }
+

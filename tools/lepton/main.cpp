@@ -30,9 +30,9 @@ static cl::opt<std::string> cpu("cpu", cl::desc("processor: native, x86-64-v2, x
                                 cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<unsigned> threads("threads", cl::desc("threads of a run"), cl::init(1), cl::sub(compileCommand),
                                  cl::sub(runCommand));
-static cl::list<std::string> dims("dim", cl::desc("size of a named dimension, or its bounds"),
-                                  cl::value_desc("NAME=VALUE|MIN:MAX"), cl::sub(compileCommand), cl::sub(runCommand),
-                                  cl::sub(inspectCommand));
+static cl::list<std::string>
+    dims("dim", cl::desc("size of a named dimension, its bounds, or the sizes that get code of their own"),
+         cl::value_desc("NAME=VALUE|MIN:MAX"), cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<std::string> compileTo("compile-to", cl::desc("stop after this phase and write its IR"),
                                       cl::value_desc("PHASE"), cl::sub(compileCommand));
 static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("folder for the IR after each phase"),
@@ -60,22 +60,30 @@ static cl::opt<unsigned> repeat("repeat", cl::desc("run so often and print the l
                                 cl::sub(runCommand));
 static cl::opt<bool> json("json", cl::desc("print JSON"), cl::sub(inspectCommand));
 
-/// Reads NAME=VALUE and NAME=MIN:MAX; a name may hold anything.
+/// Reads NAME=VALUE, NAME=MIN:MAX and NAME=VALUE,VALUE,...; a name may hold anything.
 static bool parseDim(const std::string &dim, std::vector<DimRange> &dims, std::string &error) {
   auto [name, size] = llvm::StringRef(dim).rsplit('=');
-  auto [low, high] = size.split(':');
-  DimRange range = {name.str(), 0, 0};
-  if (name.empty() || low.getAsInteger(10, range.minimum) ||
-      (size.contains(':') ? high : low).getAsInteger(10, range.maximum)) {
-    error = "--dim takes NAME=VALUE or NAME=MIN:MAX with whole numbers, got '" + dim + "'";
+  const char separator = size.contains(',') ? ',' : ':';
+  llvm::SmallVector<llvm::StringRef> texts;
+  size.split(texts, separator);
+  std::vector<int64_t> sizes(texts.size());
+  bool areNumbers = llvm::none_of(llvm::zip(texts, sizes),
+                                  [](auto pair) { return std::get<0>(pair).getAsInteger(10, std::get<1>(pair)); });
+  if (name.empty() || !areNumbers || (separator == ':' && sizes.size() > 2)) {
+    error = "--dim takes NAME=VALUE, NAME=MIN:MAX or NAME=VALUE,VALUE,... with whole numbers, got '" + dim + "'";
     return false;
   }
-  if (range.minimum < 1 || range.maximum < range.minimum) {
+  if (llvm::any_of(sizes, [](int64_t size) { return size < 1; }) ||
+      (separator == ':' && sizes.back() < sizes.front())) {
     error = "--dim takes positive sizes, the smaller one first, got '" + dim + "'";
     return false;
   }
+  DimRange range = {name.str(), sizes.front(), sizes.back(), {}};
+  if (separator == ',')
+    range = {name.str(), 1, std::numeric_limits<int64_t>::max(), sizes};
   for (const DimRange &other : dims)
-    if (other.name == range.name && (other.minimum != range.minimum || other.maximum != range.maximum)) {
+    if (other.name == range.name && std::tie(other.minimum, other.maximum, other.versions) !=
+                                        std::tie(range.minimum, range.maximum, range.versions)) {
       error = "--dim gives '" + range.name + "' two different sizes";
       return false;
     }
