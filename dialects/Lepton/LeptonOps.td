@@ -17,6 +17,7 @@ include "dialects/Lepton/Control.td"
 include "dialects/Lepton/Schedule.td"
 include "dialects/Lepton/Classic.td"
 include "dialects/Lepton/Text.td"
+include "dialects/Lepton/Image.td"
 include "dialects/Lepton/Sequence.td"
 
 #endif // LEPTON_OPS_TD

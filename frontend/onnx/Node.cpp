@@ -118,7 +118,7 @@ std::vector<ArrayRef<Entry>> importer::converterFamilies() {
           quantizeConverters(),    einsumConverters(),   samplingConverters(),  selectionConverters(),
           signalConverters(),      randomConverters(),   trainingConverters(),  classicMlConverters(),
           classifierConverters(),  treeConverters(),     textConverters(),      sequenceConverters(),
-          gradientConverters(),    ngramConverters()};
+          gradientConverters(),    ngramConverters(),    imageConverters()};
 }
 
 Converter importer::findConverter(StringRef domain, StringRef op, int64_t version) {

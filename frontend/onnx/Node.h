@@ -101,6 +101,7 @@ llvm::ArrayRef<Entry> quantizeConverters();
 llvm::ArrayRef<Entry> einsumConverters();
 llvm::ArrayRef<Entry> textConverters();
 llvm::ArrayRef<Entry> sequenceConverters();
+llvm::ArrayRef<Entry> imageConverters();
 
 /// All of the tables above.
 std::vector<llvm::ArrayRef<Entry>> converterFamilies();
