@@ -2,7 +2,8 @@
 
 Runs the named tests (all of them when none is named), each without optimization and with all of it, in worker processes that
 may crash or hang without harm. Prints a summary and, with -v, every failure with its reason. A test passes when it passes at both
-levels; --update adds those that pass to backend_passes.txt, which only ever grows.
+levels; --update adds those that pass to backend_passes.txt, which only ever grows. The others are in backend_failures.txt, each with
+its reason, written by hand.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from onnx.backend.test.runner import Runner
 import lepton
 
 PASSES = Path(__file__).with_name("backend_passes.txt")
+FAILURES = Path(__file__).with_name("backend_failures.txt")
 KINDS = ("node", "simple", "real", "pytorch-converted", "pytorch-operator")
 LEVELS = (0, 3)
 SECONDS = 60  # of the processor's time for one test: others may keep it busy
@@ -42,6 +44,12 @@ def load_cases():
 
 def listed():
     return [line for line in PASSES.read_text().splitlines() if line and not line.startswith("#")] if PASSES.exists() else []
+
+
+def known_failures():
+    """Name -> the reason why the test fails."""
+    lines = [line for line in FAILURES.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split(" ", 1) for line in lines)
 
 
 # ---- one test --------------------------------------------------------------------------------------------------------
@@ -87,6 +95,17 @@ def materialize(case):
     return model, [(read_folder(s, "input", model.graph.input), read_folder(s, "output", model.graph.output)) for s in sets]
 
 
+def assert_similar(expected, results, case):
+    """The suite's own comparison, which takes a tensor in a sequence for a list of tensors; a scalar is none."""
+    assert len(expected) == len(results), f"{len(results)} values, expected {len(expected)}"
+    for one, other in zip(expected, results):
+        assert isinstance(one, list) == isinstance(other, list), f"a {type(other).__name__}, expected a {type(one).__name__}"
+        if isinstance(one, list):
+            assert_similar(one, other, case)
+        else:
+            Runner.assert_similar_outputs([one], [other], case.rtol, case.atol)
+
+
 def check(case, level):
     """Raises what went wrong, or returns."""
     model, data_sets = materialize(case)
@@ -95,7 +114,7 @@ def check(case, level):
     names = [value.name for value in model.graph.input if value.name not in initialized]
     for inputs, outputs in data_sets:
         results = session.run(None, dict(zip(names, inputs)))
-        Runner.assert_similar_outputs(outputs, results, case.rtol, case.atol)
+        assert_similar(outputs, results, case)
 
 
 # ---- many tests ------------------------------------------------------------------------------------------------------

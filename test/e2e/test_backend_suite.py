@@ -3,6 +3,7 @@
 A sample of them is run, and the whole suite with LEPTON_TEST_FULL: then passes that are not listed are printed too.
 """
 
+import numpy as np
 import pytest
 
 import backend_suite
@@ -16,6 +17,21 @@ def test_list_names_tests_of_the_suite():
     listed = backend_suite.listed()
     assert listed == sorted(set(listed))
     assert set(listed) <= set(backend_suite.load_cases())
+
+
+def test_every_test_passes_or_has_a_reason():
+    known = backend_suite.known_failures()
+    assert list(known) == sorted(known) and all(len(reason) > 20 for reason in known.values())
+    assert sorted([*backend_suite.listed(), *known]) == sorted(backend_suite.load_cases())
+
+
+def test_comparison_looks_into_sequences():
+    case = backend_suite.load_cases()["test_loop16_seq_none"]
+    one, two = np.float32([1, 2]), np.array(3, np.float32)
+    backend_suite.assert_similar([[one, two]], [[one, two]], case)
+    for wrong in ([[one, two + 1]], [[one]], [[one, two, two]], [[one, one]], [[two, one]], [one], [[one, np.array(3.0)]]):
+        with pytest.raises((AssertionError, TypeError)):
+            backend_suite.assert_similar([[one, two]], wrong, case)
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
