@@ -45,6 +45,15 @@ Value importer::reshaped(Node &n, Value value, ArrayRef<Value> shape) {
   return n.make<ReshapeOp>({value, joined(n, shape, 0)}, n.g.flag("allowzero"));
 }
 
+Value importer::padded(Node &n, Value value, Value pads, ArrayRef<int64_t> axes, Value fill, PadMode mode) {
+  SmallVector<Value> operands = {value, pads};
+  if (fill)
+    operands.push_back(fill);
+  return n.g.create(n.loc, PadOp::getOperationName(), operands,
+                    {n.g.attr("mode", PadModeAttr::get(n.g.b.getContext(), mode)), n.g.attr("axes", axes)},
+                    {1, 1, fill ? 1 : 0});
+}
+
 void importer::pin(Node &n, int i, int64_t d, int64_t size) {
   Value value = n.input(i);
   if (!value || size < 0 || d >= rankOf(value) || !cast<RankedTensorType>(value.getType()).isDynamicDim(d))

@@ -24,6 +24,9 @@ mlir::Value pick(Node &n, mlir::Value value, mlir::Value positions, int64_t axis
 mlir::Value joined(Node &n, llvm::ArrayRef<mlir::Value> values, int64_t axis);
 /// `value` under the shape that the parts, vectors of i64, make up together.
 mlir::Value reshaped(Node &n, mlir::Value value, llvm::ArrayRef<mlir::Value> shape);
+/// `value` with elements added at the ends of dimensions: `pads`, a vector, counts those before, then those after each of `axes`. They are `fill`, or 0.
+mlir::Value padded(Node &n, mlir::Value value, mlir::Value pads, llvm::ArrayRef<int64_t> axes, mlir::Value fill = {},
+                   PadMode mode = PadMode::constant);
 /// Says that dimension `d` of operand `i`, which the operator gives a size, has it: known from here on, checked when the model runs.
 void pin(Node &n, int i, int64_t d, int64_t size);
 mlir::Value reduced(Node &n, ReduceKind kind, mlir::Value value, llvm::ArrayRef<int64_t> axes);

@@ -203,10 +203,7 @@ LogicalResult maxUnpool(Node &n) {
     Value added =
         n.make<ConcatOp>({n.g.integers(n.loc, SmallVector<int64_t>(rank, 0)), more}, n.g.attr("axis", int64_t(0)));
     SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-    y = n.g.create(n.loc, PadOp::getOperationName(), {y, added},
-                   {n.g.attr("mode", PadModeAttr::get(n.g.b.getContext(), PadMode::constant)),
-                    n.g.attr("axes", ArrayRef<int64_t>(axes))},
-                   {1, 1, 0});
+    y = padded(n, y, added, axes);
   }
   return n.result(y);
 }

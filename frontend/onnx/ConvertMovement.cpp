@@ -1,5 +1,6 @@
 //===- ConvertMovement.cpp - operators that move, view or generate data ------------------------------------------------------===//
 
+#include "frontend/onnx/Compose.h"
 #include "frontend/onnx/ComputedAxes.h"
 #include "frontend/onnx/GraphImporter.h"
 #include "frontend/onnx/Text.h"
@@ -256,12 +257,7 @@ LogicalResult padWith(Node &n, Value pads, Value value, ArrayRef<int64_t> axes) 
   auto mode = padMode(n);
   if (failed(mode))
     return failure();
-  SmallVector<Value> operands = {n.input(0), pads};
-  if (value)
-    operands.push_back(value);
-  return n.result(n.g.create(n.loc, PadOp::getOperationName(), operands,
-                             {n.g.attr("mode", PadModeAttr::get(n.g.b.getContext(), *mode)), n.g.attr("axes", axes)},
-                             {1, 1, value ? 1 : 0}));
+  return n.result(padded(n, n.input(0), pads, axes, value, *mode));
 }
 
 LogicalResult pad(Node &n) {

@@ -125,7 +125,7 @@ struct LoopLowering {
         }
       states.push_back(tensor::EmptyOp::create(b, loc, types[i], dynamic));
     }
-    bool plain = conditionIsConstantlyTrue();
+    bool plain = conditionIsConstantlyTrue() && keepsSizes();
     SmallVector<Value> results =
         plain ? lowerToFor(zero, limit, one, states, types) : lowerToWhile(zero, limit, one, flag, states, types);
     Value trips = plain ? limit : results.front();
@@ -148,6 +148,13 @@ struct LoopLowering {
     Value next = yield.getValues().front();
     bool initially = !op.getCondition() || isTrue(op.getCondition());
     return op.getTripCount() && initially && (isTrue(next) || next == op.getBody().getArgument(1));
+  }
+
+  /// The carried values start as types that say no more than the loop's. MLIR's folders take a cast in front of a scf.for to hold in all iterations.
+  bool keepsSizes() {
+    auto shape = [](Type type) { return cast<RankedTensorType>(type).getShape(); };
+    return llvm::all_of(llvm::zip(op.getInits().getTypes(), op.getResultTypes()),
+                        [&](auto types) { return shape(std::get<0>(types)) == shape(std::get<1>(types)); });
   }
 
   /// Inlines the body at the end of `target`; returns the condition and the new states.

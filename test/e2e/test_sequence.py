@@ -155,6 +155,17 @@ def test_loops_collect_any_number_of_slices(level, grows, trip):
 
 
 @pytest.mark.parametrize("level", LEVELS)
+def test_a_counted_loop_may_grow_what_it_carries(level):
+    nodes = [helper.make_node("Concat", ["v", "x"], ["w"], axis=0), helper.make_node("Identity", ["c"], ["d"])]
+    values = [helper.make_value_info(n, t) for n, t in (("i", tensor(INT64, [])), ("c", tensor(BOOL, [])), ("v", tensor()))]
+    body = helper.make_graph(nodes, "body", values, [helper.make_value_info(n, t) for n, t in (("d", tensor(BOOL, [])), ("w", tensor()))])
+    model = build([helper.make_node("Loop", ["n", "", "x"], ["y"], body=body)], {"x": tensor(shape=[2]), "n": tensor(INT64, [])}, {"y": tensor()})
+    session, x = lepton.InferenceSession(model, opt_level=level), np.array([1, 2], np.float32)
+    for count in (0, 1, 4):
+        same(session.run(None, {"x": x, "n": np.int64(count)}), [np.tile(x, count + 1)])
+
+
+@pytest.mark.parametrize("level", LEVELS)
 def test_a_loop_without_iterations_collects_nothing(level):
     nodes = [helper.make_node("Loop", ["", "go", "x"], ["last", "all"], body=collecting_body(False))]
     constants = {"zero": np.array([0]), "two": np.array([2])}

@@ -150,6 +150,16 @@ def test_sizes_that_change_in_a_loop_are_dynamic(path, grows, types):
     assert f": {types}\n" in text[text.index("return"):]
 
 
+@pytest.mark.parametrize(("names", "collects"), [(("H", "H"), "in memory"), (("S", "X"), "in sequences")])
+def test_slices_have_memory_where_a_loop_keeps_their_sizes(path, names, collects):
+    nodes = [node("Loop", ["n", "", "v0", "x"], ["y", "x1", "all"], body=helper.make_graph(
+        [helper.make_node("Add", ["v", "x0"], ["w"]), helper.make_node("Identity", ["c"], ["d"]), helper.make_node("Identity", ["x0"], ["x2"])],
+        "body", [value("i", INT64), value("c", BOOL), value("v"), value("x0")], [value("d", BOOL), value("w"), value("x2"), value("w")]))]
+    inputs = {"n": (INT64, []), "v0": (FLOAT, [names[0]]), "x": (FLOAT, [names[1]])}
+    text = build(path, nodes, inputs, {"y": (FLOAT, None), "all": (FLOAT, None)})
+    assert ("collected = 1" in text) == (collects == "in memory") and ("lepton.sequence_insert" in text) == (collects == "in sequences")
+
+
 def save_function(path, nodes, name="Twice"):
     function = helper.make_function("mine", name, ["a"], ["b"], nodes, [helper.make_opsetid("", 21), helper.make_opsetid("mine", 1)], ["alpha"])
     graph = helper.make_graph([helper.make_node("Twice", ["x"], ["y"], domain="mine", name="call", alpha=0.25)], "g", [value("x", FLOAT, [2])], [value("y")])

@@ -43,6 +43,20 @@ func.func @conditional(%n: tensor<i64>, %go: tensor<i1>, %h: tensor<i1>) -> tens
 
 // -----
 
+// A carried value whose size changes: its first size must not be taken for that of all iterations.
+// CHECK-LABEL: @growing
+// CHECK-NOT:     scf.for
+// CHECK:         scf.while
+func.func @growing(%n: tensor<i64>, %h: tensor<1xf32>, %x: tensor<3xf32>) -> tensor<?xf32> {
+  %0 = lepton.loop (%n : tensor<i64>) init (%h : tensor<1xf32>) -> tensor<?xf32> {
+  ^bb0(%i: tensor<i64>, %c: tensor<i1>, %state: tensor<?xf32>):
+    lepton.yield %c, %x : tensor<i1>, tensor<3xf32>
+  } {collected = 0 : i64}
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
 func.func @unknown_slices(%n: tensor<i64>, %h: tensor<?xf32>) -> (tensor<?xf32>, tensor<?x?xf32>) {
   // expected-error @+1 {{collects slices whose sizes are known only inside the loop; give the model static sizes (--dim)}}
   %0:2 = lepton.loop (%n : tensor<i64>) init (%h : tensor<?xf32>) -> tensor<?xf32>, tensor<?x?xf32> {
