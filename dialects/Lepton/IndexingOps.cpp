@@ -91,7 +91,7 @@ LogicalResult GatherNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Res
   auto count = ShapeAnalysis::constantValue(indices.back());
   if (!count)
     return emitOpError() << "needs indices whose last dimension is static, so that the result's rank is known, got "
-                         << getIndices().getType();
+                         << getIndices().getType() << "; declare the result's shape or give the size (--dim)";
   if (batch + *count > int64_t(input.size()))
     return emitOpError() << "has tuples of " << *count << " indices, too many for the input's rank " << input.size();
   for (int64_t d = 0; d < batch; ++d)

@@ -376,7 +376,7 @@ LogicalResult PadOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultSh
   for (auto [i, axis] : llvm::enumerate(getAxes())) {
     if (axis < 0 || axis >= int64_t(dims.size()))
       return emitOpError() << "has the axis " << axis << " out of range for rank " << dims.size();
-    dims[axis] = dims[axis] + shapes.element(getPads(), i) + shapes.element(getPads(), count + i);
+    dims[axis] = shapes.sum({dims[axis], shapes.element(getPads(), i), shapes.element(getPads(), count + i)});
     if (auto size = ShapeAnalysis::constantValue(dims[axis]); size && *size < 0)
       return emitOpError() << "removes more than there is along axis " << axis;
   }

@@ -263,6 +263,15 @@ AffineExpr ShapeAnalysis::apply(SizeFunction function, ArrayRef<AffineExpr> oper
   return expr;
 }
 
+AffineExpr ShapeAnalysis::sum(ArrayRef<AffineExpr> terms) {
+  AffineExpr result = constant(0);
+  for (AffineExpr term : terms)
+    result = result + term;
+  // Other sums keep the form that ops give them, in which equal sizes are found equal.
+  AffineExpr simplified = simplifyAffineExpr(result, 0, leaves.size());
+  return constantValue(simplified) ? simplified : result;
+}
+
 AffineExpr ShapeAnalysis::product(ArrayRef<AffineExpr> factors) {
   AffineExpr result = constant(1);
   for (AffineExpr factor : factors)

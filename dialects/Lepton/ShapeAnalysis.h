@@ -54,6 +54,8 @@ public:
   std::optional<llvm::SmallVector<int64_t>> constantElements(mlir::Value value, int64_t limit = 4096);
 
   mlir::AffineExpr apply(SizeFunction function, llvm::ArrayRef<mlir::AffineExpr> operands);
+  /// The sum of sizes, a constant where the rest cancels out.
+  mlir::AffineExpr sum(llvm::ArrayRef<mlir::AffineExpr> terms);
   mlir::AffineExpr product(llvm::ArrayRef<mlir::AffineExpr> factors);
   /// numerator / denominator where the division is known to leave no rest: common factors cancel.
   mlir::AffineExpr exactDiv(mlir::AffineExpr numerator, mlir::AffineExpr denominator);

@@ -54,13 +54,22 @@ Value importer::padded(Node &n, Value value, Value pads, ArrayRef<int64_t> axes,
                     {1, 1, fill ? 1 : 0});
 }
 
+LogicalResult importer::require(Node &n, Value holds, const Twine &message) {
+  if (!holds)
+    return failure();
+  if (auto known = n.g.shapes.constantElements(holds))
+    return known->front() ? success() : n.error(message);
+  AssertOp::create(n.g.b, n.loc, holds, message.str());
+  return success();
+}
+
 void importer::pin(Node &n, int i, int64_t d, int64_t size) {
   Value value = n.input(i);
-  if (!value || size < 0 || d >= rankOf(value) || !cast<RankedTensorType>(value.getType()).isDynamicDim(d))
+  if (!value || size < 0 || d < 0 || d >= rankOf(value) || !cast<RankedTensorType>(value.getType()).isDynamicDim(d))
     return;
-  Value holds = n.make<EqualOp>({sizeOf(n, value, d), integer(n, size)});
-  std::string message = ("dimension " + Twine(d) + " of operand " + Twine(i) + " must be " + Twine(size)).str();
-  AssertOp::create(n.g.b, n.loc, holds, message);
+  if (failed(require(n, n.make<EqualOp>({sizeOf(n, value, d), integer(n, size)}),
+                     "dimension " + Twine(d) + " of operand " + Twine(i) + " must be " + Twine(size))))
+    return;
   SmallVector<Value> shape;
   if (d > 0)
     shape.push_back(sizesOf(n, value, 0, d));

@@ -27,6 +27,8 @@ mlir::Value reshaped(Node &n, mlir::Value value, llvm::ArrayRef<mlir::Value> sha
 /// `value` with elements added at the ends of dimensions: `pads`, a vector, counts those before, then those after each of `axes`. They are `fill`, or 0.
 mlir::Value padded(Node &n, mlir::Value value, mlir::Value pads, llvm::ArrayRef<int64_t> axes, mlir::Value fill = {},
                    PadMode mode = PadMode::constant);
+/// Fails unless `holds`, one bool: here where it is known, in the run otherwise. `message` goes on from the node's name.
+mlir::LogicalResult require(Node &n, mlir::Value holds, const llvm::Twine &message);
 /// Says that dimension `d` of operand `i`, which the operator gives a size, has it: known from here on, checked when the model runs.
 void pin(Node &n, int i, int64_t d, int64_t size);
 mlir::Value reduced(Node &n, ReduceKind kind, mlir::Value value, llvm::ArrayRef<int64_t> axes);

@@ -43,9 +43,10 @@ FailureOr<SmallVector<Value>> importBranch(Node &n, Region &region, const ::onnx
 /// Branches whose results differ in rank: exporters write "squeeze, if the dimension is 1" so. The first branch is what the author meant; that it is
 /// taken is checked when the model runs.
 LogicalResult speculate(Node &n, const ::onnx::GraphProto &branch) {
-  AssertOp::create(n.g.b, n.loc, n.input(0),
-                   "the model was compiled for the first branch of this If, whose branches differ in rank; fix the "
-                   "sizes it depends on (--dim)");
+  if (failed(require(n, n.input(0),
+                     "the model was compiled for the first branch of this If, whose branches differ in rank; fix the "
+                     "sizes it depends on (--dim)")))
+    return failure();
   auto outputs = n.importer.importSubgraph(branch, {});
   if (failed(outputs))
     return failure();

@@ -12,10 +12,25 @@ namespace {
 /// Window attributes in the dialect's normal form.
 struct Window {
   SmallVector<int64_t> kernel, strides, dilations, pads;
+  Value computedPads; // those that depend on a size that only the run knows, in place of `pads`
 };
 
-/// Resolves auto_pad; the input's spatial sizes start at dimension 2.
-LogicalResult resolvePads(Node &n, Window &w) {
+Value asVector(Node &n, Value scalar) { return n.g.reshape(n.loc, scalar, 1); }
+
+/// How far the window reaches along a spatial dimension, in elements.
+Value reachOf(Node &n, Value kernel, int64_t dilation) {
+  Value steps = n.make<SubOp>({kernel, integer(n, 1)});
+  return n.make<AddOp>({n.make<MulOp>({steps, integer(n, dilation)}), integer(n, 1)});
+}
+
+/// `total` in two parts; the second is the larger one with SAME_UPPER, the first otherwise.
+std::pair<Value, Value> halves(Node &n, Value total, StringRef mode) {
+  Value small = n.make<lepton::DivOp>({total, integer(n, 2)}), large = n.make<SubOp>({total, small});
+  return mode == "SAME_UPPER" ? std::pair(small, large) : std::pair(large, small);
+}
+
+/// Resolves auto_pad; the spatial sizes of the input, and of the filter where there is one, start at dimension 2.
+LogicalResult resolvePads(Node &n, Window &w, Value filter) {
   int64_t spatial = w.kernel.size();
   std::string mode = n.text("auto_pad", "NOTSET");
   w.pads = n.integers("pads", SmallVector<int64_t>(2 * spatial, 0));
@@ -26,23 +41,31 @@ LogicalResult resolvePads(Node &n, Window &w) {
     return success();
   if (mode != "SAME_UPPER" && mode != "SAME_LOWER")
     return n.error("has the unknown auto_pad '" + mode + "'");
+  SmallVector<Value> before, after;
   for (int64_t i = 0; i < spatial; ++i) {
-    int64_t size = cast<RankedTensorType>(n.input(0).getType()).getDimSize(2 + i),
-            reach = (w.kernel[i] - 1) * w.dilations[i] + 1, total;
-    if (w.strides[i] == 1)
-      total = reach - 1;
-    else if (size == ShapedType::kDynamic)
-      return n.error("has auto_pad " + mode +
-                     " with a stride over a dimension of unknown size; give it a size (--dim) or explicit pads");
-    else
-      total = std::max<int64_t>((llvm::divideCeil(size, w.strides[i]) - 1) * w.strides[i] + reach - size, 0);
-    w.pads[i] = mode == "SAME_UPPER" ? total / 2 : total - total / 2;
-    w.pads[spatial + i] = total - w.pads[i];
+    Value one = integer(n, 1);
+    Value reach = reachOf(n, filter ? sizeOf(n, filter, 2 + i) : integer(n, w.kernel[i]), w.dilations[i]);
+    Value total = n.make<SubOp>({reach, one});
+    if (w.strides[i] != 1) {
+      Value size = sizeOf(n, n.input(0), 2 + i), stride = integer(n, w.strides[i]);
+      Value windows = n.make<lepton::DivOp>({n.make<AddOp>({size, integer(n, w.strides[i] - 1)}), stride});
+      Value end = n.make<AddOp>({n.make<MulOp>({n.make<SubOp>({windows, one}), stride}), reach});
+      total = n.make<lepton::MaxOp>({n.make<SubOp>({end, size}), integer(n, 0)});
+    }
+    auto [first, second] = halves(n, total, mode);
+    before.push_back(asVector(n, first));
+    after.push_back(asVector(n, second));
   }
+  before.append(after);
+  Value pads = joined(n, before, 0);
+  if (auto known = n.g.shapes.constantElements(pads))
+    w.pads = *known;
+  else
+    w.computedPads = pads;
   return success();
 }
 
-FailureOr<Window> window(Node &n, ArrayRef<int64_t> kernel) {
+FailureOr<Window> window(Node &n, ArrayRef<int64_t> kernel, Value filter = {}) {
   Window w;
   int64_t spatial = n.rank(0) - 2;
   if (spatial < 1)
@@ -57,11 +80,18 @@ FailureOr<Window> window(Node &n, ArrayRef<int64_t> kernel) {
   for (int64_t value : llvm::concat<const int64_t>(w.kernel, w.strides, w.dilations))
     if (value < 1 && !ShapedType::isDynamic(value))
       return n.error("has a kernel size, stride or dilation below 1");
-  if (failed(resolvePads(n, w)))
+  if (failed(resolvePads(n, w, filter)))
     return failure();
   if (int64_t(w.pads.size()) != 2 * spatial)
     return n.error("needs two pads for each of the " + Twine(spatial) + " spatial dimensions");
   return w;
+}
+
+/// The input with the pads that only the run knows; ops have no others then.
+Value withComputedPads(Node &n, Value x, const Window &w, Value fill = {}) {
+  if (!w.computedPads)
+    return x;
+  return padded(n, x, w.computedPads, llvm::to_vector(llvm::seq<int64_t>(2, rankOf(x))), fill);
 }
 
 ArrayRef<int64_t> filterKernel(Node &n, int operand) {
@@ -77,6 +107,7 @@ Value addBias(Node &n, Value y, Value bias) {
 }
 
 Value convolve(Node &n, Value x, Value w, const Window &window) {
+  x = withComputedPads(n, x, window);
   return n.make<ConvOp>({x, w}, {n.g.attr("strides", window.strides), n.g.attr("pads", window.pads),
                                  n.g.attr("dilations", window.dilations), n.g.attr("group", n.integer("group", 1))});
 }
@@ -86,7 +117,7 @@ LogicalResult conv(Node &n) {
     return n.error("has an input and a filter of different rank, or without spatial dimensions");
   for (auto [i, size] : llvm::enumerate(n.integers("kernel_shape")))
     pin(n, 1, 2 + i, size);
-  auto w = window(n, filterKernel(n, 1));
+  auto w = window(n, filterKernel(n, 1), n.input(1));
   if (failed(w))
     return failure();
   if (n.has("kernel_shape") && n.integers("kernel_shape") != SmallVector<int64_t>(filterKernel(n, 1)))
@@ -109,7 +140,7 @@ Value centred(Node &n, int value, int zero, bool perChannel) {
 }
 
 LogicalResult convInteger(Node &n) {
-  auto w = window(n, filterKernel(n, 1));
+  auto w = window(n, filterKernel(n, 1), n.input(1));
   if (failed(w))
     return failure();
   return n.result(convolve(n, centred(n, 0, 2, false), centred(n, 1, 3, true), *w));
@@ -117,7 +148,7 @@ LogicalResult convInteger(Node &n) {
 
 /// Inputs: x, its scale and zero point, w, its scale and zero point, the result's scale and zero point, bias (i32).
 LogicalResult qLinearConv(Node &n) {
-  auto w = window(n, filterKernel(n, 3));
+  auto w = window(n, filterKernel(n, 3), n.input(3));
   if (failed(w))
     return failure();
   if (!isa<IntegerType>(n.elementType(7)) || n.elementType(7).getIntOrFloatBitWidth() != 8)
@@ -144,9 +175,32 @@ LogicalResult matMulInteger(Node &n) {
   return n.result(n.make<MatMulOp>({a, b}));
 }
 
+/// What a transposed convolution has more than the shape asked for: `output_shape`, or as many times the input's sizes as the strides say. Before each
+/// dimension, then after each; negative where it has less.
+Value removedByShape(Node &n, ArrayRef<int64_t> strides, ArrayRef<int64_t> dilations, ArrayRef<int64_t> extra,
+                     ArrayRef<int64_t> wanted, StringRef mode) {
+  int64_t spatial = strides.size();
+  SmallVector<Value> before, after;
+  for (int64_t i = 0; i < spatial; ++i) {
+    Value reach = reachOf(n, sizeOf(n, n.input(1), 2 + i), dilations[i]);
+    Value total = n.make<AddOp>({reach, integer(n, extra[i] - strides[i])});
+    if (!wanted.empty()) {
+      Value starts = n.make<MulOp>({sizeOf(n, n.input(0), 2 + i), integer(n, strides[i])});
+      total = n.make<SubOp>({n.make<AddOp>({starts, total}), integer(n, wanted[wanted.size() - spatial + i])});
+    }
+    Value first = halves(n, n.make<lepton::MaxOp>({total, integer(n, 0)}), mode).first;
+    before.push_back(asVector(n, first));
+    after.push_back(asVector(n, n.make<SubOp>({total, first})));
+  }
+  before.append(after);
+  return joined(n, before, 0);
+}
+
 LogicalResult convTranspose(Node &n) {
   if (n.rank(1) < 3 || n.rank(0) != n.rank(1))
     return n.error("has an input and a filter of different rank, or without spatial dimensions");
+  for (auto [i, size] : llvm::enumerate(n.integers("kernel_shape")))
+    pin(n, 1, 2 + i, size);
   int64_t spatial = n.rank(0) - 2;
   SmallVector<int64_t> kernel(filterKernel(n, 1)),
       strides = n.integers("strides", SmallVector<int64_t>(spatial, 1)),
@@ -159,32 +213,48 @@ LogicalResult convTranspose(Node &n) {
     if (int64_t(list.size()) != spatial)
       return n.error("has a kernel, strides, dilations or output_padding that do not fit the input's " +
                      Twine(spatial) + " spatial dimensions");
-  if (!wanted.empty() || mode == "SAME_UPPER" || mode == "SAME_LOWER") {
-    for (int64_t i = 0; i < spatial; ++i) {
-      int64_t size = cast<RankedTensorType>(n.input(0).getType()).getDimSize(2 + i);
-      if (size == ShapedType::kDynamic)
-        return n.error("gives its output's shape, but the input's size is unknown; give it a size (--dim)");
-      int64_t target = wanted.empty() ? size * strides[i] : wanted[wanted.size() - spatial + i];
-      int64_t total = strides[i] * (size - 1) + extra[i] + (kernel[i] - 1) * dilations[i] + 1 - target;
-      if (total < 0) { // more than the windows reach: zeros at the end
-        extra[i] -= total;
-        total = 0;
-      }
-      pads[i] = mode == "SAME_UPPER" ? total / 2 : total - total / 2;
-      pads[spatial + i] = total - pads[i];
-    }
-  } else if (mode == "VALID") {
+  if (!wanted.empty() && int64_t(wanted.size()) != spatial && int64_t(wanted.size()) != n.rank(0))
+    return n.error("has an output_shape that does not fit the input's " + Twine(spatial) + " spatial dimensions");
+  Value removed; // before and after each spatial dimension, where only the run knows how much that is
+  if (mode == "VALID")
     pads.assign(2 * spatial, 0);
+  if (!wanted.empty() || mode == "SAME_UPPER" || mode == "SAME_LOWER") {
+    pads.assign(2 * spatial, 0);
+    removed = removedByShape(n, strides, dilations, extra, wanted, mode);
+    if (auto known = n.g.shapes.constantElements(removed)) {
+      removed = {};
+      for (int64_t i = 0; i < spatial; ++i) { // more than the windows reach: zeros at the end
+        pads[i] = (*known)[i];
+        pads[spatial + i] = std::max<int64_t>((*known)[spatial + i], 0);
+        extra[i] -= std::min<int64_t>((*known)[spatial + i], 0);
+      }
+    }
   }
   if (int64_t(pads.size()) != 2 * spatial)
     return n.error("needs two pads for each of the " + Twine(spatial) + " spatial dimensions");
   Value y = n.make<ConvTransposeOp>(
       {n.input(0), n.input(1)}, {n.g.attr("strides", strides), n.g.attr("pads", pads), n.g.attr("dilations", dilations),
                                  n.g.attr("output_padding", extra), n.g.attr("group", n.integer("group", 1))});
+  if (removed)
+    y = padded(n, y, n.make<NegOp>(removed), llvm::to_vector(llvm::seq<int64_t>(2, n.rank(0))));
   return n.result(addBias(n, y, n.input(2)));
 }
 
+/// No maximum is lower.
+Value lowest(Node &n, Type type) {
+  if (isa<FloatType>(type))
+    return n.g.scalar(n.loc, type, -std::numeric_limits<double>::infinity());
+  return n.g.scalar(n.loc, type, type.isUnsignedInteger() ? 0 : -std::ldexp(1.0, type.getIntOrFloatBitWidth() - 1));
+}
+
 Value pool(Node &n, ReduceKind kind, Value x, const Window &w) {
+  if (w.computedPads && kind == ReduceKind::mean && !n.integer("count_include_pad", 0)) {
+    // A sum is divided by the number of elements in its window that are no pads.
+    Value sizes = joined(n, {n.g.integers(n.loc, {1, 1}), sizesOf(n, x, 2, rankOf(x))}, 0);
+    Value ones = n.make<ExpandOp>({n.scalarLike(x, 1), sizes});
+    return n.make<lepton::DivOp>({pool(n, ReduceKind::sum, x, w), pool(n, ReduceKind::sum, ones, w)});
+  }
+  x = withComputedPads(n, x, w, kind == ReduceKind::max ? lowest(n, elementTypeOf(x)) : Value());
   SmallVector<NamedAttribute> attributes = {
       n.g.kind(kind),           n.g.attr("kernel", w.kernel),       n.g.attr("strides", w.strides),
       n.g.attr("pads", w.pads), n.g.attr("dilations", w.dilations), n.g.attr("first_spatial", int64_t(2))};
@@ -204,6 +274,10 @@ LogicalResult maxPool(Node &n) {
   auto w = window(n, n.integers("kernel_shape"));
   if (failed(w))
     return failure();
+  if (n.wants(1) && w->computedPads)
+    return n.error(
+        "gives the places of its results, under an auto_pad that depends on a size that is unknown; give it a "
+        "size (--dim) or explicit pads");
   if (n.wants(1)) {
     SmallVector<NamedAttribute> attributes = {n.g.attr("kernel", w->kernel), n.g.attr("strides", w->strides),
                                               n.g.attr("pads", w->pads), n.g.attr("dilations", w->dilations)};
@@ -243,12 +317,59 @@ LogicalResult globalLpPool(Node &n) {
   return n.result(n.make<PowOp>({overSpatial(n, ReduceKind::sum, power), n.scalarLike(n.input(0), 1 / p)}));
 }
 
+/// Each channel of x [batch, channels, length] by its own filter, where only the run knows how many channels there are: the windows times the filters.
+Value convolveChannels(Node &n, Value x, Value filters, Value length) {
+  Value places = n.make<AddOp>({iota(n, length, 0, 2), iota(n, sizeOf(n, filters, 2), 1, 2)});
+  Value windows = pick(n, x, places, 2); // [batch, channels, length, k]
+  Type type = elementTypeOf(x), wide = type.getIntOrFloatBitWidth() < 32 ? Type(n.g.b.getF32Type()) : type;
+  Value products = n.make<MulOp>({n.g.cast(n.loc, windows, wide), n.g.cast(n.loc, filters, wide)});
+  return n.g.cast(n.loc, reduced(n, ReduceKind::sum, products, 3), type);
+}
+
+/// The filters see what came before, k - 1 elements of an earlier run or zeros; as many go to the next run.
+LogicalResult causalConvWithState(Node &n) {
+  std::string activation = n.text("activation", "none");
+  if (activation != "none" && activation != "silu" && activation != "swish")
+    return n.error("has the unknown activation '" + activation + "'");
+  if (n.rank(0) != 3 || n.rank(1) != 3 || (n.input(3) && n.rank(3) != 3))
+    return n.error(
+        "needs an input [batch, channels, length], filters [channels, 1, k] and a state [batch, channels, k - 1]");
+  pin(n, 1, 1, 1);
+  if (int64_t size = cast<RankedTensorType>(n.input(1).getType()).getDimSize(2); !ShapedType::isDynamic(size))
+    pin(n, 3, 2, size - 1);
+  Value x = n.input(0), filters = n.input(1), length = sizeOf(n, x, 2), all;
+  Value before = n.make<SubOp>({sizeOf(n, filters, 2), integer(n, 1)});
+  if (n.input(3) && failed(require(n, n.make<EqualOp>({sizeOf(n, n.input(3), 2), before}),
+                                   "needs a state of one element fewer than its filters have")))
+    return failure();
+  if (n.input(3))
+    all = joined(n, {n.input(3), x}, 2);
+  else
+    all = padded(n, x, joined(n, {asVector(n, before), n.g.integers(n.loc, 0)}, 0), 2);
+  int64_t channels = cast<RankedTensorType>(filters.getType()).getDimSize(0);
+  Value y = ShapedType::isDynamic(channels)
+                ? convolveChannels(n, all, filters, length)
+                : n.make<ConvOp>({all, filters},
+                                 {n.g.attr("strides", ArrayRef<int64_t>{1}), n.g.attr("pads", ArrayRef<int64_t>{0, 0}),
+                                  n.g.attr("dilations", ArrayRef<int64_t>{1}), n.g.attr("group", channels)});
+  y = addBias(n, y, n.input(2));
+  if (y && activation != "none") {
+    Value wide = n.g.cast(n.loc, y, n.g.b.getF32Type());
+    y = n.g.cast(n.loc, n.make<MulOp>({wide, n.make<SigmoidOp>(wide)}), elementTypeOf(x));
+  }
+  Value end = n.make<AddOp>({length, before});
+  n.set(1, n.make<SliceOp>({all, asVector(n, length), asVector(n, end), n.g.integers(n.loc, 1)},
+                           n.g.attr("axes", ArrayRef<int64_t>{2})));
+  return n.result(y);
+}
+
 const Entry entries[] = {
     {"Conv", 1, conv},
     {"ConvInteger", 10, convInteger},
     {"MatMulInteger", 10, matMulInteger},
     {"QLinearConv", 10, qLinearConv},
     {"ConvTranspose", 1, convTranspose},
+    {"CausalConvWithState", 27, causalConvWithState},
     {"MaxPool", 1, maxPool},
     {"AveragePool", 1, poolOver<ReduceKind::mean>},
     {"LpPool", 2, lpPool},

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------------------------------------------------------------===//
 
-#include "frontend/onnx/Node.h"
+#include "frontend/onnx/Compose.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -73,15 +73,10 @@ struct Einsum {
         if (operand.labels[i] != operand.labels[j])
           continue;
         auto type = cast<RankedTensorType>(operand.value.getType());
-        int64_t size = type.getDimSize(i);
-        if (size == ShapedType::kDynamic || type.getDimSize(j) != size)
-          return n.error("takes a diagonal, which needs two equal static sizes");
-        Type i64 = n.g.b.getI64Type();
-        Value positions =
-            n.make<RangeOp>({n.g.scalar(n.loc, i64, 0), n.g.scalar(n.loc, i64, 1), n.g.integers(n.loc, size)});
-        SmallVector<int64_t> row(type.getRank(), 1), column(type.getRank(), 1);
-        row[i] = column[j] = size;
-        Value mask = n.make<EqualOp>({n.g.reshape(n.loc, positions, row), n.g.reshape(n.loc, positions, column)});
+        Value rows = sizeOf(n, operand.value, i), columns = sizeOf(n, operand.value, j);
+        if (failed(require(n, n.make<EqualOp>({rows, columns}), "takes a diagonal, which needs two equal sizes")))
+          return failure();
+        Value mask = n.make<EqualOp>({iota(n, rows, i, type.getRank()), iota(n, columns, j, type.getRank())});
         operand.value = summed(n.make<WhereOp>({mask, operand.value, n.scalarLike(operand.value, 0)}), int64_t(j));
         operand.labels.erase(operand.labels.begin() + j--);
         if (!operand.value)
@@ -116,29 +111,21 @@ struct Einsum {
     return missing.empty() ? value : n.make<UnsqueezeOp>(value, n.g.attr("axes", ArrayRef<int64_t>(missing)));
   }
 
-  Value sizes(Value value, int64_t begin, int64_t end) {
-    return n.make<ShapeOp>(value, {n.g.attr("start", begin), n.g.attr("end", end)});
-  }
-  Value shape(ArrayRef<Value> parts) { return n.make<ConcatOp>(parts, n.g.attr("axis", int64_t(0))); }
-  Value reshaped(Value value, Value shape) {
-    return value && shape ? n.make<ReshapeOp>({value, shape}, n.g.flag("allowzero")) : Value();
-  }
-
   /// [batch.., a.., b..] -> [batch.., product(a), product(b)]
   Value matrices(Value value, int64_t batch, int64_t a, int64_t b) {
     if (!value || (a == 1 && b == 1))
       return value;
     auto product = [&](int64_t begin, int64_t end) {
-      Value all = sizes(value, begin, end);
+      Value all = sizesOf(n, value, begin, end);
       return n.make<ReduceOp>(
           all, {n.g.kind(ReduceKind::prod), n.g.attr("axes", ArrayRef<int64_t>{0}), n.g.flag("keepdims")});
     };
     SmallVector<Value> parts;
     if (batch)
-      parts.push_back(sizes(value, 0, batch));
+      parts.push_back(sizesOf(n, value, 0, batch));
     parts.push_back(a ? product(batch, batch + a) : n.g.integers(n.loc, int64_t(1)));
     parts.push_back(b ? product(batch + a, batch + a + b) : n.g.integers(n.loc, int64_t(1)));
-    return reshaped(value, shape(parts));
+    return reshaped(n, value, parts);
   }
 
   Operand contract(Operand a, Operand b, ArrayRef<int64_t> needed) {
@@ -159,12 +146,12 @@ struct Einsum {
     if (product && (r != 1 || c != 1)) {
       SmallVector<Value> parts;
       if (count)
-        parts.push_back(sizes(product, 0, count));
+        parts.push_back(sizesOf(n, product, 0, count));
       if (r)
-        parts.push_back(sizes(left, count, count + r));
+        parts.push_back(sizesOf(n, left, count, count + r));
       if (c)
-        parts.push_back(sizes(right, count + k, count + k + c));
-      product = parts.empty() ? n.g.reshape(n.loc, product, {}) : reshaped(product, shape(parts));
+        parts.push_back(sizesOf(n, right, count + k, count + k + c));
+      product = parts.empty() ? n.g.reshape(n.loc, product, {}) : reshaped(n, product, parts);
     }
     return {product, labels};
   }

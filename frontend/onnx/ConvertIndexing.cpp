@@ -44,8 +44,12 @@ LogicalResult gatherElements(Node &n) {
                       : n.result(n.make<GatherElementsOp>({n.input(0), n.input(1)}, n.g.attr("axis", *axis)));
 }
 
+/// The tuples of indices are as long as the dimensions that they replace are many.
 LogicalResult gatherND(Node &n) {
-  return n.result(n.make<GatherNDOp>({n.input(0), n.input(1)}, n.g.attr("batch_dims", n.integer("batch_dims", 0))));
+  int64_t batch = n.integer("batch_dims", 0), last = n.rank(1) - 1;
+  if (auto rank = n.declaredRank(0))
+    pin(n, 1, last, n.rank(0) - batch + last - *rank);
+  return n.result(n.make<GatherNDOp>({n.input(0), n.input(1)}, n.g.attr("batch_dims", batch)));
 }
 
 LogicalResult trilu(Node &n) {
@@ -112,6 +116,8 @@ LogicalResult scatterElements(Node &n) {
 
 LogicalResult scatterND(Node &n) {
   auto kind = scatterKind(n);
+  int64_t last = n.rank(1) - 1;
+  pin(n, 1, last, n.rank(0) + last - n.rank(2));
   return failed(kind) ? failure() : n.result(n.make<ScatterNDOp>({n.input(0), n.input(1), n.input(2)}, *kind));
 }
 

@@ -6,6 +6,7 @@
 #include "frontend/onnx/Text.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace lepton;
@@ -213,6 +214,7 @@ LogicalResult splitInto(Node &n, int64_t axis, ArrayRef<int64_t> sizes) {
 }
 
 LogicalResult split(Node &n) {
+  constexpr StringLiteral misfit = "needs parts of sizes that add up to that of its input";
   auto axis = n.axis(n.integer("axis", 0), n.rank(0));
   if (failed(axis))
     return failure();
@@ -220,17 +222,29 @@ LogicalResult split(Node &n) {
   SmallVector<int64_t> sizes = n.integers("split");
   if (n.input(1)) {
     auto given = n.constantIntegers(1);
-    if (!given)
-      return splitComputed(
-          n, *axis, [&](int64_t i) { return n.g.cast(n.loc, part(n, n.input(1), i, i + 1), n.g.b.getI64Type()); });
+    if (!given) {
+      Value parts = toI64(n, n.input(1)), whole = sizeOf(n, n.input(0), *axis);
+      Value fits = n.make<EqualOp>({reduced(n, ReduceKind::sum, parts, 0), whole});
+      Value sane = n.make<GreaterOrEqualOp>({reduced(n, ReduceKind::min, parts, 0), integer(n, 0)});
+      if (failed(require(n, n.make<BitwiseAndOp>({fits, sane}), misfit)))
+        return failure();
+      return splitComputed(n, *axis, [&](int64_t i) { return part(n, parts, i, i + 1); });
+    }
     sizes = *given;
+  }
+  if (!sizes.empty()) {
+    int64_t sum = std::accumulate(sizes.begin(), sizes.end(), int64_t(0));
+    bool isNegative = llvm::any_of(sizes, [](int64_t part) { return part < 0; });
+    if (isNegative || (size != ShapedType::kDynamic && size != sum))
+      return n.error(misfit);
+    pin(n, 0, *axis, sum);
   }
   if (sizes.empty()) {
     int64_t parts = n.integer("num_outputs", outputs);
     if (parts < 1)
       return n.error("splits into " + Twine(parts) + " parts");
     if (size == ShapedType::kDynamic) { // the last part is what is left: slices end where their input does
-      Value whole = n.make<ShapeOp>(n.input(0), {n.g.attr("start", *axis), n.g.attr("end", *axis + 1)});
+      Value whole = sizesOf(n, n.input(0), *axis, *axis + 1);
       Value each = n.make<DivOp>({n.make<AddOp>({whole, n.g.integers(n.loc, parts - 1)}), n.g.integers(n.loc, parts)});
       return splitComputed(n, *axis, [&](int64_t) { return each; });
     }
@@ -320,10 +334,8 @@ LogicalResult requireMultiple(Node &n, int64_t d, int64_t factor) {
     auto known = ShapeAnalysis::constantValue(size);
     return n.error(wanted + (known ? ", got " + std::to_string(*known) : std::string()));
   }
-  Value given = n.make<ShapeOp>(n.input(0), {n.g.attr("start", d), n.g.attr("end", d + 1)});
-  Value rest = n.make<ModOp>({given, n.g.integers(n.loc, factor)});
-  AssertOp::create(n.g.b, n.loc, n.make<EqualOp>({rest, n.g.integers(n.loc, 0)}), wanted);
-  return success();
+  Value rest = n.make<ModOp>({sizesOf(n, n.input(0), d, d + 1), n.g.integers(n.loc, factor)});
+  return require(n, n.make<EqualOp>({rest, n.g.integers(n.loc, 0)}), wanted);
 }
 
 /// The block size of a node of four dimensions.

@@ -199,8 +199,12 @@ LogicalResult resizeByScales(Node &n) {
     r.scales = n.numbers("scales");
     if (r.scales->size() != r.axes.size())
       return n.error("needs one scale per dimension");
-  } else if (isAbsent(n.input(1)) || failed(r.readScales(n.input(1)))) {
-    return n.error("needs scales");
+  } else {
+    pin(n, 1, 0, r.axes.size());
+    if (isAbsent(n.input(1)))
+      return n.error("needs scales");
+    if (failed(r.readScales(n.input(1))))
+      return failure();
   }
   if (r.scales && llvm::all_of(*r.scales, [](double scale) { return scale <= 1; }))
     r.rounding = ResizeRounding::ceil;

@@ -97,6 +97,8 @@ struct DeformConv {
 
   explicit DeformConv(Node &n)
       : n(n), spatial(n.rank(0) - 2), group(n.integer("group", 1)), offsetGroup(n.integer("offset_group", 1)) {
+    for (auto [i, size] : llvm::enumerate(n.integers("kernel_shape")))
+      pin(n, 1, 2 + i, size);
     kernel.assign(filter().begin() + std::min<int64_t>(2, filter().size()), filter().end());
     strides = n.integers("strides", SmallVector<int64_t>(std::max<int64_t>(spatial, 0), 1));
     dilations = n.integers("dilations", SmallVector<int64_t>(std::max<int64_t>(spatial, 0), 1));
@@ -113,14 +115,17 @@ struct DeformConv {
         int64_t(pads.size()) != 2 * spatial)
       return n.error("has strides, dilations or pads that do not fit the input's " + Twine(spatial) +
                      " spatial dimensions");
-    if (llvm::is_contained(filter(), ShapedType::kDynamic) || ShapedType::isDynamic(channels(0)))
-      return n.error("needs a filter of known shape and an input of known channels");
+    if (llvm::is_contained(kernel, ShapedType::kDynamic))
+      return n.error("needs a filter of known spatial sizes; give it a kernel_shape");
     for (int64_t size : kernel)
       taps *= size;
-    if (group < 1 || offsetGroup < 1 || channels(0) != channels(1) * group || filter()[0] % group ||
-        channels(0) % offsetGroup)
+    auto differ = [](int64_t a, int64_t b) { return !ShapedType::isDynamic(a) && !ShapedType::isDynamic(b) && a != b; };
+    auto divides = [](int64_t a, int64_t b) { return ShapedType::isDynamic(a) || a % b == 0; };
+    int64_t inner = channels(1);
+    if (group < 1 || offsetGroup < 1 || differ(channels(0), ShapedType::isDynamic(inner) ? inner : inner * group) ||
+        !divides(filter()[0], group) || !divides(channels(0), offsetGroup))
       return n.error("has " + Twine(channels(0)) + " channels, which do not fit its filter and groups");
-    if (!ShapedType::isDynamic(channels(2)) && channels(2) != offsetGroup * taps * spatial)
+    if (differ(channels(2), offsetGroup * taps * spatial))
       return n.error("has " + Twine(channels(2)) + " offsets per place, where its kernel needs " +
                      Twine(offsetGroup * taps * spatial));
     if (n.input(4) && n.rank(4) != n.rank(0))
@@ -155,20 +160,22 @@ struct DeformConv {
   LogicalResult convert() {
     if (failed(check()))
       return failure();
-    Value x =
-        reshaped(n, n.input(0), {images(), number(channels(0) / offsetGroup), sizesOf(n, n.input(0), 2, 2 + spatial)});
+    auto divided = [&](Value sizes, int64_t by) { return n.make<lepton::DivOp>({sizes, number(by)}); };
+    Value x = reshaped(
+        n, n.input(0),
+        {images(), divided(sizesOf(n, n.input(0), 1, 2), offsetGroup), sizesOf(n, n.input(0), 2, 2 + spatial)});
     Value columns = sample(n, ResizeMode::linear, SamplePadding::zeros, x, positions(), false);
     if (n.input(4))
       columns = n.make<MulOp>({columns, reshaped(n, n.input(4), {images(), numbers({1, taps}), places()})});
-    int64_t rows = channels(1) * taps, outputs = filter()[0];
+    Value rows = n.make<MulOp>({sizesOf(n, n.input(1), 1, 2), number(taps)}), outputs = sizesOf(n, n.input(1), 0, 1);
     if (!columns)
       return failure();
     Value batch = sizesOf(n, n.input(0), 0, 1);
     Value count = n.make<ReduceOp>(
         places(), {n.g.kind(ReduceKind::prod), n.g.attr("axes", ArrayRef<int64_t>{0}), n.g.flag("keepdims")});
-    columns = reshaped(n, columns, {batch, numbers({group, rows}), count});
-    Value filters = n.g.reshape(n.loc, n.input(1), {group, outputs / group, rows});
-    Value y = reshaped(n, n.make<MatMulOp>({filters, columns}), {batch, number(outputs), places()});
+    columns = reshaped(n, columns, {batch, number(group), rows, count});
+    Value filters = reshaped(n, n.input(1), {number(group), divided(outputs, group), rows});
+    Value y = reshaped(n, n.make<MatMulOp>({filters, columns}), {batch, outputs, places()});
     if (n.input(3))
       y = n.make<AddOp>({y, unsqueezed(n, n.input(3), llvm::to_vector(llvm::seq<int64_t>(1, 1 + spatial)))});
     return n.result(y);

@@ -114,6 +114,7 @@ Value cornersOf(Node &n, Value boxes) {
 LogicalResult nonMaxSuppression(Node &n) {
   if (n.rank(0) != 3 || n.rank(1) != 3)
     return n.error("needs boxes [batch, boxes, 4] and scores [batch, classes, boxes]");
+  pin(n, 0, 2, 4);
   Value boxes = n.input(0), scores = n.input(1);
   if (n.integer("center_point_box", 0))
     boxes = cornersOf(n, boxes);

@@ -119,9 +119,21 @@ struct Fourier {
   }
 };
 
-/// The number of parts, real and imaginary, in the last dimension; fails where it is not 1 or 2.
-FailureOr<int64_t> partsOf(Node &n) {
-  int64_t parts = n.rank(0) ? cast<RankedTensorType>(n.input(0).getType()).getShape().back() : 0;
+/// The number of parts, real and imaginary, in the last dimension; fails where it is not 1 or 2. Where only the run knows it, a one-sided spectrum
+/// tells: it is that of real numbers. Otherwise real numbers become complex ones.
+FailureOr<int64_t> partsOf(Node &n, bool onesided, bool inverse) {
+  int64_t last = n.rank(0) - 1;
+  auto sizeOfLast = [&] { return last < 0 ? 0 : cast<RankedTensorType>(n.input(0).getType()).getDimSize(last); };
+  if (onesided)
+    pin(n, 0, last, inverse ? 2 : 1);
+  if (sizeOfLast() == ShapedType::kDynamic) {
+    Value size = sizesOf(n, n.input(0), last, last + 1), missing = n.make<SubOp>({n.g.integers(n.loc, 2), size});
+    Value fits = n.make<BitwiseOrOp>({n.make<EqualOp>({size, integer(n, 1)}), n.make<EqualOp>({size, integer(n, 2)})});
+    if (failed(require(n, fits, "needs a signal whose last dimension is 1, for real numbers, or 2, for complex ones")))
+      return failure();
+    n.replaceInput(0, padded(n, n.input(0), joined(n, {n.g.integers(n.loc, 0), missing}, 0), last));
+  }
+  int64_t parts = sizeOfLast();
   if (parts != 1 && parts != 2) {
     (void)n.error("needs a signal whose last dimension is 1, for real numbers, or 2, for complex ones");
     return failure();
@@ -137,7 +149,8 @@ Value productWhere(Node &n, Value condition, Value sizes) {
 /// Seen as [outer, axis, inner, parts], so that an axis that only the run knows is no different.
 LogicalResult dft(Node &n, Value axis) {
   int64_t rank = n.rank(0);
-  auto parts = partsOf(n);
+  bool inverse = n.integer("inverse", 0), onesided = n.integer("onesided", 0);
+  auto parts = partsOf(n, onesided, inverse);
   if (failed(parts))
     return failure();
   if (rank < 3)
@@ -148,7 +161,7 @@ LogicalResult dft(Node &n, Value axis) {
   Value isAxis = n.make<EqualOp>({place, axis});
   Value size = productWhere(n, isAxis, sizes), outer = productWhere(n, n.make<LessOp>({place, axis}), sizes),
         inner = productWhere(n, n.make<GreaterOp>({place, axis}), sizes);
-  Fourier fourier{n, {}, n.integer("inverse", 0) != 0, n.integer("onesided", 0) != 0};
+  Fourier fourier{n, {}, inverse, onesided};
   if (n.input(1))
     fourier.length = toI64(n, single(n, n.input(1)));
   else if (fourier.toRealSignal())
@@ -169,7 +182,8 @@ LogicalResult dftAlongAttribute(Node &n) { return dft(n, integer(n, n.integer("a
 LogicalResult dftAlongOperand(Node &n) { return dft(n, n.input(2) ? n.input(2) : integer(n, -2)); }
 
 LogicalResult stft(Node &n) {
-  auto parts = partsOf(n);
+  bool onesided = n.integer("onesided", 1);
+  auto parts = partsOf(n, onesided, /*inverse=*/false);
   if (failed(parts))
     return failure();
   if (n.rank(0) != 3)
@@ -184,7 +198,7 @@ LogicalResult stft(Node &n) {
   Value cut = pick(n, x, places, 1);
   if (n.input(2))
     cut = n.make<MulOp>({cut, unsqueezed(n, n.input(2), 1)});
-  Fourier fourier{n, length, false, n.integer("onesided", 1) != 0};
+  Fourier fourier{n, length, /*inverse=*/false, onesided};
   Value batch = sizesOf(n, x, 0, 1), count = asVector(n, frames);
   Value signals = reshaped(n, cut, {n.make<MulOp>({batch, count}), asVector(n, length), n.g.integers(n.loc, *parts)});
   if (!signals)

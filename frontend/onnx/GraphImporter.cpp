@@ -21,6 +21,12 @@ Value Scope::find(StringRef name) const {
   return {};
 }
 
+void Scope::declare(const google::protobuf::RepeatedPtrField<::onnx::ValueInfoProto> &values) {
+  for (const auto &value : values)
+    if (value.type().has_tensor_type() && value.type().tensor_type().has_shape())
+      ranks[value.name()] = value.type().tensor_type().shape().dim_size();
+}
+
 bool Scope::isLost(StringRef name) const {
   for (const Scope *scope = this; scope; scope = scope->outer)
     if (scope->lost.contains(name))
@@ -196,6 +202,8 @@ FailureOr<SmallVector<Value>> GraphImporter::importSubgraph(const ::onnx::GraphP
                                         << " inputs, but gets " << arguments.size();
   for (auto [input, value] : llvm::zip(graph.input(), arguments))
     inner.values[input.name()] = value;
+  inner.declare(graph.value_info());
+  inner.declare(graph.output());
   if (failed(importInitializers(graph)) || failed(importNodes(graph.node())))
     return failure();
   SmallVector<Value> outputs;
@@ -315,6 +323,8 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
   module.get()->setAttr("lepton.name", b.getStringAttr(graph.name()));
   Scope top;
   top.opsets = opsetsOf(model.opset_import());
+  top.declare(graph.value_info());
+  top.declare(graph.output());
   scope = nullptr; // the check asks for bodies before any value exists
   LogicalResult ops = checkOps();
   scope = &top;
@@ -423,6 +433,7 @@ LogicalResult GraphImporter::importFunction(const ::onnx::FunctionProto &functio
   inner.opsets = opsetsOf(function.opset_import());
   if (!inner.opsets.contains(""))
     inner.opsets[""] = versionIn(scope->opsets, "");
+  inner.declare(function.value_info());
   for (int i = 0; i < function.input_size(); ++i)
     inner.values[function.input(i)] =
         i < node.input_size() && !node.input(i).empty() ? scope->find(node.input(i)) : Value();

@@ -19,8 +19,11 @@ struct Scope {
   const Scope *outer = nullptr;
   llvm::StringMap<mlir::Value> values;
   llvm::StringMap<int64_t> opsets;
-  llvm::StringSet<> lost; // names that nodes with errors should have computed
+  llvm::StringSet<> lost;         // names that nodes with errors should have computed
+  llvm::StringMap<int64_t> ranks; // that the graph declares of what its nodes compute
 
+  /// Reads what a graph or a function declares of its values.
+  void declare(const google::protobuf::RepeatedPtrField<::onnx::ValueInfoProto> &values);
   bool isLost(llvm::StringRef name) const;
   mlir::Value find(llvm::StringRef name) const;
 };

@@ -13,6 +13,11 @@ Node::Node(GraphImporter &importer, const ::onnx::NodeProto &proto, Location loc
     inputs.push_back(name.empty() ? Value() : importer.scope->find(name));
 }
 
+std::optional<int64_t> Node::declaredRank(int i) const {
+  auto it = wants(i) ? importer.scope->ranks.find(proto.output(i)) : importer.scope->ranks.end();
+  return it == importer.scope->ranks.end() ? std::nullopt : std::optional(it->second);
+}
+
 void Node::set(int i, Value value) {
   if (wants(i))
     importer.scope->values[proto.output(i)] = value;

@@ -31,6 +31,8 @@ public:
   bool isFloat(int i) const { return llvm::isa<mlir::FloatType>(elementType(i)); }
   /// Whether output `i` is wanted.
   bool wants(int i) const { return i < proto.output_size() && !proto.output(i).empty(); }
+  /// The rank that the model declares of output `i`.
+  std::optional<int64_t> declaredRank(int i) const;
   void set(int i, mlir::Value value);
   /// Sets the first output; fails where the value was not made (the error is reported already).
   mlir::LogicalResult result(mlir::Value value);

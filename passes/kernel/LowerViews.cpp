@@ -32,6 +32,9 @@ static Value lowerView(OpBuilder &b, ShapeAnalysis &shapes, Operation *op) {
     return input;
   auto type = shapes.type({elementTypeOf(result), sizes});
   Value view = flatten(b, loc, input);
+  if (type.hasStaticShape() &&
+      !cast<RankedTensorType>(view.getType()).hasStaticShape()) // the verifier wants both static
+    view = tensor::CastOp::create(b, loc, RankedTensorType::get({type.getNumElements()}, type.getElementType()), view);
   if (type.getRank() == 0) {
     view = tensor::CollapseShapeOp::create(b, loc, type, view, ArrayRef<ReassociationIndices>{});
   } else if (type.getRank() > 1 || type != view.getType()) {
@@ -40,11 +43,7 @@ static Value lowerView(OpBuilder &b, ShapeAnalysis &shapes, Operation *op) {
       extents.push_back(getAsOpFoldResult(shapes.materialize(b, loc, size)));
     if (type.getRank() > 1) {
       ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
-      auto viewType = cast<RankedTensorType>(view.getType());
-      if (type.hasStaticShape() && !viewType.hasStaticShape()) // the verifier wants both static
-        view =
-            tensor::CastOp::create(b, loc, RankedTensorType::get({type.getNumElements()}, type.getElementType()), view);
-      if (viewType.hasStaticShape() && !type.hasStaticShape())
+      if (cast<RankedTensorType>(view.getType()).hasStaticShape() && !type.hasStaticShape())
         view =
             tensor::CastOp::create(b, loc, RankedTensorType::get({ShapedType::kDynamic}, type.getElementType()), view);
       view = tensor::ExpandShapeOp::create(b, loc, type, view, ArrayRef<ReassociationIndices>{all}, extents);

@@ -92,10 +92,11 @@ def test_samples_far_outside(tmp_path, level, mode, padding):
 
 
 @LEVELS
+@pytest.mark.parametrize("are_parts_known", [True, False])
 @pytest.mark.parametrize(("onesided", "inverse", "parts"), [(0, 0, 1), (0, 0, 2), (1, 0, 1), (0, 1, 2), (1, 1, 2)])
-def test_transforms_of_any_length(tmp_path, level, onesided, inverse, parts):
+def test_transforms_of_any_length(tmp_path, level, onesided, inverse, parts, are_parts_known):
     nodes = [helper.make_node("DFT", ["x", "n", "a"], ["y"], onesided=onesided, inverse=inverse)]
-    s = session(tmp_path, nodes, {"x": (DOUBLE, ["b", "n", parts]), "n": (INT64, []), "a": (INT64, [])}, {"y": (DOUBLE, None)}, level, 20)
+    s = session(tmp_path, nodes, {"x": (DOUBLE, ["b", "n", parts if are_parts_known else "p"]), "n": (INT64, []), "a": (INT64, [])}, {"y": (DOUBLE, None)}, level, 20)
     oracle = ReferenceEvaluator(str(tmp_path / "model.onnx"))
     random = np.random.default_rng(5)
     for size, length in [(1, 1), (8, 8), (9, 6), (5, 12), (31, 31)]:

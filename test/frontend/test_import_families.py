@@ -1,5 +1,6 @@
 """The importer's families that choose, sample, transform and draw: what malformed nodes are told, and what known sizes become."""
 
+import numpy as np
 import pytest
 from onnx import TensorProto
 
@@ -8,6 +9,7 @@ from test_import import FLOAT, INT64, build, node, path, require_error  # noqa: 
 
 BOOL = TensorProto.BOOL
 INPUTS = {"x": (FLOAT, [1, 2, 4, 4]), "b": (BOOL, [4]), "i": (INT64, [3]), "m": (FLOAT, [3, 3]), "g": (FLOAT, [1, 5, 5, 2])}
+INPUTS |= {"c": (FLOAT, [1, 3, 5]), "w": (FLOAT, [3, 1, 4]), "t": (INT64, ["N", "K"]), "u": (FLOAT, [1, 1, "N"]), "v": (FLOAT, [2, 2, "H", "W"])}
 
 
 @pytest.mark.parametrize(
@@ -42,11 +44,22 @@ INPUTS = {"x": (FLOAT, [1, 2, 4, 4]), "b": (BOOL, [4]), "i": (INT64, [3]), "m": 
         (node("DepthToSpace", ["x"], ["y"], blocksize=0), ["positive block size, got 0"]),
         (node("SpaceToDepth", ["x"], ["y"], blocksize=3), ["dimension 2 must be a multiple of 3, got 4"]),
         (node("SpaceToDepth", ["m"], ["y"], blocksize=3), ["four dimensions, got 2"]),
+        (node("Einsum", ["x"], ["y"], equation="abcc,abcb->a"), ["terms"]),
+        (node("Einsum", ["x"], ["y"], equation="aabc->a"), ["diagonal, which needs two equal sizes"]),
+        (node("Split", ["x", "parts"], ["y", "z"], axis=2), ["parts of sizes that add up"]),
+        (node("Split", ["u", "less"], ["y", "z"], axis=2), ["parts of sizes that add up"]),
+        (node("ConvTranspose", ["x", "x"], ["y"], output_shape=[4]), ["output_shape that does not fit"]),
+        (node("CausalConvWithState", ["x", "m"], ["y", "p"]), ["filters [channels, 1, k]"]),
+        (node("CausalConvWithState", ["c", "c"], ["y", "p"], activation="x"), ["unknown activation 'x'"]),
+        (node("CausalConvWithState", ["c", "w", "", "c"], ["y", "p"]), ["one element fewer than its filters"]),
+        (node("GatherND", ["x", "t"], ["y"]), ["declare the result's shape"]),
+        (node("MaxPool", ["u"], ["y", "places"], kernel_shape=[2], strides=[2], auto_pad="SAME_UPPER"), ["places of its results"]),
+        (node("DeformConv", ["x", "v", "x"], ["y"]), ["give it a kernel_shape"]),
         (node("LinearRegressor", ["x"], ["y"], domain="ai.onnx.ml"), ["[batch, features]"]),
     ],
 )
 def test_faults_of_nodes_name_the_node(path, faulty, parts):  # noqa: F811
-    save(path, [faulty], INPUTS, {"y": (FLOAT, None)}, opset=26, domain=faulty.domain)
+    save(path, [faulty], INPUTS, {"y": (FLOAT, None)}, {"parts": np.array([2, 3]), "less": np.array([3, -1])}, opset=27, domain=faulty.domain)
     require_error(path, f"the {faulty.op_type}", *parts)
 
 

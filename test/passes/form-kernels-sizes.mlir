@@ -15,6 +15,18 @@ func.func @main(%x: tensor<1x1xf32>, %n: tensor<2xf32>) -> tensor<?x?xf32> {
 
 // -----
 
+// One element of a vector whose size only the run knows, as a scalar: the view is one of a size that is known.
+// CHECK-LABEL: func.func @main
+// CHECK:         %[[ONE:.*]] = tensor.cast %arg0 : tensor<?xf32> to tensor<1xf32>
+// CHECK:         tensor.collapse_shape %[[ONE]] [] : tensor<1xf32> into tensor<f32>
+func.func @main(%x: tensor<?xf32>) -> tensor<f32> {
+  %s = lepton.constant dense<> : tensor<0xi64>
+  %y = lepton.reshape %x, %s : (tensor<?xf32>, tensor<0xi64>) -> tensor<f32>
+  return %y : tensor<f32>
+}
+
+// -----
+
 // What only a view's sizes used is gone, along with the inner values of kernels that it used itself.
 // CHECK-LABEL: func.func @main
 // CHECK:         lepton.call @equal_where_i64_3
