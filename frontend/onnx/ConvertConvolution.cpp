@@ -270,14 +270,30 @@ template <ReduceKind Kind> LogicalResult poolOver(Node &n) {
   return failed(w) ? failure() : n.result(pool(n, Kind, n.input(0), *w));
 }
 
+/// Places in the padded input `whole`, counted over all dimensions, as places in the node's input.
+Value placesWithoutPads(Node &n, Value places, Value whole, const Window &w) {
+  int64_t spatial = w.kernel.size();
+  bool isColumnMajor = n.integer("storage_order", 0);
+  Value rest = places, result = integer(n, 0), step = integer(n, 1);
+  for (int64_t k = 0; k < spatial; ++k) { // from the dimension whose places lie closest
+    int64_t i = isColumnMajor ? k : spatial - 1 - k;
+    Value size = sizeOf(n, n.input(0), 2 + i), wide = sizeOf(n, whole, 2 + i);
+    Value place =
+        n.make<SubOp>({n.make<ModOp>({rest, wide}), single(n, n.g.slice(n.loc, w.computedPads, 0, i, i + 1))});
+    // A pad is found where all that its window has is as low: what lies closest to it in the input is in the window too.
+    place = n.make<lepton::MinOp>({place, n.make<SubOp>({size, integer(n, 1)})});
+    place = n.make<lepton::MaxOp>({place, integer(n, 0)});
+    result = n.make<AddOp>({result, n.make<MulOp>({place, step})});
+    step = n.make<MulOp>({step, size});
+    rest = n.make<lepton::DivOp>({rest, wide});
+  }
+  return n.make<AddOp>({result, n.make<MulOp>({rest, step})});
+}
+
 LogicalResult maxPool(Node &n) {
   auto w = window(n, n.integers("kernel_shape"));
   if (failed(w))
     return failure();
-  if (n.wants(1) && w->computedPads)
-    return n.error(
-        "gives the places of its results, under an auto_pad that depends on a size that is unknown; give it a "
-        "size (--dim) or explicit pads");
   if (n.wants(1)) {
     SmallVector<NamedAttribute> attributes = {n.g.attr("kernel", w->kernel), n.g.attr("strides", w->strides),
                                               n.g.attr("pads", w->pads), n.g.attr("dilations", w->dilations)};
@@ -285,7 +301,9 @@ LogicalResult maxPool(Node &n) {
       attributes.push_back(n.g.flag("ceil_mode"));
     if (n.integer("storage_order", 0))
       attributes.push_back(n.g.flag("column_major"));
-    n.set(1, n.make<ArgPoolOp>(n.input(0), attributes));
+    Value whole = withComputedPads(n, n.input(0), *w, lowest(n, n.elementType(0)));
+    Value places = n.make<ArgPoolOp>(whole, attributes);
+    n.set(1, w->computedPads && places ? placesWithoutPads(n, places, whole, *w) : places);
   }
   return n.result(pool(n, ReduceKind::max, n.input(0), *w));
 }
@@ -337,15 +355,13 @@ LogicalResult causalConvWithState(Node &n) {
   pin(n, 1, 1, 1);
   if (int64_t size = cast<RankedTensorType>(n.input(1).getType()).getDimSize(2); !ShapedType::isDynamic(size))
     pin(n, 3, 2, size - 1);
-  Value x = n.input(0), filters = n.input(1), length = sizeOf(n, x, 2), all;
+  Value x = n.input(0), filters = n.input(1), length = sizeOf(n, x, 2);
   Value before = n.make<SubOp>({sizeOf(n, filters, 2), integer(n, 1)});
   if (n.input(3) && failed(require(n, n.make<EqualOp>({sizeOf(n, n.input(3), 2), before}),
                                    "needs a state of one element fewer than its filters have")))
     return failure();
-  if (n.input(3))
-    all = joined(n, {n.input(3), x}, 2);
-  else
-    all = padded(n, x, joined(n, {asVector(n, before), n.g.integers(n.loc, 0)}, 0), 2);
+  Value all = n.input(3) ? joined(n, {n.input(3), x}, 2)
+                         : padded(n, x, joined(n, {asVector(n, before), n.g.integers(n.loc, 0)}, 0), 2);
   int64_t channels = cast<RankedTensorType>(filters.getType()).getDimSize(0);
   Value y = ShapedType::isDynamic(channels)
                 ? convolveChannels(n, all, filters, length)

@@ -68,6 +68,20 @@ def test_pads_that_depend_on_sizes(tmp_path, op, attributes, mode, level):
 
 
 @LEVELS
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("mode", ["SAME_UPPER", "SAME_LOWER"])
+def test_places_of_maxima_beside_pads_that_depend_on_sizes(tmp_path, mode, order, level):
+    node = helper.make_node("MaxPool", ["x"], ["y", "i"], kernel_shape=[3, 3], strides=[2, 3], auto_pad=mode, storage_order=order)
+    path = save(tmp_path / "m.onnx", [node], {"x": (FLOAT, ["N", "C", "H", "W"])}, {"y": (FLOAT, None), "i": (INT64, None)})
+    made, oracle = lepton.InferenceSession(str(path), opt_level=level), onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for sizes in ((1, 1), (2, 3), (5, 4), (6, 5)):
+        require_agreement(made, oracle, {"x": random(2, 3, *sizes) - 3})
+    x = np.full((1, 1, 4, 4), -np.inf, np.float32)
+    places = made.run(None, {"x": x})[1]
+    assert (places >= 0).all() and (places < x.size).all()
+
+
+@LEVELS
 def test_pads_of_a_filter_that_only_the_run_knows(tmp_path, level):
     node = helper.make_node("Conv", ["x", "w"], ["y"], auto_pad="SAME_UPPER", strides=[2])
     made, oracle = sessions(tmp_path / "m.onnx", node, {"x": ("f", 3), "w": ("f", 3)}, level)
