@@ -31,8 +31,6 @@ static Type sumType(OpBuilder &b, Type elementType) {
   return KernelEmitter::scalarType(contractionResultType(b, elementType));
 }
 
-static AffineExpr ceilDiv(AffineExpr size, int64_t block) { return (size + (block - 1)).floorDiv(block); }
-
 //===----------------------------------------------------------------------------------------------------------------------===//
 // MatMul
 //===----------------------------------------------------------------------------------------------------------------------===//
@@ -109,8 +107,8 @@ SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   SmallVector<OpFoldResult> bounds;
   for (int64_t d = 0; d < batch; ++d)
     bounds.push_back(getAsOpFoldResult(e.size(sizes[d])));
-  bounds.push_back(getAsOpFoldResult(e.size(ceilDiv(m, mt))));
-  bounds.push_back(getAsOpFoldResult(e.size(ceilDiv(n, nt))));
+  bounds.push_back(getAsOpFoldResult(e.size(tileCount(m, mt))));
+  bounds.push_back(getAsOpFoldResult(e.size(tileCount(n, nt))));
   // Dimensions of the generic: [m] [n] k; those of a vector operand are missing.
   int64_t parallel = !lhsVector + !rhsVector;
   AffineExpr dm = getAffineDimExpr(0, context), dn = getAffineDimExpr(lhsVector ? 0 : 1, context),
@@ -190,8 +188,8 @@ SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits
   SmallVector<AffineMap> maps = {map({dm, dk}), map({dk, dn}), map({dm, dn})};
   OpFoldResult zero = e.b.getIndexAttr(0), one = e.b.getIndexAttr(1), depth = getAsOpFoldResult(e.size(k)),
                width = e.b.getIndexAttr(block);
-  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(ceilDiv(n, block))),
-                                      getAsOpFoldResult(e.size(ceilDiv(m, mt)))};
+  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(tileCount(n, block))),
+                                      getAsOpFoldResult(e.size(tileCount(m, mt)))};
   return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
     auto rows = tileRange(e, ivs[1], m, mt), columns = tileRange(e, ivs[0], n, block);
     Value lhs = slice(e, e.tensor(getLhs()), {rows.first, zero}, {rows.second, depth}, {false, false});
@@ -210,7 +208,7 @@ LogicalResult PackBlocksOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<R
   SmallVector<AffineExpr> dims = shapes.shape(getInput());
   if (getAxis() >= dims.size() || int64_t(getBlock()) < 1)
     return emitOpError() << "has the axis " << getAxis() << " or the block " << getBlock() << " out of range";
-  dims[getAxis()] = ceilDiv(dims[getAxis()], getBlock());
+  dims[getAxis()] = tileCount(dims[getAxis()], getBlock());
   dims.push_back(shapes.constant(getBlock()));
   results.push_back({elementTypeOf(getInput()), dims});
   return success();
@@ -444,7 +442,7 @@ SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) 
   SmallVector<OpFoldResult> bounds = {e.b.getIndexAttr(groups * blocks)};
   for (int64_t i = 0; i <= last; ++i)
     bounds.push_back(getAsOpFoldResult(e.size(y[i])));
-  bounds.push_back(getAsOpFoldResult(e.size(ceilDiv(y[spatial], tile))));
+  bounds.push_back(getAsOpFoldResult(e.size(tileCount(y[spatial], tile))));
   return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
     Value g = groups == 1 ? e.index(0) : e.b.createOrFold<arith::DivUIOp>(e.loc, ivs[0], e.index(blocks));
     Value blockIndex = groups == 1 ? ivs[0] : Value(e.sub(ivs[0], e.mul(g, e.index(blocks))));
@@ -528,10 +526,10 @@ SmallVector<Value> DepthwiseConvOp::emitKernel(KernelEmitter &e, ValueRange init
   filterDims.push_back(c);
   auto map = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(dims, 0, results, context); };
   OpFoldResult zero = e.b.getIndexAttr(0), one = e.b.getIndexAttr(1);
-  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(ceilDiv(y.back(), block)))};
+  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(tileCount(y.back(), block)))};
   for (int64_t i = 0; i <= last; ++i)
     bounds.push_back(getAsOpFoldResult(e.size(y[i])));
-  bounds.push_back(getAsOpFoldResult(e.size(ceilDiv(y[spatial], tile))));
+  bounds.push_back(getAsOpFoldResult(e.size(tileCount(y[spatial], tile))));
   return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
     auto channels = tileRange(e, ivs[0], y.back(), block), pixels = tileRange(e, ivs.back(), y[spatial], tile);
     SmallVector<OpFoldResult> xOffsets = {ivs[1]}, xSizes = {one}, wOffsets(spatial, zero), wSizes;

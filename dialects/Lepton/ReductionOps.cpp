@@ -2,6 +2,7 @@
 
 #include "dialects/Lepton/FloatMath.h"
 #include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/ReductionEmitter.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -9,22 +10,20 @@
 using namespace mlir;
 using namespace lepton;
 
-/// The type in which values of a tensor element type are accumulated.
-static Type accumulatorType(OpBuilder &b, Type elementType) {
+Type lepton::accumulatorType(OpBuilder &b, Type elementType) {
   auto floatType = dyn_cast<FloatType>(elementType);
   return floatType && floatType.getWidth() < 32 ? b.getF32Type() : KernelEmitter::storageType(elementType);
 }
 
-static Value widen(KernelEmitter &e, Value scalar, Type elementType, Type accumulator) {
+Value lepton::widen(KernelEmitter &e, Value scalar, Type elementType, Type accumulator) {
   return isa<FloatType>(accumulator) ? emitCast(e, scalar, elementType, accumulator) : e.toStorage(scalar, elementType);
 }
 
-/// Back to a scalar of the element type.
-static Value narrow(KernelEmitter &e, Value value, Type accumulator, Type elementType) {
+Value lepton::narrow(KernelEmitter &e, Value value, Type accumulator, Type elementType) {
   return isa<FloatType>(accumulator) ? emitCast(e, value, accumulator, elementType) : e.fromStorage(value, elementType);
 }
 
-static Value neutral(KernelEmitter &e, ReduceKind kind, Type type, bool isUnsigned) {
+Value lepton::neutral(KernelEmitter &e, ReduceKind kind, Type type, bool isUnsigned) {
   if (kind == ReduceKind::sum || kind == ReduceKind::mean)
     return e.scalar(type, 0);
   if (kind == ReduceKind::prod)
@@ -40,7 +39,7 @@ static Value neutral(KernelEmitter &e, ReduceKind kind, Type type, bool isUnsign
   return arith::ConstantOp::create(e.b, e.loc, e.b.getIntegerAttr(type, isMax ? lowest : highest));
 }
 
-static Value combine(KernelEmitter &e, ReduceKind kind, Value l, Value r, bool isUnsigned) {
+Value lepton::combine(KernelEmitter &e, ReduceKind kind, Value l, Value r, bool isUnsigned) {
   bool isFloat = isa<FloatType>(l.getType());
   switch (kind) {
   case ReduceKind::sum:
@@ -64,8 +63,7 @@ static Value combine(KernelEmitter &e, ReduceKind kind, Value l, Value r, bool i
 
 static bool isUnsignedOrBool(Type type) { return type.isUnsignedInteger() || type.isInteger(1); }
 
-/// Positions of the result, and of the reduced dimensions, as positions of the input.
-static SmallVector<Value> inputIndices(int64_t rank, ArrayRef<int64_t> axes, ValueRange kept, ValueRange reduced) {
+SmallVector<Value> lepton::inputIndices(int64_t rank, ArrayRef<int64_t> axes, ValueRange kept, ValueRange reduced) {
   SmallVector<Value> indices;
   size_t k = 0, r = 0;
   for (int64_t d = 0; d < rank; ++d)
@@ -172,103 +170,6 @@ SmallVector<Value> ArgReduceOp::emitKernel(KernelEmitter &e, ValueRange inits) {
       });
   return {e.finish(inits[0], getResult(), {}, [&](ValueRange indices) -> Value {
     return tensor::ExtractOp::create(e.b, e.loc, positions, keptIndices(indices, {axis}, getKeepdims()));
-  })};
-}
-
-//===------------------------------------------------------------------------------------------------------------------===//
-// Softmax, Normalize: one slice after the other, each small enough to stay in the cache
-//===------------------------------------------------------------------------------------------------------------------===//
-
-static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> axes) {
-  SmallVector<int64_t> dims;
-  for (int64_t d = 0; d < rank; ++d)
-    if (!llvm::is_contained(axes, d))
-      dims.push_back(d);
-  return dims;
-}
-
-/// Reduces what `element` gives over a slice to one scalar of `type`.
-static Value reduceSlice(KernelEmitter &e, ReduceKind kind, Type type, ArrayRef<AffineExpr> sizes,
-                         llvm::function_ref<Value(ValueRange)> element) {
-  Value init = e.fill(e.temporary({}, type), neutral(e, kind, type, false));
-  Value result = e.reduce(init, sizes, [&](ValueRange, ValueRange position, Value accumulator) {
-    return combine(e, kind, accumulator, element(position), false);
-  });
-  return tensor::ExtractOp::create(e.b, e.loc, result, ValueRange{});
-}
-
-LogicalResult SoftmaxOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  if (getAxis() >= uint64_t(rankOf(getInput())))
-    return emitOpError() << "has the axis " << getAxis() << " out of range for rank " << rankOf(getInput());
-  if (!isa<FloatType>(elementTypeOf(getInput())))
-    return emitOpError() << "needs floating-point numbers, got " << getInput().getType();
-  results.push_back({elementTypeOf(getInput()), shapes.shape(getInput())});
-  return success();
-}
-
-SmallVector<Value> SoftmaxOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  int64_t axis = getAxis();
-  Type elementType = elementTypeOf(getInput()), type = accumulatorType(e.b, elementType);
-  AffineExpr size = e.shapes.dim(getInput(), axis);
-  return {e.forEachSlice(inits[0], otherDims(rankOf(getInput()), {axis}), [&](ValueRange position, Value slice) {
-    auto input = [&](ValueRange i) {
-      return widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), {axis}, position, i)), elementType, type);
-    };
-    Value max = reduceSlice(e, ReduceKind::max, type, size, input);
-    // The exponentials are kept: computing them is dearer than storing them.
-    Value exps = e.map(e.temporary(size, type), type, [&](ValueRange i) -> Value {
-      Value shifted = arith::SubFOp::create(e.b, e.loc, input(i), max);
-      return math::ExpOp::create(e.b, e.loc, shifted);
-    });
-    Value sum = reduceSlice(e, ReduceKind::sum, type, size,
-                            [&](ValueRange i) -> Value { return tensor::ExtractOp::create(e.b, e.loc, exps, i); });
-    Value shift =
-        getLog() ? e.b.createOrFold<arith::AddFOp>(e.loc, max, math::LogOp::create(e.b, e.loc, sum)) : Value();
-    Value scale = getLog() ? Value() : e.b.createOrFold<arith::DivFOp>(e.loc, e.scalar(type, 1), sum);
-    return e.map(slice, elementType, [&](ValueRange i) {
-      Value y = getLog()
-                    ? e.b.createOrFold<arith::SubFOp>(e.loc, input(i), shift)
-                    : e.b.createOrFold<arith::MulFOp>(e.loc, tensor::ExtractOp::create(e.b, e.loc, exps, i), scale);
-      return narrow(e, y, type, elementType);
-    });
-  })};
-}
-
-LogicalResult NormalizeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  for (int64_t axis : getAxes())
-    if (axis < 0 || axis >= rankOf(getInput()))
-      return emitOpError() << "has the axis " << axis << " out of range for rank " << rankOf(getInput());
-  if (!isa<FloatType>(elementTypeOf(getInput())))
-    return emitOpError() << "needs floating-point numbers, got " << getInput().getType();
-  results.push_back({elementTypeOf(getInput()), shapes.shape(getInput())});
-  return success();
-}
-
-SmallVector<Value> NormalizeOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  Type elementType = elementTypeOf(getInput()), type = accumulatorType(e.b, elementType);
-  SmallVector<AffineExpr> sizes;
-  for (int64_t axis : getAxes())
-    sizes.push_back(e.shapes.dim(getInput(), axis));
-  auto sub = [&](Value l, Value r) -> Value { return arith::SubFOp::create(e.b, e.loc, l, r); };
-  auto div = [&](Value l, Value r) -> Value { return arith::DivFOp::create(e.b, e.loc, l, r); };
-  return {e.forEachSlice(inits[0], otherDims(rankOf(getInput()), getAxes()), [&](ValueRange position, Value slice) {
-    auto input = [&](ValueRange i) {
-      return widen(e, e.load(getInput(), inputIndices(rankOf(getInput()), getAxes(), position, i)), elementType, type);
-    };
-    Value n = e.b.createOrFold<arith::IndexCastOp>(e.loc, e.b.getI64Type(), e.size(e.shapes.product(sizes)));
-    Value count = emitCast(e, n, n.getType(), type);
-    Value mean = getRms() ? Value() : div(reduceSlice(e, ReduceKind::sum, type, sizes, input), count);
-    auto centred = [&](ValueRange i) { return mean ? sub(input(i), mean) : input(i); };
-    Value squares = reduceSlice(e, ReduceKind::sum, type, sizes, [&](ValueRange i) {
-      Value x = centred(i);
-      return e.product(x, x);
-    });
-    Value variance =
-        arith::AddFOp::create(e.b, e.loc, div(squares, count), e.scalar(type, getEpsilon().convertToDouble()));
-    Value scale = div(e.scalar(type, 1), math::SqrtOp::create(e.b, e.loc, variance));
-    return e.map(slice, elementType, [&](ValueRange i) {
-      return narrow(e, arith::MulFOp::create(e.b, e.loc, centred(i), scale), type, elementType);
-    });
   })};
 }
 

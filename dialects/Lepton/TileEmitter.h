@@ -10,6 +10,9 @@ namespace lepton {
 /// The size of a tile of at most `target`: a divisor of a static size where one is near.
 int64_t pickTile(mlir::AffineExpr size, int64_t target);
 
+/// The number of tiles of `tile` that cover `size`.
+inline mlir::AffineExpr tileCount(mlir::AffineExpr size, int64_t tile) { return (size + (tile - 1)).floorDiv(tile); }
+
 /// Offset and size of tile number `iv` along a dimension.
 std::pair<mlir::Value, mlir::OpFoldResult> tileRange(KernelEmitter &e, mlir::Value iv, mlir::AffineExpr size,
                                                      int64_t tile);

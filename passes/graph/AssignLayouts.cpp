@@ -291,6 +291,24 @@ struct Layouts {
                     g.flag("keepdims")});
   }
 
+  Value normalize(NormalizeOp op) {
+    Value source = movedSource(op.getInput());
+    if (!source)
+      return {};
+    NamedAttrList attributes(op->getAttrs());
+    attributes.set("axes", g.b.getDenseI64ArrayAttr(movedAxes(op.getAxes(), rankOf(source))));
+    return rebuilt(op, source, attributes);
+  }
+
+  Value softmax(SoftmaxOp op) {
+    Value source = movedSource(op.getInput());
+    if (!source)
+      return {};
+    NamedAttrList attributes(op->getAttrs());
+    attributes.set("axis", g.b.getI64IntegerAttr(lastAxis(op.getAxis(), rankOf(source))));
+    return rebuilt(op, source, attributes);
+  }
+
   /// An op that says where its spatial dimensions start.
   template <typename OpT> Value spatial(OpT op) {
     Value source = movedSource(op.getInput());
@@ -363,6 +381,8 @@ struct Layouts {
         .Case<MatMulOp>([&](MatMulOp op) { return matMul(op); })
         .Case<ConvOp>([&](ConvOp op) { return conv(op); })
         .Case<ReduceOp>([&](ReduceOp op) { return reduce(op); })
+        .Case<NormalizeOp>([&](NormalizeOp op) { return normalize(op); })
+        .Case<SoftmaxOp>([&](SoftmaxOp op) { return softmax(op); })
         .Case<PoolOp, DepthToSpaceOp>([&](auto op) { return spatial(op); })
         .Case<ResizeOp, SliceOp, PadOp>([&](auto op) { return alongAxes(op); })
         .Case<ConcatOp>([&](ConcatOp op) { return concat(op); })
