@@ -12,7 +12,7 @@ include "mlir/Pass/PassBase.td"
 def AssignLayouts : Pass<"lepton-assign-layouts", "::mlir::func::FuncOp"> {
   let summary = "Gives convolutions channels-last tensors and packed filters";
   let description = [{
-    Convolutions become `packed_conv`, `depthwise_conv` or, of size 1, `packed_matmul`; matrix products with constant right operands become `packed_matmul`.
+    Convolutions become `packed_conv`, `depthwise_conv` or, of size 1, `packed_matmul`, transposed ones `packed_conv_transpose`; matrix products with constant right operands become `packed_matmul`.
     Transposes move down through elementwise ops, reductions, pools and concatenations until they meet and cancel.
 
     Example: `lepton.conv %x, %w` -> `transpose`, `pad`, `packed_conv`, `transpose`.
@@ -43,7 +43,8 @@ def DecomposeConvTranspose : Pass<"lepton-decompose-conv-transpose", "::mlir::fu
   let summary = "Turns transposed convolutions into dense ones";
   let description = [{
     A pixel of the result at `stride * q + p` depends on the taps p, p + stride, .. of the filter alone. So one convolution of stride 1 with `ceil(kernel / stride)` taps computes the
-    pixels of all phases p as channels, and `depth_to_space` puts them in place: no multiplication with inserted zeros, nothing added up in memory.
+    pixels of all phases p as channels, and `depth_to_space` puts them in place: no multiplication with inserted zeros, nothing added up in memory. A few phases stay, for
+    the kernel of `packed_conv_transpose`; a single pixel becomes a `matmul`.
 
     Example: `lepton.conv_transpose %x, %w` -> `conv`, `depth_to_space`, `slice`.
   }];

@@ -78,7 +78,8 @@ def Lepton_PackedConvOp : Lepton_KernelOp<"packed_conv"> {
   let summary = "convolution, channels last, with a blocked filter and no padding";
   let description = [{
     Input `[N, spatial..., C]`, filter `[group, ceil(Mg / B), kernel..., C / group, B]` with `Mg = M / group`, result `[N, spatial..., M]`.
-    Padding is an op of its own before it.
+    Padding is an op of its own before it. With `channels_inner`, the filter is `[.., B, C / group]`: for few output channels, that leave a vector mostly
+    empty, vectors run along the input's channels and are added up at the end.
 
     Example:
     ```mlir
@@ -86,9 +87,34 @@ def Lepton_PackedConvOp : Lepton_KernelOp<"packed_conv"> {
        : (tensor<1x10x10x3xf32>, tensor<1x1x3x3x3x16xf32>) -> tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = (ins Lepton_Tensor:$input, Lepton_Tensor:$filter, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations, I64Attr:$channels);
+  let arguments = (ins Lepton_Tensor:$input, Lepton_Tensor:$filter, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations, I64Attr:$channels,
+                       UnitAttr:$channels_inner);
   let results = (outs Lepton_Tensor:$result);
   let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
+}
+
+def Lepton_PackedConvTransposeOp : Lepton_KernelOp<"packed_conv_transpose"> {
+  let summary = "transposed convolution, channels last, with a blocked filter";
+  let description = [{
+    Input `[N, spatial..., C]`, padded with the zeros that windows reach over its edges (`TransposedDim` in Window.h says how many), filter
+    `[group, ceil(Mg / B), kernel..., C / group, B]` with `Mg = M / group`, the taps of each dimension ordered by phases, result `[N, spatial..., M]`. The attributes
+    are those of `conv_transpose`.
+
+    Results that leave the same remainders by the strides are a phase: a dense convolution with the taps that meet it, written straight to its places.
+
+    Example:
+    ```mlir
+    %y = lepton.packed_conv_transpose %x, %w {strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>,
+         output_padding = array<i64: 0>, channels = 4 : i64} : (tensor<1x8x3xf32>, tensor<1x1x2x3x16xf32>) -> tensor<1x16x4xf32>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input, Lepton_Tensor:$filter, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads,
+                       DenseI64ArrayAttr:$dilations, DenseI64ArrayAttr:$output_padding, I64Attr:$channels);
+  let results = (outs Lepton_Tensor:$result);
+  let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
+  let extraClassDeclaration = [{
+    ::llvm::SmallVector<::lepton::TransposedDim> dims();
+  }];
 }
 
 def Lepton_PackBlocksOp : Lepton_ElementOp<"pack_blocks"> {

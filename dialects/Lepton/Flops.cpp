@@ -37,7 +37,13 @@ AffineExpr lepton::flopsOf(Operation *op, ShapeAnalysis &shapes) {
         return products(conv.getResult(), conv.getFilter(), 1, conv.getFilter().getType().getRank());
       })
       .Case([&](PackedConvOp conv) {
-        return products(conv.getResult(), conv.getFilter(), 2, conv.getFilter().getType().getRank() - 1);
+        auto channels = ArrayRef(shapes.shape(conv.getFilter())).drop_front(conv.getFilter().getType().getRank() - 2);
+        return products(conv.getResult(), conv.getFilter(), 2, conv.getFilter().getType().getRank() - 2) *
+               channels[conv.getChannelsInner() ? 1 : 0];
+      })
+      .Case([&](PackedConvTransposeOp conv) { // of the taps, each result meets one in `stride`
+        return products(conv.getResult(), conv.getFilter(), 2, conv.getFilter().getType().getRank() - 1)
+            .floorDiv(llvm::product_of(conv.getStrides()));
       })
       .Case([&](DepthwiseConvOp conv) {
         return products(conv.getResult(), conv.getFilter(), 0, conv.getFilter().getType().getRank() - 1);

@@ -250,8 +250,8 @@ Value KernelEmitter::forEach(ArrayRef<OpFoldResult> bounds, Value init, PartFn p
   Value out = forall.getRegionIterArgs()[0];
   Part result = part(forall.getInductionVars(), out);
   b.setInsertionPointToEnd(forall.getTerminator().getBody());
-  SmallVector<OpFoldResult> strides(result.offsets.size(), b.getIndexAttr(1));
-  tensor::ParallelInsertSliceOp::create(b, loc, result.value, out, result.offsets, result.sizes, strides);
+  result.strides.resize(result.offsets.size(), b.getIndexAttr(1));
+  tensor::ParallelInsertSliceOp::create(b, loc, result.value, out, result.offsets, result.sizes, result.strides);
   return forall.getResult(0);
 }
 
@@ -292,12 +292,12 @@ SmallVector<Value> lepton::inLine(ValueRange position, int64_t axis, Value along
   return indices;
 }
 
-Value KernelEmitter::finish(Value init, Value result, ValueRange offsets, ElementFn own) {
+Value KernelEmitter::finish(Value init, Value result, ValueRange offsets, ElementFn own, ArrayRef<int64_t> strides) {
   Value last = finals.contains(result) ? finals.lookup(result) : result;
   return map(init, elementTypeOf(last), [&](ValueRange indices) {
     SmallVector<Value> global(indices);
     for (auto [i, offset] : llvm::enumerate(offsets))
-      global[i] = add(indices[i], offset);
+      global[i] = add(strides.empty() || strides[i] == 1 ? indices[i] : mul(indices[i], index(strides[i])), offset);
     elements[result] = [&](ValueRange) { return own(indices); };
     Value value = load(last, global);
     elements.erase(result);

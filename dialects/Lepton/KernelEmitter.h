@@ -26,6 +26,7 @@ public:
   struct Part {
     mlir::Value value;
     llvm::SmallVector<mlir::OpFoldResult> offsets, sizes; // in the destination
+    llvm::SmallVector<mlir::OpFoldResult> strides = {};   // none: all 1
   };
   using PartFn = llvm::function_ref<Part(mlir::ValueRange position, mlir::Value destination)>;
   using OrderFn =
@@ -96,9 +97,10 @@ public:
   mlir::Value forEachSlice(mlir::Value init, llvm::ArrayRef<int64_t> dims, SliceFn slice);
   /// The same for the lines along `axis`.
   mlir::Value forEachLine(mlir::Value init, int64_t axis, SliceFn line);
-  /// Writes the kernel's final value to `init`, a part of it that starts at `offsets` (none: all). `own` is the element of the op `result`, at
-  /// indices local to the part; ops after it in the kernel are applied to it.
-  mlir::Value finish(mlir::Value init, mlir::Value result, mlir::ValueRange offsets, ElementFn own);
+  /// Writes the kernel's final value to `init`, a part of it that starts at `offsets` (none: all), with `strides` (none: 1). `own` is the element of the
+  /// op `result`, at indices local to the part; ops after it in the kernel are applied to it.
+  mlir::Value finish(mlir::Value init, mlir::Value result, mlir::ValueRange offsets, ElementFn own,
+                     llvm::ArrayRef<int64_t> strides = {});
   /// The value that the kernel yields in place of `result`: the last of the ops fused after it.
   void setFinal(mlir::Value result, mlir::Value last) { finals[result] = last; }
 

@@ -5,6 +5,7 @@
 
 #include "dialects/Lepton/KernelEmitter.h"
 #include "dialects/Lepton/ShapeAnalysis.h"
+#include "dialects/Lepton/Window.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinAttributes.h"

@@ -33,7 +33,7 @@ struct Slices {
   KernelEmitter &e;
   Value input;
   SmallVector<int64_t> axes;
-  Type elementType, type; // of the tensor, and in which is computed
+  Type elementType, type;        // of the tensor, and in which is computed
   SmallVector<AffineExpr> sizes; // along the axes
   bool hasLanes;
   SmallVector<Value> position; // of the slice
@@ -91,7 +91,8 @@ struct Slices {
   Value perLane() {
     if (!hasLanes)
       return e.temporary({}, type);
-    return slice(e, tensor::EmptyOp::create(e.b, e.loc, {lanesPerSlice}, type), {e.b.getIndexAttr(0)}, {lanes}, {false});
+    return slice(e, tensor::EmptyOp::create(e.b, e.loc, {lanesPerSlice}, type), {e.b.getIndexAttr(0)}, {lanes},
+                 {false});
   }
 
   /// What `perLane` memory holds for the lane of `i`.
@@ -142,9 +143,8 @@ SmallVector<Value> SoftmaxOp::emitKernel(KernelEmitter &e, ValueRange inits) {
     Value exps = e.map(tensor::EmptyOp::create(e.b, e.loc, extents, type), type, [&](ValueRange i) -> Value {
       return math::ExpOp::create(e.b, e.loc, sub(slices.load(i), slices.at(max, i)));
     });
-    Value sum = slices.reduce(ReduceKind::sum, [&](ValueRange i) -> Value {
-      return tensor::ExtractOp::create(e.b, e.loc, exps, i);
-    });
+    Value sum = slices.reduce(ReduceKind::sum,
+                              [&](ValueRange i) -> Value { return tensor::ExtractOp::create(e.b, e.loc, exps, i); });
     // What each element is combined with: the logarithm of the sum, or its reciprocal.
     Value factor = e.map(slices.perLane(), type, [&](ValueRange i) -> Value {
       if (!getLog())

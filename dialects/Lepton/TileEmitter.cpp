@@ -52,8 +52,9 @@ Value lepton::contract(KernelEmitter &e, Value lhs, Value rhs, Value acc, ArrayR
 }
 
 Value lepton::slice(KernelEmitter &e, Value tensor, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
-                    ArrayRef<bool> drop) {
-  SmallVector<OpFoldResult> strides(offsets.size(), e.b.getIndexAttr(1));
+                    ArrayRef<bool> drop, ArrayRef<OpFoldResult> given) {
+  SmallVector<OpFoldResult> strides(given);
+  strides.resize(offsets.size(), e.b.getIndexAttr(1));
   auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<int64_t> shape;
   for (auto [size, dropped] : llvm::zip_equal(sizes, drop))

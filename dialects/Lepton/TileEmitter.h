@@ -22,9 +22,10 @@ mlir::Value contract(KernelEmitter &e, mlir::Value lhs, mlir::Value rhs, mlir::V
                      llvm::ArrayRef<mlir::AffineMap> maps, int64_t parallel, mlir::Type lhsElement,
                      mlir::Type rhsElement);
 
-/// A part of a tensor, without the dimensions (of size 1) that are to be dropped.
+/// A part of a tensor, without the dimensions (of size 1) that are to be dropped. No strides: all 1.
 mlir::Value slice(KernelEmitter &e, mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> offsets,
-                  llvm::ArrayRef<mlir::OpFoldResult> sizes, llvm::ArrayRef<bool> drop);
+                  llvm::ArrayRef<mlir::OpFoldResult> sizes, llvm::ArrayRef<bool> drop,
+                  llvm::ArrayRef<mlir::OpFoldResult> strides = {});
 
 /// A zeroed accumulator of a static capacity, cut to the tile's size.
 mlir::Value accumulatorTile(KernelEmitter &e, mlir::Type type, llvm::ArrayRef<int64_t> capacity,

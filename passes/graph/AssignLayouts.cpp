@@ -148,8 +148,7 @@ struct Layouts {
     auto filterType = cast<RankedTensorType>(op.getFilter().getType());
     if (filterType.getNumElements() == 0 || llvm::any_of(op.getPads(), [](int64_t pad) { return pad < 0; }))
       return {};
-    int64_t rank = filterType.getRank(), group = op.getGroup(), outputs = filterType.getDimSize(0),
-            channels = filterType.getDimSize(1);
+    int64_t group = op.getGroup(), outputs = filterType.getDimSize(0), channels = filterType.getDimSize(1);
     if (prefersWinograd(op, target))
       return channelsFirst(loc, winogradConvolution(g, op, channelsLast(loc, op.getInput()),
                                                     blockFor(op.getResult().getType().getDimSize(1))));
@@ -164,19 +163,73 @@ struct Layouts {
       Value filter = g.transpose(loc, g.reshape(loc, op.getFilter(), {outputs, channels}), {1, 0});
       result = withLeadingSizesOf(loc, packedMatMul(loc, rows, packColumns(loc, filter), outputs), input, outputs);
     } else {
-      // [M, C/g, k..] -> [g, M/g, C/g, k..] -> [g, blocks, C/g, k.., block] -> [g, blocks, k.., C/g, block]
-      SmallVector<int64_t> grouped = {group, outputs / group}, perm = {0, 1};
-      llvm::append_range(grouped, filterType.getShape().drop_front());
-      Value blocks = g.create<PackBlocksOp>(loc, g.reshape(loc, op.getFilter(), grouped),
-                                            {g.attr("axis", int64_t(1)), g.attr("block", blockFor(outputs / group))});
-      for (int64_t d = 3; d <= rank; ++d)
-        perm.push_back(d);
-      perm.append({2, rank + 1});
-      Value filter = g.transpose(loc, blocks, perm);
+      // Few outputs would leave most of a vector empty.
+      const bool channelsInner = 2 * outputs < target.lanes(elementTypeOf(input)) && group == 1 &&
+                                 channels >= target.lanes(elementTypeOf(input));
+      Value filter = g.reshape(loc, op.getFilter(), groupedShape(filterType, group));
+      SmallVector<NamedAttribute> attributes = {g.attr("strides", op.getStrides()),
+                                                g.attr("dilations", op.getDilations()), g.attr("channels", outputs)};
+      if (channelsInner)
+        attributes.push_back(g.flag("channels_inner"));
       result = g.create<PackedConvOp>(
-          loc, {input, filter},
-          {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations()), g.attr("channels", outputs)});
+          loc, {input, channelsInner ? withChannelsInner(loc, filter) : packedFilter(loc, filter, 1)}, attributes);
     }
+    return result ? channelsFirst(loc, result) : Value();
+  }
+
+  /// [g * d0, ...] as [g, d0, ...]
+  static SmallVector<int64_t> groupedShape(RankedTensorType type, int64_t group) {
+    SmallVector<int64_t> shape = {group, type.getDimSize(0) / group};
+    llvm::append_range(shape, type.getShape().drop_front());
+    return shape;
+  }
+
+  /// [g, M, C, k..] -> [g, ceil(M / block), k.., C, block]; or from [g, C, M, k..] with `outputAxis` 2.
+  Value packedFilter(Location loc, Value filter, int64_t outputAxis) {
+    const int64_t rank = rankOf(filter), outputs = cast<RankedTensorType>(filter.getType()).getDimSize(outputAxis);
+    SmallVector<int64_t> perm = {0, outputAxis};
+    for (int64_t d = 3; d < rank; ++d)
+      perm.push_back(d);
+    perm.append({3 - outputAxis, rank});
+    Value blocks =
+        g.create<PackBlocksOp>(loc, filter, {g.attr("axis", outputAxis), g.attr("block", blockFor(outputs))});
+    return g.transpose(loc, blocks, perm);
+  }
+
+  /// [1, M, C, k..] -> [1, 1, k.., M, C]
+  Value withChannelsInner(Location loc, Value filter) {
+    const int64_t rank = rankOf(filter);
+    SmallVector<int64_t> shape(cast<RankedTensorType>(filter.getType()).getShape()), perm = {0, 1};
+    shape.insert(shape.begin(), 1);
+    for (int64_t d = 4; d <= rank; ++d)
+      perm.push_back(d);
+    perm.append({2, 3});
+    return g.transpose(loc, g.reshape(loc, filter, shape), perm);
+  }
+
+  Value convTranspose(ConvTransposeOp op) {
+    Location loc = op.getLoc();
+    auto type = op.getFilter().getType();
+    if (!isFloat(op.getInput()) || !isStatic(op.getFilter()) || type.getNumElements() == 0 ||
+        op.getInput().getType().getDimSize(1) == ShapedType::kDynamic ||
+        llvm::product_of(op.getStrides()) > TransposedDim::mostPhases ||
+        llvm::any_of(op.getPads(), [](int64_t pad) { return pad < 0; }))
+      return {};
+    const int64_t spatial = int64_t(op.getStrides().size()), group = op.getGroup();
+    SmallVector<int64_t> pads(2 * spatial);
+    Value filter = op.getFilter(); // [C, M / g, k..]
+    for (int64_t d = 0; d < spatial; ++d) {
+      const TransposedDim dim(op.getStrides()[d], type.getDimSize(2 + d), op.getDilations()[d], op.getPads()[d],
+                              op.getPads()[spatial + d], op.getOutputPadding()[d]);
+      pads[d] = dim.padBefore;
+      pads[spatial + d] = dim.padAfter;
+      filter = g.create<GatherOp>(loc, {filter, g.integers(loc, dim.order)}, g.attr("axis", 2 + d));
+    }
+    filter = packedFilter(loc, g.reshape(loc, filter, groupedShape(type, group)), 2);
+    Value result = g.create<PackedConvTransposeOp>(
+        loc, {padded(loc, channelsLast(loc, op.getInput()), pads), filter},
+        {g.attr("strides", op.getStrides()), g.attr("pads", op.getPads()), g.attr("dilations", op.getDilations()),
+         g.attr("output_padding", op.getOutputPadding()), g.attr("channels", type.getDimSize(1) * group)});
     return result ? channelsFirst(loc, result) : Value();
   }
 
@@ -380,6 +433,7 @@ struct Layouts {
     return llvm::TypeSwitch<Operation *, Value>(op)
         .Case<MatMulOp>([&](MatMulOp op) { return matMul(op); })
         .Case<ConvOp>([&](ConvOp op) { return conv(op); })
+        .Case<ConvTransposeOp>([&](ConvTransposeOp op) { return convTranspose(op); })
         .Case<ReduceOp>([&](ReduceOp op) { return reduce(op); })
         .Case<NormalizeOp>([&](NormalizeOp op) { return normalize(op); })
         .Case<SoftmaxOp>([&](SoftmaxOp op) { return softmax(op); })

@@ -46,9 +46,10 @@ struct Decomposition {
   /// Whether the op is of the form that this covers.
   bool analyze() {
     auto filter = op.getFilter().getType();
-    const int64_t spatial = int64_t(op.getStrides().size());
-    if (op.getGroup() != 1 || !filter.hasStaticShape() || filter.getNumElements() == 0 ||
-        !isa<FloatType>(filter.getElementType()) ||
+    const int64_t spatial = int64_t(op.getStrides().size()), phases = llvm::product_of(op.getStrides());
+    // The kernel of packed_conv_transpose takes a few phases one after the other.
+    if ((phases > 1 && phases <= TransposedDim::mostPhases) || op.getGroup() != 1 || !filter.hasStaticShape() ||
+        filter.getNumElements() == 0 || !isa<FloatType>(filter.getElementType()) ||
         llvm::any_of(op.getDilations(), [](int64_t dilation) { return dilation != 1; }) ||
         llvm::any_of(op.getPads(), [](int64_t pad) { return pad < 0; }))
       return false;
@@ -57,6 +58,34 @@ struct Decomposition {
                         op.getOutputPadding()[d]);
     // A padding that cuts off more than the filter adds would have to cut the input.
     return llvm::all_of(dims, [](const Phases &dim) { return dim.padBefore >= 0 && dim.padAfter >= 0; });
+  }
+
+  /// Whether the input is one pixel, and all its products are results.
+  bool isPoint() {
+    auto isOne = [](int64_t x) { return x == 1; };
+    auto isZero = [](int64_t x) { return x == 0; };
+    return op.getGroup() == 1 && op.getFilter().getType().hasStaticShape() &&
+           isa<FloatType>(elementTypeOf(op.getInput())) &&
+           llvm::all_of(op.getInput().getType().getShape().drop_front(2), isOne) &&
+           llvm::all_of(op.getDilations(), isOne) && llvm::all_of(op.getPads(), isZero) &&
+           llvm::all_of(op.getOutputPadding(), isZero);
+  }
+
+  /// [N, C, 1..] * [C, k.. * M] -> [N, k.., M], with the channels last as convolutions like it.
+  Value emitPoint() {
+    auto type = op.getFilter().getType();
+    const int64_t rank = type.getRank();
+    SmallVector<int64_t> last = {0}, first = {0, rank - 1}, shape = {-1};
+    for (int64_t d = 2; d < rank; ++d) {
+      last.push_back(d);
+      first.push_back(d - 1);
+      shape.push_back(type.getDimSize(d));
+    }
+    last.push_back(1);
+    shape.push_back(type.getDimSize(1));
+    Value filter = g.reshape(loc, g.transpose(loc, op.getFilter(), last), {type.getDimSize(0), -1});
+    Value pixels = g.reshape(loc, op.getInput(), {-1, type.getDimSize(0)});
+    return g.transpose(loc, g.reshape(loc, g.create<MatMulOp>(loc, {pixels, filter}), shape), first);
   }
 
   /// [C, M, k..] -> [phases.. * M, C, taps..]: phase p of a dimension has the taps p, p + stride, .., in reverse.
@@ -119,11 +148,13 @@ struct DecomposeConvTranspose : lepton::impl::DecomposeConvTransposeBase<Decompo
     getOperation()->walk([&](ConvTransposeOp op) { ops.push_back(op); });
     for (ConvTransposeOp op : ops) {
       Decomposition decomposition(g, op);
-      if (!decomposition.analyze())
+      const bool isPoint = decomposition.isPoint();
+      if (!isPoint && !decomposition.analyze())
         continue;
       b.setInsertionPoint(op);
       // The op stays, unused: the analysis knows values by their address.
-      if (Value result = decomposition.emit(); result && result.getType() == op.getType())
+      if (Value result = isPoint ? decomposition.emitPoint() : decomposition.emit();
+          result && result.getType() == op.getType())
         op.getResult().replaceAllUsesWith(result);
     }
     for (ConvTransposeOp op : ops)

@@ -64,8 +64,8 @@ struct Grouping {
 
   /// Kernel ops whose emission applies the ops fused after them.
   static bool takesEpilogue(Operation *op) {
-    return isa<MatMulOp, PackedMatMulOp, ConvOp, PackedConvOp, DepthwiseConvOp, ConvTransposeOp, WinogradConvOp,
-               ReduceOp, ArgReduceOp, PoolOp>(op);
+    return isa<MatMulOp, PackedMatMulOp, ConvOp, PackedConvOp, DepthwiseConvOp, ConvTransposeOp, PackedConvTransposeOp,
+               WinogradConvOp, ReduceOp, ArgReduceOp, PoolOp>(op);
   }
 
   /// Whether everything in the group that depends on `op` is elementwise over the same shape.

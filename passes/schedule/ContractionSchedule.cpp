@@ -41,10 +41,11 @@ struct BlockSearch {
   int64_t panels;  // extent
   int64_t numRegisters;
   int64_t maxRows;
+  int64_t lines; // of `rows` each, in which the same block may go on
   int64_t maxVectors = 8;
 
-  BlockSearch(int64_t rows, int64_t vectors, int64_t panels, int64_t numRegisters, int64_t maxRows)
-      : rows(rows), vectors(vectors), panels(panels), numRegisters(numRegisters), maxRows(maxRows) {}
+  BlockSearch(int64_t rows, int64_t vectors, int64_t panels, int64_t numRegisters, int64_t maxRows, int64_t lines)
+      : rows(rows), vectors(vectors), panels(panels), numRegisters(numRegisters), maxRows(maxRows), lines(lines) {}
 
   struct Block {
     int64_t rows = 1, vectors = 1, panels = 1;
@@ -55,11 +56,14 @@ struct BlockSearch {
   /// Tries all row counts that leave registers for one row of B and one broadcast of A.
   void tryColumns(int64_t blockVectors, int64_t blockPanels, std::array<Piece, 2> columns, int64_t width,
                   int64_t repeat) {
-    for (int64_t r = 1; r <= std::min(rows, maxRows) && (r + 1) * width + 1 <= numRegisters; ++r) {
+    for (int64_t r = 1; r <= std::min(rows * lines, maxRows) && (r + 1) * width + 1 <= numRegisters; ++r) {
+      const bool isLines = r > rows;
+      if (isLines && r % rows)
+        continue;
       int64_t cost = 0;
-      for (Piece row : split(rows, r))
+      for (Piece row : split(isLines ? rows * lines : rows, r))
         for (Piece column : columns)
-          cost += repeat * row.count * column.count * stepCost(row.size, column.size);
+          cost += repeat * (isLines ? 1 : lines) * row.count * column.count * stepCost(row.size, column.size);
       if (cost < bestCost) {
         best = {r, blockVectors, blockPanels};
         bestCost = cost;
@@ -109,6 +113,12 @@ static int64_t maxRowsFor(const Contraction &contraction) {
   return collides || contraction.form == ContractionForm::Dot ? 8 : unlimitedRows;
 }
 
+/// Lines of the second row dimension that a block may take together: those of known sizes.
+static int64_t linesOf(const Contraction &contraction) {
+  std::optional<unsigned> dim = contraction.lineDim();
+  return dim && !contraction.vectorA ? contraction.extents[*dim] : 1;
+}
+
 ScheduleAttr lepton::selectSchedule(const Contraction &contraction, TargetAttr target) {
   const bool isDot = contraction.form == ContractionForm::Dot;
   const int64_t lanes = target.lanes(contraction.body.accumulatorType);
@@ -123,7 +133,7 @@ ScheduleAttr lepton::selectSchedule(const Contraction &contraction, TargetAttr t
   } else {
     // Without a fused operation each product needs a register.
     BlockSearch search(rows, vectors, panels, target.getRegisters() - (target.getFma() ? 0 : 1),
-                       maxRowsFor(contraction));
+                       maxRowsFor(contraction), linesOf(contraction));
     block = search.run();
     if (isDot)
       std::swap(block.vectors, block.panels);

@@ -184,7 +184,7 @@ static void assignRoles(Contraction &result, ArrayRef<utils::IteratorType> itera
   // empty.
   constexpr int64_t enoughRows = 6;
   for (unsigned dim : llvm::reverse(result.rowDims))
-    if (!result.rowDim || (isLarger(enoughRows, result.extents[*result.rowDim]) &&
+    if (!result.rowDim || (!result.lineDim() && isLarger(enoughRows, result.extents[*result.rowDim]) &&
                            isLarger(result.extents[dim], result.extents[*result.rowDim])))
       result.rowDim = dim;
   // The innermost reduction reads A (and in the dot form B) without gaps.
@@ -193,6 +193,13 @@ static void assignRoles(Contraction &result, ArrayRef<utils::IteratorType> itera
   });
   if (innermost != result.reductionDims.end())
     std::rotate(innermost, innermost + 1, result.reductionDims.end());
+}
+
+std::optional<unsigned> Contraction::lineDim() const {
+  const auto *at = rowDim ? llvm::find(rowDims, *rowDim) : rowDims.begin();
+  if (at == rowDims.begin() || ShapedType::isDynamic(extents[*at]) || ShapedType::isDynamic(extents[*(at - 1)]))
+    return std::nullopt;
+  return *(at - 1);
 }
 
 FailureOr<Contraction> lepton::analyzeContraction(linalg::GenericOp op, int64_t lanes) {

@@ -54,6 +54,8 @@ struct Contraction {
   /// Parallel dimensions of A and C only, in loop order, and the one that is blocked in registers.
   llvm::SmallVector<unsigned> rowDims;
   std::optional<unsigned> rowDim;
+  /// The row dimension around `rowDim`, if both are of known sizes: a block of more rows than `rowDim` has goes on along it.
+  std::optional<unsigned> lineDim() const;
   /// Parallel dimensions of B and C only, in loop order, without the vector dimension.
   llvm::SmallVector<unsigned> columnDims;
   /// The other parallel dimensions (of A, B and C).

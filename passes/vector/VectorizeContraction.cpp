@@ -106,8 +106,12 @@ SmallVector<BlockedLoop> LoopNest::loops() {
   SmallVector<BlockedLoop> batches, rows, columns;
   for (unsigned dim : contraction.batchDims)
     batches.push_back({dim, 1});
+  const int64_t perLine = contraction.lineDim() ? contraction.extents[*contraction.rowDim] : schedule.getRows(),
+                block = std::min(schedule.getRows(), std::max<int64_t>(perLine, 1));
   for (unsigned dim : contraction.rowDims)
-    rows.push_back({dim, dim == contraction.rowDim ? schedule.getRows() : 1});
+    rows.push_back({dim, dim == contraction.rowDim      ? block
+                         : dim == contraction.lineDim() ? schedule.getRows() / block
+                                                        : 1});
   bool isColumns = contraction.form == ContractionForm::Columns;
   for (unsigned dim : contraction.columnDims)
     columns.push_back({dim, dim != contraction.columnDims.back() ? 1

@@ -117,7 +117,7 @@ func.func @convTransposeRanks(%x: tensor<1x3x8x8xf32>, %w: tensor<3x4x3xf32>) {
 // -----
 
 func.func @packedFilterRank(%x: tensor<1x8x8x3xf32>, %w: tensor<1x3x3x3x16xf32>) {
-  // expected-error @+1 {{needs a filter with two dimensions more than the input, got 'tensor<1x3x3x3x16xf32>' for 'tensor<1x8x8x3xf32>'}}
+  // expected-error @+1 {{needs a static filter with two dimensions more than the input, got 'tensor<1x3x3x3x16xf32>' for 'tensor<1x8x8x3xf32>'}}
   %0 = lepton.packed_conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, channels = 16 : i64} : (tensor<1x8x8x3xf32>, tensor<1x3x3x3x16xf32>) -> tensor<1x6x6x16xf32>
   return
 }
@@ -183,5 +183,21 @@ func.func @packedChannels(%x: tensor<1x8x8x3xf32>, %w: tensor<1x1x3x3x4x16xf32>)
 func.func @depthwiseChannels(%x: tensor<1x8x8x3xf32>, %w: tensor<3x3x4xf32>) {
   // expected-error @+1 {{'lepton.depthwise_conv' op input and filter differ in their channels: 'tensor<1x8x8x3xf32>' and 'tensor<3x3x4xf32>'}}
   %0 = lepton.depthwise_conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x8x8x3xf32>, tensor<3x3x4xf32>) -> tensor<1x6x6x3xf32>
+  return
+}
+
+// -----
+
+func.func @packedTransposedPads(%x: tensor<1x8x3xf32>, %w: tensor<1x1x2x3x16xf32>) {
+  // expected-error @+1 {{needs one output padding for each of the 1 spatial dimensions}}
+  %0 = lepton.packed_conv_transpose %x, %w {strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, output_padding = array<i64>, channels = 4 : i64} : (tensor<1x8x3xf32>, tensor<1x1x2x3x16xf32>) -> tensor<1x16x4xf32>
+  return
+}
+
+// -----
+
+func.func @packedTransposedSize(%x: tensor<1x10x3xf32>, %w: tensor<1x1x3x3x16xf32>) {
+  // expected-error @+1 {{'lepton.packed_conv_transpose' op}}
+  %0 = lepton.packed_conv_transpose %x, %w {strides = array<i64: 2>, pads = array<i64: 1, 1>, dilations = array<i64: 1>, output_padding = array<i64: 0>, channels = 4 : i64} : (tensor<1x10x3xf32>, tensor<1x1x3x3x16xf32>) -> tensor<1x20x4xf32>
   return
 }

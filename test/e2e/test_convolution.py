@@ -22,11 +22,16 @@ CONVOLUTIONS = {
     "depthwise_channels_beside_vectors": ((2, 37, 9, 70), (37, 1, 3, 3), {"pads": [1, 1, 1, 1], "group": 37, "strides": [2, 2]}),
     "depthwise_dilation": ((1, 16, 15, 15), (16, 1, 3, 3), {"pads": [2, 2, 2, 2], "group": 16, "dilations": [2, 2]}),
     "depthwise_few_channels": ((1, 5, 8), (5, 1, 3), {"group": 5}),
+    "few_outputs": ((1, 48, 12, 11), (3, 48, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "few_outputs_beside_vectors": ((2, 37, 9, 8), (2, 37, 5, 3), {"pads": [2, 1, 2, 1], "strides": [2, 1]}),
+    "short_rows": ((1, 24, 6, 3), (40, 24, 3, 3), {"pads": [1, 1, 1, 1], "strides": [1, 2]}),
+    "short_rows_of_one_pixel": ((2, 16, 9, 1), (20, 16, 3, 1), {"pads": [1, 0, 1, 0], "strides": [2, 1]}),
+    "short_rows_in_three_dimensions": ((1, 12, 4, 5, 4), (20, 12, 3, 3, 3), {"pads": [1, 1, 1, 1, 1, 1]}),
     "pointwise": ((2, 20, 7, 9), (40, 20, 1, 1), {}),
 }
 
 
-def model_of(op, shape, filter_shape, attributes, outputs):
+def model_of(op, shape, filter_shape, attributes, outputs, declared=None):
     """An op with bias and ReLU; returns the model and an input."""
     rng = np.random.default_rng(7)
     fan = np.prod(filter_shape[1:])
@@ -35,7 +40,7 @@ def model_of(op, shape, filter_shape, attributes, outputs):
     graph = helper.make_graph(
         [helper.make_node(op, ["x", "w", "b"], ["y"], name="conv", **attributes), helper.make_node("Relu", ["y"], ["z"])],
         "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, declared or shape)],
         [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)],
         [numpy_helper.from_array(w, "w"), numpy_helper.from_array(bias, "b")],
     )
@@ -69,7 +74,12 @@ TRANSPOSED = {
     "three_dimensions": ((1, 4, 3, 4, 5), (4, 6, 2, 3, 4), {"strides": [2, 2, 2], "pads": [0, 1, 1, 0, 1, 1]}),
     "padding_beyond_the_kernel": ((1, 4, 8, 8), (4, 4, 2, 2), {"strides": [2, 2], "pads": [3, 3, 3, 3]}),
     "output_shape": ((1, 4, 8, 8), (4, 4, 3, 3), {"strides": [2, 2], "output_shape": [16, 16]}),
+    "one_pixel": ((3, 20, 1, 1), (20, 12, 4, 3), {}),
+    "one_pixel_that_is_cropped": ((1, 20, 1, 1), (20, 12, 4, 3), {"pads": [1, 0, 0, 1]}),
+    "many_phases": ((1, 6, 4, 5), (6, 4, 10, 10), {"strides": [5, 5], "pads": [2, 2, 3, 3]}),
     "groups": ((1, 8, 6, 6), (8, 4, 3, 3), {"strides": [2, 2], "group": 2}),
+    "dilation_and_stride_without_common_divisor": ((1, 4, 6, 7), (4, 20, 4, 3), {"strides": [2, 3], "dilations": [3, 2], "pads": [2, 1, 3, 1]}),
+    "dilation_of_twice_the_stride": ((2, 4, 9), (4, 20, 3), {"strides": [2], "dilations": [4], "pads": [3, 2]}),
     "dilation": ((1, 4, 6, 6), (4, 4, 3, 3), {"strides": [2, 2], "dilations": [2, 2]}),
 }
 
@@ -80,3 +90,14 @@ def test_transposed_convolution(name, level):
     shape, filter_shape, attributes = TRANSPOSED[name]
     model, x = model_of("ConvTranspose", shape, filter_shape, attributes, filter_shape[1] * attributes.get("group", 1))
     require_agreement(model, x, level, threads=2)
+
+
+@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("name", ["phases_of_unlike_sizes", "one_dimension", "groups", "strides_of_two_sizes"])
+def test_transposed_convolution_of_unknown_size(name, level):
+    shape, filter_shape, attributes = TRANSPOSED[name]
+    outputs = filter_shape[1] * attributes.get("group", 1)
+    names = ["N", shape[1], "H", "W"][: len(shape)]
+    model, x = model_of("ConvTranspose", shape, filter_shape, attributes, outputs, declared=names)
+    require_agreement(model, x, level, threads=2)
+    require_agreement(model, x[..., :-2], level, threads=1)

@@ -23,3 +23,32 @@ func.func @depthwise(%x: tensor<1x8x8x8xf32>, %w: tensor<8x1x3x3xf32>) -> tensor
   %0 = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 8 : i64} : (tensor<1x8x8x8xf32>, tensor<8x1x3x3xf32>) -> tensor<1x8x6x6xf32>
   return %0 : tensor<1x8x6x6xf32>
 }
+
+// A transposed convolution's taps are ordered by phases: of 3 at stride 2 and padding 1, phase 0 has tap 1, phase 1 has taps 2 and 0.
+// CHECK-LABEL: @transposed
+// CHECK:         %[[ORDER:.*]] = lepton.constant dense<[1, 2, 0]>
+// CHECK:         lepton.gather %arg1, %[[ORDER]] {axis = 2 : i64}
+// CHECK:         lepton.pad {{.*}} -> tensor<1x9x8xf32>
+// CHECK:         lepton.packed_conv_transpose {{.*}} -> tensor<1x16x4xf32>
+func.func @transposed(%x: tensor<1x8x8xf32>, %w: tensor<8x4x3xf32>) -> tensor<1x4x16xf32> {
+  %0 = lepton.conv_transpose %x, %w {strides = array<i64: 2>, pads = array<i64: 1, 1>, dilations = array<i64: 1>, output_padding = array<i64: 1>, group = 1 : i64} : (tensor<1x8x8xf32>, tensor<8x4x3xf32>) -> tensor<1x4x16xf32>
+  return %0 : tensor<1x4x16xf32>
+}
+
+// Three output channels would leave a vector mostly empty: dot products along the input's.
+// CHECK-LABEL: @fewOutputs
+// CHECK:         lepton.packed_conv {{.*}}channels_inner{{.*}} (tensor<1x10x10x16xf32>, tensor<1x1x3x3x3x16xf32>)
+func.func @fewOutputs(%x: tensor<1x16x10x10xf32>, %w: tensor<3x16x3x3xf32>) -> tensor<1x3x8x8xf32> {
+  %0 = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x16x10x10xf32>, tensor<3x16x3x3xf32>) -> tensor<1x3x8x8xf32>
+  return %0 : tensor<1x3x8x8xf32>
+}
+
+// Statistics over the spatial dimensions, vectors along the channels.
+// CHECK-LABEL: @normalize
+// CHECK:         lepton.packed_conv
+// CHECK:         lepton.normalize {{.*}} {axes = array<i64: 1, 2>, {{.*}} (tensor<1x8x8x4xf32>)
+func.func @normalize(%x: tensor<1x3x10x10xf32>, %w: tensor<4x3x3x3xf32>) -> tensor<1x4x8x8xf32> {
+  %0 = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x3x10x10xf32>, tensor<4x3x3x3xf32>) -> tensor<1x4x8x8xf32>
+  %1 = lepton.normalize %0 {axes = array<i64: 2, 3>, epsilon = 1.0e-5 : f64} : (tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
+  return %1 : tensor<1x4x8x8xf32>
+}
