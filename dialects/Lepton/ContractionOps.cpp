@@ -161,6 +161,19 @@ LogicalResult PackedMatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
   return success();
 }
 
+/// Blocks of columns of one item of work. A few rows by one block would leave the multiply-adds waiting for their own results: at least 8 accumulators
+/// hide that (a latency of 4 cycles on two ports).
+static int64_t blocksPerItem(AffineExpr rows, int64_t blocks, int64_t vectorsPerBlock) {
+  constexpr int64_t accumulators = 8;
+  auto count = ShapeAnalysis::constantValue(rows);
+  if (!count || *count * vectorsPerBlock >= accumulators)
+    return 1;
+  int64_t most = llvm::divideCeil(accumulators, std::max<int64_t>(*count * vectorsPerBlock, 1));
+  while (most > 1 && blocks % most)
+    --most;
+  return most;
+}
+
 SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   e.materialize(getLhs());
   e.materialize(getRhs());
@@ -168,20 +181,25 @@ SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits
   Type lhsElement = elementTypeOf(getLhs()), rhsElement = elementTypeOf(getRhs()), type = sumType(e.b, lhsElement);
   AffineExpr m = e.shapes.dim(getLhs(), 0), k = e.shapes.dim(getLhs(), 1), n = e.shapes.constant(getN());
   auto rhsType = cast<RankedTensorType>(getRhs().getType());
-  int64_t block = rhsType.getDimSize(2), mt = pickTile(m, rowsPerTile);
-  AffineExpr dm = getAffineDimExpr(0, context), dn = getAffineDimExpr(1, context), dk = getAffineDimExpr(2, context);
-  auto map = [&](ArrayRef<AffineExpr> dims) { return AffineMap::get(3, 0, dims, context); };
-  SmallVector<AffineMap> maps = {map({dm, dk}), map({dk, dn}), map({dm, dn})};
-  OpFoldResult zero = e.b.getIndexAttr(0), one = e.b.getIndexAttr(1), depth = getAsOpFoldResult(e.size(k)),
-               width = e.b.getIndexAttr(block);
-  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(tileCount(n, block))),
+  const int64_t block = rhsType.getDimSize(2), mt = pickTile(m, rowsPerTile),
+                vectors = llvm::divideCeil(block, targetOf(*this).lanes(type)),
+                blocks = blocksPerItem(m, rhsType.getDimSize(0), vectors);
+  AffineExpr dm, db, dn, dk; // row, block, column in it, depth
+  bindDims(context, dm, db, dn, dk);
+  auto map = [&](ArrayRef<AffineExpr> dims) { return AffineMap::get(4, 0, dims, context); };
+  SmallVector<AffineMap> maps = {map({dm, dk}), map({db, dk, dn}), map({dm, db, dn})};
+  OpFoldResult zero = e.b.getIndexAttr(0), depth = getAsOpFoldResult(e.size(k)), width = e.b.getIndexAttr(block),
+               count = e.b.getIndexAttr(blocks);
+  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(tileCount(n, block * blocks))),
                                       getAsOpFoldResult(e.size(tileCount(m, mt)))};
   return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
-    auto rows = tileRange(e, ivs[1], m, mt), columns = tileRange(e, ivs[0], n, block);
+    auto rows = tileRange(e, ivs[1], m, mt), columns = tileRange(e, ivs[0], n, block * blocks);
     Value lhs = slice(e, e.tensor(getLhs()), {rows.first, zero}, {rows.second, depth}, {false, false});
-    Value rhs = slice(e, e.tensor(getRhs()), {ivs[0], zero, zero}, {one, depth, width}, {true, false, false});
-    Value acc = contract(e, lhs, rhs, accumulatorTile(e, type, {mt, block}, {rows.second, width}), maps, 2, lhsElement,
-                         rhsElement);
+    Value first = e.mul(ivs[0], e.index(blocks));
+    Value rhs = slice(e, e.tensor(getRhs()), {first, zero, zero}, {count, depth, width}, {false, false, false});
+    Value acc = contract(e, lhs, rhs, accumulatorTile(e, type, {mt, blocks, block}, {rows.second, count, width}), maps,
+                         3, lhsElement, rhsElement);
+    acc = tensor::CollapseShapeOp::create(e.b, e.loc, acc, ArrayRef<ReassociationIndices>{{0}, {1, 2}});
     SmallVector<OpFoldResult> offsets = {rows.first, columns.first}, sizes = {rows.second, columns.second};
     Value part = slice(e, destination, offsets, sizes, {false, false});
     Value result = e.finish(part, getResult(), {rows.first, columns.first},

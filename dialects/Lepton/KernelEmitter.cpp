@@ -149,6 +149,13 @@ Value KernelEmitter::isInside(Value position, Value extent) {
   return compare(arith::CmpIPredicate::ult, position, extent);
 }
 
+Value KernelEmitter::beforeNest(llvm::function_ref<Value()> code) {
+  OpBuilder::InsertionGuard guard(b);
+  if (auto nest = dyn_cast<linalg::GenericOp>(b.getInsertionBlock()->getParentOp()))
+    b.setInsertionPoint(nest);
+  return code();
+}
+
 Value KernelEmitter::checkedIndex(Value raw, Value extent, StringRef what) {
   Value position = raw.getType().isIndex() ? raw : b.createOrFold<arith::IndexCastOp>(loc, b.getIndexType(), raw);
   Value negative = compare(arith::CmpIPredicate::slt, position, index(0));

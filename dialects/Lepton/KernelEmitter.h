@@ -80,6 +80,10 @@ public:
   /// An index read from a tensor of integers, negative ones counted from the end; one out of range ends the run with an error, and reads element 0.
   mlir::Value checkedIndex(mlir::Value raw, mlir::Value size, llvm::StringRef what);
 
+  /// Emits `code`, which does not depend on the indices of the nest that is being written, in front of that nest: it runs once, and what it checks does
+  /// not keep the loops from becoming vectors.
+  mlir::Value beforeNest(llvm::function_ref<mlir::Value()> code);
+
   // ---- loop nests ---------------------------------------------------------------------------------------------------------------
   /// Uninitialised temporary memory of a tensor element type.
   mlir::Value temporary(llvm::ArrayRef<mlir::AffineExpr> sizes, mlir::Type elementType);

@@ -30,7 +30,14 @@ def Lepton_ElementOpInterface : OpInterface<"ElementOpInterface"> {
     InterfaceMethod<[{
       Emits the scalar value of result `result` at `indices` (one index value per dimension). Scalars are signless; bool is `i1`.
     }], "::mlir::Value", "emitElement",
-      (ins "::lepton::KernelEmitter &":$emitter, "unsigned":$result, "::mlir::ValueRange":$indices)>
+      (ins "::lepton::KernelEmitter &":$emitter, "unsigned":$result, "::mlir::ValueRange":$indices)>,
+    InterfaceMethod<[{
+      Writes result `result` to `init`, where the op is the last of its kernel, and returns it: in one loop nest, unless the op knows better.
+    }], "::mlir::Value", "emitResult",
+      (ins "::lepton::KernelEmitter &":$emitter, "unsigned":$result, "::mlir::Value":$init), "", [{
+        ::mlir::Value value = $_op->getResult(result);
+        return emitter.map(init, ::lepton::elementTypeOf(value), [&](::mlir::ValueRange indices) { return emitter.load(value, indices); });
+      }]>
   ];
 }
 

@@ -184,7 +184,7 @@ def Lepton_PadMode : I32EnumAttr<"PadMode", "how a pad is filled", [Lepton_PadCo
 }
 def Lepton_PadModeAttr : EnumAttr<Lepton_Dialect, Lepton_PadMode, "pad_mode">;
 
-def Lepton_PadOp : Lepton_ElementOp<"pad"> {
+def Lepton_PadOp : Lepton_Op<"pad", [DeclareOpInterfaceMethods<Lepton_ElementOpInterface, ["emitResult"]>]> {
   let summary = "adds (or, where negative, removes) elements at the ends of dimensions";
   let description = [{
     `pads` holds the counts before, then after each of `axes`. `value`, a scalar, fills in mode `constant`; 0 where it is absent.

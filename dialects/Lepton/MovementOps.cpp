@@ -360,70 +360,6 @@ SmallVector<Value> ConcatOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   return {result};
 }
 
-SmallVector<AffineExpr> PadOp::getPadsBefore(ShapeAnalysis &shapes) {
-  SmallVector<AffineExpr> before(rankOf(getInput()), shapes.constant(0));
-  for (auto [i, axis] : llvm::enumerate(getAxes()))
-    before[axis] = shapes.element(getPads(), i);
-  return before;
-}
-
-LogicalResult PadOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  SmallVector<AffineExpr> dims = shapes.shape(getInput());
-  int64_t count = getAxes().size();
-  auto type = cast<RankedTensorType>(getPads().getType());
-  if (type.getRank() != 1 || type.getDimSize(0) != 2 * count)
-    return emitOpError() << "needs " << 2 * count << " pads for " << count << " axes, got " << type;
-  for (auto [i, axis] : llvm::enumerate(getAxes())) {
-    if (axis < 0 || axis >= int64_t(dims.size()))
-      return emitOpError() << "has the axis " << axis << " out of range for rank " << dims.size();
-    dims[axis] = shapes.sum({dims[axis], shapes.element(getPads(), i), shapes.element(getPads(), count + i)});
-    if (auto size = ShapeAnalysis::constantValue(dims[axis]); size && *size < 0)
-      return emitOpError() << "removes more than there is along axis " << axis;
-  }
-  results.push_back({elementTypeOf(getInput()), dims});
-  return success();
-}
-
-/// Position in the input of padded position `p` (input coordinates, possibly outside).
-static Value sourcePosition(KernelEmitter &e, PadMode mode, Value p, Value size) {
-  Value zero = e.index(0), last = e.sub(size, e.index(1));
-  auto &b = e.b;
-  auto positiveRemainder = [&](Value x, Value m) {
-    Value safe = b.createOrFold<arith::MaxSIOp>(e.loc, m, e.index(1));
-    Value rest = b.createOrFold<arith::RemSIOp>(e.loc, x, safe);
-    return e.select(e.compare(arith::CmpIPredicate::slt, rest, zero), e.add(rest, safe), rest);
-  };
-  if (mode == PadMode::reflect) { // period 2 * (size - 1)
-    Value rest = positiveRemainder(p, e.mul(last, e.index(2)));
-    Value mirrored = e.sub(e.mul(last, e.index(2)), rest);
-    p = e.select(e.compare(arith::CmpIPredicate::sgt, rest, last), mirrored, rest);
-  } else if (mode == PadMode::wrap) {
-    p = positiveRemainder(p, size);
-  }
-  p = b.createOrFold<arith::MinSIOp>(e.loc, p, last);
-  return b.createOrFold<arith::MaxSIOp>(e.loc, p, zero);
-}
-
-Value PadOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
-  SmallVector<AffineExpr> before = getPadsBefore(e.shapes), sizes = e.shapes.shape(getInput());
-  SmallVector<Value> source(indices);
-  Value inside;
-  for (int64_t axis : getAxes()) {
-    Value size = e.size(sizes[axis]), p = e.sub(indices[axis], e.size(before[axis]));
-    if (getMode() == PadMode::constant) {
-      Value here = e.isInside(p, size);
-      inside = inside ? e.b.createOrFold<arith::AndIOp>(e.loc, inside, here) : here;
-    }
-    source[axis] = sourcePosition(e, getMode(), p, size);
-  }
-  Value value = e.load(getInput(), source);
-  if (!inside)
-    return value;
-  Value fill =
-      getValue() ? e.loadScalar(getValue()) : e.scalar(KernelEmitter::scalarType(elementTypeOf(getInput())), 0);
-  return e.select(inside, value, fill);
-}
-
 LogicalResult GatherOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   SmallVector<AffineExpr> input = shapes.shape(getInput());
   const auto &indices = shapes.shape(getIndices());
@@ -440,9 +376,12 @@ LogicalResult GatherOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
 
 Value GatherOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   int64_t axis = getAxis(), count = rankOf(getIndices());
-  Value raw = e.load(getIndices(), indices.slice(axis, count));
+  auto position = [&] {
+    Value raw = e.load(getIndices(), indices.slice(axis, count));
+    return e.checkedIndex(raw, e.dim(getInput(), axis), "an index is out of range");
+  };
   SmallVector<Value> source(indices.begin(), indices.begin() + axis);
-  source.push_back(e.checkedIndex(raw, e.dim(getInput(), axis), "an index is out of range"));
+  source.push_back(count == 0 && e.tensor(getIndices()) ? e.beforeNest(position) : position());
   source.append(indices.begin() + axis + count, indices.end());
   return e.load(getInput(), source);
 }

@@ -88,10 +88,8 @@ private:
       return cast<KernelOpInterface>(contraction).emitKernel(e, inits);
     }
     SmallVector<Value> written;
-    for (auto [result, init] : llvm::zip_equal(root->getResults(), inits)) {
-      Value value = result;
-      written.push_back(e.map(init, elementTypeOf(value), [&](ValueRange indices) { return e.load(value, indices); }));
-    }
+    for (auto [i, init] : llvm::enumerate(inits))
+      written.push_back(cast<ElementOpInterface>(root).emitResult(e, i, init));
     return written;
   }
 

@@ -54,14 +54,12 @@ struct LoopNest {
     ivs.resize(bounds.size());
   }
 
-  /// Whether memory is read with stride 1 along the last parallel loop, and not along the last reduction.
-  bool isContiguousAlongParallel(ArrayRef<int64_t> parallel, ArrayRef<int64_t> reduction) {
-    if (parallel.empty() || reduction.empty())
-      return false;
-    int64_t forParallel = 0, forReduction = 0;
+  /// Whether more of what is read is read with stride 1 along loop `a` than along loop `b`.
+  bool readsRatherAlong(int64_t a, int64_t b) {
+    int64_t forA = 0, forB = 0;
     auto vote = [&](int64_t loop) {
-      forParallel += loop == parallel.back();
-      forReduction += loop == reduction.back();
+      forA += loop == a;
+      forB += loop == b;
     };
     op.getBlock()->walk([&](memref::LoadOp load) {
       if (!load.getIndices().empty())
@@ -73,7 +71,17 @@ struct LoopNest {
         if (auto dim = dyn_cast<AffineDimExpr>(map.getResults().back()))
           vote(dim.getPosition());
     }
-    return forParallel > forReduction;
+    return forA > forB;
+  }
+
+  /// Whether the last of the parallel loops is a few channels that are gathered from planes: unrolled, they leave a loop that reads each plane in order.
+  bool interleavesPlanes(ArrayRef<int64_t> parallel) {
+    constexpr int64_t mostPlanes = 4;
+    if (parallel.size() < 2)
+      return false;
+    const int64_t extent = op.getStaticLoopRanges()[parallel.back()];
+    return !ShapedType::isDynamic(extent) && extent <= mostPlanes && op.getNumDpsInits() == 1 &&
+           readsRatherAlong(parallel[parallel.size() - 2], parallel.back());
   }
 
   void emit() {
@@ -81,8 +89,12 @@ struct LoopNest {
     for (auto [i, kind] : llvm::enumerate(op.getIteratorTypesArray()))
       (kind == utils::IteratorType::parallel ? parallel : reduction).push_back(i);
     SmallVector<int64_t> innermost;
-    if (isContiguousAlongParallel(parallel, reduction))
+    // One that reads memory in order along a parallel loop, and not along the reduction, has that loop innermost.
+    if (!parallel.empty() && !reduction.empty() && readsRatherAlong(parallel.back(), reduction.back()))
       innermost.push_back(parallel.pop_back_val());
+    std::optional<int64_t> planes;
+    if (reduction.empty() && interleavesPlanes(parallel))
+      planes = parallel.pop_back_val();
     bool asParallel = parallelOutside && !parallel.empty();
     if (asParallel)
       openParallel(parallel);
@@ -96,7 +108,12 @@ struct LoopNest {
       openFor(d);
     for (int64_t d : innermost)
       openFor(d);
-    emitBody({});
+    if (!planes)
+      return emitBody();
+    for (int64_t plane = 0; plane < op.getStaticLoopRanges()[*planes]; ++plane) {
+      ivs[*planes] = arith::ConstantIndexOp::create(b, loc, plane);
+      emitBody();
+    }
   }
 
   Value zero() { return arith::ConstantIndexOp::create(b, loc, 0); }
@@ -154,7 +171,7 @@ struct LoopNest {
     return values;
   }
 
-  void emitBody(Value) {
+  void emitBody() {
     SmallVector<Value> values = cloneBody({});
     for (auto [i, value] : llvm::enumerate(values)) {
       OpOperand *init = op.getDpsInitOperand(i);

@@ -48,3 +48,21 @@ func.func @columns(%ctx: !llvm.ptr, %x: memref<8x4xf32>, %y: memref<4xf32>) attr
   }
   return
 }
+
+#plane = affine_map<(i, c) -> (c, i)>
+
+// A few channels from planes: unrolled in a loop that reads each plane in order.
+// CHECK-LABEL: @planes
+// CHECK:         scf.parallel (%[[I:.*]]) =
+// CHECK:           memref.load %arg1[%c0{{.*}}, %[[I]]]
+// CHECK:           memref.store %{{.*}}, %arg2[%[[I]], %c0{{.*}}]
+// CHECK:           memref.load %arg1[%c1{{.*}}, %[[I]]]
+// CHECK:           memref.store %{{.*}}, %arg2[%[[I]], %c1{{.*}}]
+func.func @planes(%ctx: !llvm.ptr, %x: memref<2x64xf32>, %y: memref<64x2xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#plane, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<2x64xf32>) outs(%y : memref<64x2xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.negf %a : f32
+    linalg.yield %0 : f32
+  }
+  return
+}

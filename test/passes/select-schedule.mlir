@@ -95,3 +95,26 @@ func.func @TooLarge(%A: memref<14x64xf32>, %B: memref<64x16xf32>, %C: memref<14x
   }
   return
 }
+
+// -----
+
+// Short rows: a block of 12 rows takes 3 lines of 4 pixels, and the nest steps by both.
+
+#a = affine_map<(y, x, n, k) -> (y, x, k)>
+#b = affine_map<(y, x, n, k) -> (k, n)>
+#c = affine_map<(y, x, n, k) -> (y, x, n)>
+
+// CHECK-LABEL: func @Lines
+// CHECK:         linalg.generic {{.*}}lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 16, rows = 12, vectors = 2>
+module attributes {lepton.target = #lepton.target<cpu = "znver4", vector_bits = 512, registers = 32, fma = true>} {
+  func.func @Lines(%A: memref<6x4x64xf32>, %B: memref<64x32xf32>, %C: memref<6x4x32xf32>) {
+    linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+        ins(%A, %B : memref<6x4x64xf32>, memref<64x32xf32>) outs(%C : memref<6x4x32xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %c, %p : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+}
