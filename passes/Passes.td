@@ -17,7 +17,7 @@ def AssignLayouts : Pass<"lepton-assign-layouts", "::mlir::func::FuncOp"> {
 
     Example: `lepton.conv %x, %w` -> `transpose`, `pad`, `packed_conv`, `transpose`.
   }];
-  let options = [Option<"panel", "panel", "int64_t", "0", "elements in a block of packed weights; 0: two of the target's vectors of f32, the width of a register block">];
+  let options = [Option<"panel", "panel", "int64_t", "0", "elements in a block of packed weights; 0: two or more of the target's vectors of f32, so that few lanes stay empty">];
 }
 
 def RefineShapes : Pass<"lepton-refine-shapes", "::mlir::func::FuncOp"> {

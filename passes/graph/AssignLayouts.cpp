@@ -47,7 +47,7 @@ struct Layouts {
   GraphBuilder g;
   ShapeAnalysis &shapes;
   TargetAttr target;
-  int64_t panel; // elements in a block of packed weights
+  int64_t panel; // elements in a block of packed weights; 0: by their number
 
   Layouts(OpBuilder &b, ShapeAnalysis &shapes, TargetAttr target, int64_t panel)
       : g(b, shapes), shapes(shapes), target(target), panel(panel) {}
@@ -69,8 +69,14 @@ struct Layouts {
 
   Value channelsFirst(Location loc, Value value) { return g.transpose(loc, value, toChannelsFirst(rankOf(value))); }
 
+  /// Columns of a block of packed weights, of `size` in all: as many vectors as leave the fewest lanes of the last block empty and still let a register
+  /// block have enough rows; two where that is no matter. Less than a vector for fewer columns.
   int64_t blockFor(int64_t size) {
-    int64_t block = panel;
+    const int64_t lanes = target.lanes(g.b.getF32Type()), mostVectors = target.getRegisters() >= 32 ? 5 : 3;
+    int64_t block = panel ? panel : 2 * lanes;
+    for (int64_t vectors = 3; !panel && vectors <= mostVectors; ++vectors)
+      if (llvm::alignTo(size, vectors * lanes) < llvm::alignTo(size, block))
+        block = vectors * lanes;
     while (block > 8 && block / 2 >= size)
       block /= 2;
     return block;
@@ -421,6 +427,27 @@ struct Layouts {
     return inner ? g.transpose(loc, input, perm) : Value();
   }
 
+  /// A channel shuffle (ShuffleNet): channels, as [groups, of each], are transposed. It is one in the last dimension too.
+  Value shuffle(ReshapeOp op) {
+    auto transpose = op.getInput().getDefiningOp<TransposeOp>();
+    auto split = transpose ? transpose.getInput().getDefiningOp<ReshapeOp>() : ReshapeOp();
+    Value source = split ? movedSource(split.getInput()) : Value();
+    if (!source || shapes.shape(split.getInput()) != shapes.shape(op.getResult()))
+      return {};
+    SmallVector<AffineExpr> given = shapes.shape(split.getInput()), parts = shapes.shape(split.getResult());
+    if (parts.size() != given.size() + 1)
+      return {};
+    SmallVector<int64_t> swap = llvm::to_vector(llvm::seq<int64_t>(0, int64_t(parts.size())));
+    std::swap(swap[1], swap[2]);
+    auto groups = ShapeAnalysis::constantValue(parts[1]), each = ShapeAnalysis::constantValue(parts[2]);
+    if (transpose.getPerm() != ArrayRef<int64_t>(swap) || !groups || !each || parts[0] != given[0] ||
+        ArrayRef(parts).drop_front(3) != ArrayRef(given).drop_front(2))
+      return {};
+    Location loc = op.getLoc();
+    Value shuffled = g.transpose(loc, g.reshape(loc, source, {-1, *groups, *each}), {0, 2, 1});
+    return channelsFirst(loc, withLeadingSizesOf(loc, shuffled, source, *groups * *each));
+  }
+
   Value reshapeLike(Location loc, Value input, ArrayRef<int64_t> perm) {
     SmallVector<Value> sizes;
     for (int64_t d : perm)
@@ -435,6 +462,7 @@ struct Layouts {
         .Case<ConvOp>([&](ConvOp op) { return conv(op); })
         .Case<ConvTransposeOp>([&](ConvTransposeOp op) { return convTranspose(op); })
         .Case<ReduceOp>([&](ReduceOp op) { return reduce(op); })
+        .Case<ReshapeOp>([&](ReshapeOp op) { return shuffle(op); })
         .Case<NormalizeOp>([&](NormalizeOp op) { return normalize(op); })
         .Case<SoftmaxOp>([&](SoftmaxOp op) { return softmax(op); })
         .Case<PoolOp, DepthToSpaceOp>([&](auto op) { return spatial(op); })
@@ -453,9 +481,7 @@ struct AssignLayouts : lepton::impl::AssignLayoutsBase<AssignLayouts> {
     SmallVector<Operation *> ops;
     getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
     OpBuilder b(&getContext());
-    // A panel as wide as the micro-kernel's block is read in order.
-    const TargetAttr target = targetOf(getOperation());
-    Layouts layouts(b, shapes, target, panel ? panel : 2 * target.lanes(b.getF32Type()));
+    Layouts layouts(b, shapes, targetOf(getOperation()), panel);
     for (Operation *op : ops) {
       if (op->getNumResults() != 1 || !isa<ShapeOpInterface>(op))
         continue;
