@@ -200,6 +200,10 @@ def Lepton_PadOp : Lepton_Op<"pad", [DeclareOpInterfaceMethods<Lepton_ElementOpI
   let extraClassDeclaration = [{
     /// Elements added before each dimension of the input.
     ::llvm::SmallVector<::mlir::AffineExpr> getPadsBefore(ShapeAnalysis &shapes);
+    /// Elements added before and after each dimension, where all counts are known and nothing is cut off.
+    std::optional<std::pair<::llvm::SmallVector<int64_t>, ::llvm::SmallVector<int64_t>>> getFrame(ShapeAnalysis &shapes);
+    /// Writes such a frame to `init`, and lets `inside` write the part where the input belongs: a nest over the input asks nothing.
+    ::mlir::Value emitFramed(KernelEmitter &emitter, ::mlir::Value init, ::llvm::function_ref<::mlir::Value(::mlir::Value)> inside);
   }];
 }
 

@@ -13,7 +13,7 @@ using namespace mlir;
 using namespace lepton;
 
 /// Rows of an image shorter than this leave most of a register block empty: a tile takes several of them.
-static constexpr int64_t shortRow = 8;
+static constexpr int64_t shortRow = 32;
 
 /// The input that a row of `count` windows spans, of which one spans `reach`.
 static OpFoldResult reachOf(KernelEmitter &e, OpFoldResult count, int64_t stride, Value reach) {

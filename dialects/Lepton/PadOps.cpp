@@ -76,27 +76,37 @@ Value PadOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   return e.select(inside, value, padding(e, *this));
 }
 
-/// Where nothing is cut off: the borders, then the input between them, so that the nest over the input asks nothing.
-Value PadOp::emitResult(KernelEmitter &e, unsigned, Value init) {
-  const SmallVector<AffineExpr> before = getPadsBefore(e.shapes), sizes = e.shapes.shape(getInput()),
-                                padded = e.shapes.shape(getResult());
-  const Type type = elementTypeOf(getResult());
-  const int64_t rank = rankOf(getInput());
-  SmallVector<int64_t> first(rank, 0), last(rank, 0);
+std::optional<std::pair<SmallVector<int64_t>, SmallVector<int64_t>>> PadOp::getFrame(ShapeAnalysis &shapes) {
+  SmallVector<int64_t> first(rankOf(getInput()), 0), last(first);
   for (auto [i, axis] : llvm::enumerate(getAxes())) {
-    auto begin = ShapeAnalysis::constantValue(before[axis]),
-         end = ShapeAnalysis::constantValue(e.shapes.element(getPads(), getAxes().size() + i));
+    auto begin = ShapeAnalysis::constantValue(shapes.element(getPads(), i)),
+         end = ShapeAnalysis::constantValue(shapes.element(getPads(), getAxes().size() + i));
     if (!begin || !end || *begin < 0 || *end < 0)
-      return e.map(init, type, [&](ValueRange indices) { return emitElement(e, 0, indices); });
+      return std::nullopt;
     first[axis] = *begin;
     last[axis] = *end;
   }
+  return std::make_pair(first, last);
+}
+
+Value PadOp::emitFramed(KernelEmitter &e, Value init, llvm::function_ref<Value(Value)> inside) {
+  const auto [first, last] = *getFrame(e.shapes);
+  const SmallVector<AffineExpr> sizes = e.shapes.shape(getInput()), padded = e.shapes.shape(getResult());
+  const int64_t rank = rankOf(getInput());
   SmallVector<OpFoldResult> offsets(rank, e.b.getIndexAttr(0)), extents, strides(rank, e.b.getIndexAttr(1));
   for (AffineExpr size : padded)
     extents.push_back(getAsOpFoldResult(e.size(size)));
-  auto write = [&](KernelEmitter::ElementFn element) {
-    Value part = slice(e, init, offsets, extents, SmallVector<bool>(rank, false));
-    init = tensor::InsertSliceOp::create(e.b, e.loc, e.map(part, type, element), init, offsets, extents, strides);
+  auto write = [&](llvm::function_ref<Value(Value)> part) {
+    Value written = part(slice(e, init, offsets, extents, SmallVector<bool>(rank, false)));
+    init = tensor::InsertSliceOp::create(e.b, e.loc, written, init, offsets, extents, strides);
+  };
+  auto border = [&](ValueRange local) {
+    if (getMode() == PadMode::constant)
+      return padding(e, *this);
+    SmallVector<Value> indices(local);
+    for (auto [index, offset] : llvm::zip_equal(indices, offsets))
+      index = e.add(index, getValueOrCreateConstantIndexOp(e.b, e.loc, offset));
+    return emitElement(e, 0, indices);
   };
   for (int64_t axis : getAxes()) {
     const std::pair<AffineExpr, int64_t> borders[] = {{e.shapes.constant(0), first[axis]},
@@ -106,18 +116,20 @@ Value PadOp::emitResult(KernelEmitter &e, unsigned, Value init) {
         continue;
       offsets[axis] = getAsOpFoldResult(e.size(start));
       extents[axis] = e.b.getIndexAttr(count);
-      write([&](ValueRange local) {
-        if (getMode() == PadMode::constant)
-          return padding(e, *this);
-        SmallVector<Value> indices(local);
-        for (auto [index, offset] : llvm::zip_equal(indices, offsets))
-          index = e.add(index, getValueOrCreateConstantIndexOp(e.b, e.loc, offset));
-        return emitElement(e, 0, indices);
-      });
+      write([&](Value part) { return e.map(part, elementTypeOf(getResult()), border); });
     }
     offsets[axis] = e.b.getIndexAttr(first[axis]);
     extents[axis] = getAsOpFoldResult(e.size(sizes[axis]));
   }
-  write([&](ValueRange local) { return e.load(getInput(), local); });
+  write(inside);
   return init;
+}
+
+Value PadOp::emitResult(KernelEmitter &e, unsigned, Value init) {
+  const Type type = elementTypeOf(getResult());
+  if (!getFrame(e.shapes))
+    return e.map(init, type, [&](ValueRange indices) { return emitElement(e, 0, indices); });
+  return emitFramed(e, init, [&](Value part) {
+    return e.map(part, type, [&](ValueRange local) { return e.load(getInput(), local); });
+  });
 }

@@ -146,6 +146,20 @@ struct Layouts {
                     {1, 1, 0});
   }
 
+  /// Whether a convolution's result, after elementwise ops, is padded for a window: its kernel can then write into the frame, if it keeps the image's rows.
+  static bool isFramed(ConvOp op) {
+    Value value = op.getResult();
+    while (isStatic(value) && value.hasOneUse()) {
+      Operation *user = *value.getUsers().begin();
+      if (auto conv = dyn_cast<ConvOp>(user))
+        return conv.getInput() == value && llvm::any_of(conv.getPads(), [](int64_t pad) { return pad != 0; });
+      if (!isa<ElementwiseOpInterface>(user))
+        return false;
+      value = user->getResult(0);
+    }
+    return false;
+  }
+
   Value conv(ConvOp op) {
     Location loc = op.getLoc();
     if (!isFloat(op.getInput()) || !isStatic(op.getFilter()) ||
@@ -164,7 +178,7 @@ struct Layouts {
     Value result;
     if (group == outputs && channels == 1 && group > 1) {
       result = depthwise(op, input);
-    } else if (unit && group == 1) {
+    } else if (unit && group == 1 && !isFramed(op)) {
       Value rows = g.reshape(loc, input, {-1, channels});
       Value filter = g.transpose(loc, g.reshape(loc, op.getFilter(), {outputs, channels}), {1, 0});
       result = withLeadingSizesOf(loc, packedMatMul(loc, rows, packColumns(loc, filter), outputs), input, outputs);

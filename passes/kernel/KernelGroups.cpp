@@ -55,12 +55,16 @@ struct Grouping {
       return sameShape(value, user->getResult(0)) || isCheap(producer);
     if (isa<TransposeOp, DepthToSpaceOp, SliceOp, ConcatOp, ReduceOp, PackBlocksOp>(user))
       return user->getOperand(0) == value || isa<ConcatOp>(user);
-    if (isa<ExpandOp, PadOp>(user))
+    if (auto pad = dyn_cast<PadOp>(user)) // a frame reads each element once
+      return pad.getInput() == value && (isCheap(producer) || isFrame(pad));
+    if (isa<ExpandOp>(user))
       return user->getOperand(0) == value && isCheap(producer);
     if (isa<SoftmaxOp, NormalizeOp>(user))
       return isCheap(producer);
     return false;
   }
+
+  bool isFrame(PadOp pad) { return pad.getMode() == PadMode::constant && pad.getFrame(shapes); }
 
   /// Kernel ops whose emission applies the ops fused after them.
   static bool takesEpilogue(Operation *op) {
@@ -68,7 +72,7 @@ struct Grouping {
                WinogradConvOp, ReduceOp, ArgReduceOp, PoolOp>(op);
   }
 
-  /// Whether everything in the group that depends on `op` is elementwise over the same shape.
+  /// Whether everything in the group that depends on `op` is elementwise over the same shape, but for a frame around all of it.
   bool mayPrecede(Operation *op, const KernelGroup &group) {
     llvm::SmallPtrSet<Operation *, 8> dependent(op->getUsers().begin(), op->getUsers().end());
     for (Operation *member : llvm::reverse(group.ops)) { // program order
@@ -79,6 +83,8 @@ struct Grouping {
                      });
       if (!depends)
         continue;
+      if (auto pad = dyn_cast<PadOp>(member); pad && member == group.ops.front() && isFrame(pad))
+        return true;
       if (!isa<ElementwiseOpInterface>(member) || !sameShape(op->getResult(0), member->getResult(0)))
         return false;
       dependent.insert(member);

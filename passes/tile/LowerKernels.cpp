@@ -81,11 +81,15 @@ private:
       if (isa<KernelOpInterface>(op))
         contraction = &op;
     e.loc = root->getLoc();
-    if (contraction && contraction != root)
-      e.setFinal(contraction->getResult(0), root->getResult(0));
     if (contraction) {
+      auto pad = dyn_cast<PadOp>(root); // the frame, and the kernel inside it
+      if (contraction != root)
+        e.setFinal(contraction->getResult(0), pad ? Value(pad.getInput()) : root->getResult(0));
       e.loc = contraction->getLoc();
-      return cast<KernelOpInterface>(contraction).emitKernel(e, inits);
+      auto emit = [&](ValueRange inits) { return cast<KernelOpInterface>(contraction).emitKernel(e, inits); };
+      if (!pad)
+        return emit(inits);
+      return {pad.emitFramed(e, inits[0], [&](Value inside) { return emit(inside).front(); })};
     }
     SmallVector<Value> written;
     for (auto [i, init] : llvm::enumerate(inits))

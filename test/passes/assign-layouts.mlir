@@ -52,3 +52,18 @@ func.func @normalize(%x: tensor<1x3x10x10xf32>, %w: tensor<4x3x3x3xf32>) -> tens
   %1 = lepton.normalize %0 {axes = array<i64: 2, 3>, epsilon = 1.0e-5 : f64} : (tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
   return %1 : tensor<1x4x8x8xf32>
 }
+
+// A channel shuffle is a transpose of the last dimension's parts.
+// CHECK-LABEL: @shuffle
+// CHECK:         lepton.transpose {{.*}} {perm = array<i64: 0, 2, 1>} : (tensor<100x2x8xf32>) -> tensor<100x8x2xf32>
+// CHECK:         lepton.packed_matmul
+func.func @shuffle(%x: tensor<1x16x10x10xf32>, %w: tensor<16x16x1x1xf32>) -> tensor<1x16x10x10xf32> {
+  %split = lepton.constant dense<[1, 2, 8, 10, 10]> : tensor<5xi64>
+  %join = lepton.constant dense<[1, 16, 10, 10]> : tensor<4xi64>
+  %0 = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x16x10x10xf32>, tensor<16x16x1x1xf32>) -> tensor<1x16x10x10xf32>
+  %1 = lepton.reshape %0, %split : (tensor<1x16x10x10xf32>, tensor<5xi64>) -> tensor<1x2x8x10x10xf32>
+  %2 = lepton.transpose %1 {perm = array<i64: 0, 2, 1, 3, 4>} : (tensor<1x2x8x10x10xf32>) -> tensor<1x8x2x10x10xf32>
+  %3 = lepton.reshape %2, %join : (tensor<1x8x2x10x10xf32>, tensor<4xi64>) -> tensor<1x16x10x10xf32>
+  %4 = lepton.conv %3, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x16x10x10xf32>, tensor<16x16x1x1xf32>) -> tensor<1x16x10x10xf32>
+  return %4 : tensor<1x16x10x10xf32>
+}
