@@ -137,7 +137,7 @@ struct Scan {
   Node &n;
   const ::onnx::GraphProto &graph;
   GraphBuilder &g = n.g;
-  int64_t states, sequences, outputs;
+  int64_t states = 0, sequences = 0, outputs = 0;
   SmallVector<int64_t> inputDirections, inputAxes, outputDirections, outputAxes;
 
   /// Operand `first` is the first state.
