@@ -278,6 +278,9 @@ static ValueInfo describeValue(Type type, const std::string &fallback, StringAtt
   info.dtype = numberOfElementType(content.getElementType());
   if (TensorType held = contentType(content.getElementType()))
     info.element.push_back(describeValue(held, "", {}, {}));
+  if (auto map = dyn_cast<MapType>(content.getElementType()))
+    for (Type part : {map.getKey(), map.getValue()})
+      info.element.push_back(describeValue(RankedTensorType::get(ShapedType::kDynamic, part), "", {}, {}));
   auto tensor = dyn_cast<RankedTensorType>(type);
   info.anyRank = !tensor;
   if (!tensor)

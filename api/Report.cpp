@@ -61,6 +61,8 @@ private:
 
 /// `[N, 3]`, `sequence of [3]`
 static std::string shapeText(const ValueInfo &value) {
+  if (value.dtype == LEPTON_MAP)
+    return "map";
   if (!value.element.empty())
     return (value.dtype == LEPTON_SEQUENCE ? "sequence of " : "optional of ") + shapeText(value.element.front());
   if (value.anyRank)

@@ -88,7 +88,11 @@ void compile(const std::string &model, const std::string &output, const std::str
 
 /// (name, dtype, [size or name or None], what a sequence or optional holds, or None); None for the sizes of tensors of any rank.
 nb::tuple describe(const lepton_value_info &value) {
-  nb::object element = value.element ? nb::object(describe(*value.element)) : nb::none();
+  nb::object element = nb::none();
+  if (value.dtype == LEPTON_MAP)
+    element = nb::make_tuple(describe(value.element[0]), describe(value.element[1]));
+  else if (value.element)
+    element = describe(*value.element);
   if (value.rank == LEPTON_ANY_RANK)
     return nb::make_tuple(value.name, value.dtype, nb::none(), element);
   nb::list shape;
@@ -118,7 +122,7 @@ struct Storage {
   std::deque<std::vector<lepton_tensor>> lists;
 };
 
-/// From (address, shape, dtype, bytes) of an array, ([bytes], shape, dtype) of strings, or ([value], dtype) of a sequence or optional.
+/// From (address, shape, dtype, bytes) of an array, ([bytes], shape, dtype) of strings, or ([value], dtype) of a sequence, an optional or a map.
 lepton_tensor toTensor(const nb::tuple &value, Storage &storage) {
   if (nb::len(value) == 4) {
     const auto &shape = storage.shapes.emplace_back(nb::cast<std::vector<int64_t>>(value[1]));
@@ -142,7 +146,7 @@ lepton_tensor toTensor(const nb::tuple &value, Storage &storage) {
 
 /// The way back; an array is (bytes, shape, dtype), and `owner` holds its memory.
 nb::tuple fromTensor(const lepton_tensor &tensor, const nb::capsule &owner) {
-  if (tensor.dtype == LEPTON_SEQUENCE || tensor.dtype == LEPTON_OPTIONAL) {
+  if (tensor.dtype == LEPTON_SEQUENCE || tensor.dtype == LEPTON_OPTIONAL || tensor.dtype == LEPTON_MAP) {
     nb::list list;
     for (int64_t i = 0; i < tensor.shape[0]; ++i)
       list.append(fromTensor(static_cast<const lepton_tensor *>(tensor.data)[i], owner));

@@ -69,12 +69,13 @@ static const DtypeNames dtypes[] = {
     {"LEPTON_FLOAT6E3M2", "float6e3m2", "uint8_t"},
 };
 
-static const DtypeNames sequences[] = {{"LEPTON_SEQUENCE", "sequence", "lepton_tensor"},
-                                       {"LEPTON_OPTIONAL", "optional", "lepton_tensor"}};
+static const DtypeNames containers[] = {{"LEPTON_SEQUENCE", "sequence", "lepton_tensor"},
+                                        {"LEPTON_OPTIONAL", "optional", "lepton_tensor"},
+                                        {"LEPTON_MAP", "map", "lepton_tensor"}};
 
 static const DtypeNames &namesOf(const ValueInfo &value) {
   if (!value.element.empty())
-    return sequences[value.dtype == LEPTON_SEQUENCE ? 0 : 1];
+    return containers[value.dtype - LEPTON_SEQUENCE];
   return dtypes[value.dtype < std::size(dtypes) ? value.dtype : 0];
 }
 
@@ -87,6 +88,8 @@ static bool isStatic(const ValueInfo &value) {
 
 /// `float32[N, 4]`
 static std::string typeText(const ValueInfo &value) {
+  if (value.dtype == LEPTON_MAP)
+    return "map from " + typeText(value.element[0]) + " to " + typeText(value.element[1]);
   if (!value.element.empty())
     return std::string(namesOf(value).text) + " of " + typeText(value.element.front());
   if (value.anyRank)

@@ -79,6 +79,8 @@ uint32_t lepton::numberOfElementType(Type elementType) {
     return LEPTON_SEQUENCE;
   if (isa<OptionalType>(elementType))
     return LEPTON_OPTIONAL;
+  if (isa<MapType>(elementType))
+    return LEPTON_MAP;
   for (int32_t number = 1; number <= LEPTON_FLOAT6E3M2; ++number)
     if (elementTypeOfNumber(elementType.getContext(), number) == elementType)
       return number;
@@ -92,7 +94,7 @@ bool lepton::isNarrow(Type elementType) {
   return integer && integer.getWidth() > 1 && integer.getWidth() < 8;
 }
 
-bool lepton::isHandle(Type elementType) { return isa<StringType, SequenceType, OptionalType>(elementType); }
+bool lepton::isHandle(Type elementType) { return isa<StringType, SequenceType, OptionalType, MapType>(elementType); }
 
 Type lepton::computeType(Type elementType) {
   MLIRContext *context = elementType.getContext();

@@ -21,7 +21,7 @@ mlir::Type numericType(mlir::MLIRContext *context, int32_t dtype);
 uint32_t numberOfElementType(mlir::Type elementType);
 
 bool isNarrow(mlir::Type elementType);
-/// Strings, sequences and optionals (Types.td), which are handles in memory.
+/// Strings, sequences, optionals and maps (Types.td), which are handles in memory.
 bool isHandle(mlir::Type elementType);
 /// What an element that is a sequence or an optional holds; null for other elements.
 mlir::TensorType contentType(mlir::Type elementType);

@@ -4,6 +4,7 @@
 #define LEPTON_OPS_TD
 
 include "dialects/Lepton/Elementwise.td"
+include "dialects/Lepton/Map.td"
 include "dialects/Lepton/Movement.td"
 include "dialects/Lepton/Indexing.td"
 include "dialects/Lepton/Reduction.td"

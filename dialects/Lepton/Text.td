@@ -107,6 +107,21 @@ def Lepton_StringLookupOp : Lepton_RuntimeOp<"string_lookup"> {
   let assemblyFormat = "$input `,` $bytes `,` $offsets attr-dict `:` functional-type(operands, results)";
 }
 
+def Lepton_StringRankOp : Lepton_RuntimeOp<"string_rank"> {
+  let summary = "the places that strings have among one another";
+  let description = [{
+    Each element is the number of distinct strings in `input` that come before its own in ascending order of bytes, which is that of code points.
+    The numbers compare as the strings do.
+
+    Example:
+    ```mlir
+    %i = lepton.string_rank %x : (tensor<3x!lepton.string>) -> tensor<3xi64>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
 def Lepton_StringMatchOp : Lepton_RuntimeOp<"string_match"> {
   let summary = "whether a finite automaton accepts strings";
   let description = [{

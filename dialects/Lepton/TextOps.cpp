@@ -109,6 +109,11 @@ LogicalResult StringLookupOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
   return needsText(*this, getInput());
 }
 
+LogicalResult StringRankOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  results.push_back({IntegerType::get(getContext(), 64), shapes.shape(getInput())});
+  return needsText(*this, getInput());
+}
+
 LogicalResult StringMatchOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   auto classes = cast<RankedTensorType>(getClasses().getType());
   auto transitions = cast<RankedTensorType>(getTransitions().getType());

@@ -1,8 +1,8 @@
 //===- Types.td - the types of elements that are no numbers ------------------------------------------------------------===//
 //
-// A value of a graph is always a ranked tensor: strings, sequences and optionals are types of its elements. In memory such an element is a
+// A value of a graph is always a ranked tensor: strings, sequences, optionals and maps are types of its elements. In memory such an element is a
 // handle, the address of something that lives as long as the run: characters ended by a NUL, or the `lepton_tensor` (runtime/core/lepton_abi.h)
-// of a sequence or an optional. Nothing that a handle points to is ever changed, so ops that move elements move handles.
+// of a sequence, an optional or a map. Nothing that a handle points to is ever changed, so ops that move elements move handles.
 //
 //===------------------------------------------------------------------------------------------------------------------===//
 
@@ -41,6 +41,18 @@ def Lepton_OptionalType : Lepton_Type<"Optional", "optional"> {
   }];
   let parameters = (ins "::mlir::TensorType":$element, DefaultValuedParameter<"bool", "false">:$empty);
   let assemblyFormat = "`<` $element (`,` `empty` `=` $empty^)? `>`";
+}
+
+def Lepton_MapType : Lepton_Type<"Map", "map"> {
+  let summary = "values by keys, each key at most once";
+  let description = [{
+    Keys are i64 or strings; values are f32, f64, i64 or strings.
+
+    Example: `tensor<!lepton.map<i64, f32>>`
+  }];
+  let parameters = (ins "::mlir::Type":$key, "::mlir::Type":$value);
+  let assemblyFormat = "`<` $key `,` $value `>`";
+  let genVerifyDecl = 1;
 }
 
 /// An op that a function of the runtime computes: `lepton_rt_<mnemonic>` (runtime/core/library.h) with the operands, then the results, and the

@@ -1,6 +1,7 @@
-//===- ConvertNgrams.cpp - TfIdfVectorizer on numbers ---------------------------------------------------------------------===//
+//===- ConvertNgrams.cpp - TfIdfVectorizer -------------------------------------------------------------------------===//
 
 #include "frontend/onnx/ClassicMl.h"
+#include "frontend/onnx/Text.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -27,8 +28,8 @@ Value occurrences(Node &n, Value rows, ArrayRef<int64_t> pool, int64_t length, i
 }
 
 /// The counts of all sequences of the pool, in its order; those of lengths that do not count are 0. Null, after an error, where the pool is wrong.
-Value allOccurrences(Node &n, Value rows, size_t sequences) {
-  SmallVector<int64_t> pool = n.integers("pool_int64s"), starts = n.integers("ngram_counts");
+Value allOccurrences(Node &n, Value rows, ArrayRef<int64_t> pool, size_t sequences) {
+  SmallVector<int64_t> starts = n.integers("ngram_counts");
   int64_t least = n.integer("min_gram_length", 1), most = n.integer("max_gram_length", 1),
           skips = n.integer("max_skip_count", 0);
   SmallVector<Value> parts;
@@ -39,7 +40,7 @@ Value allOccurrences(Node &n, Value rows, size_t sequences) {
       (void)n.error("has ngram_counts that do not fit its pool");
       return {};
     }
-    ArrayRef<int64_t> part = ArrayRef(pool).slice(begin, end - begin);
+    ArrayRef<int64_t> part = pool.slice(begin, end - begin);
     if (part.empty())
       continue;
     total += part.size() / length;
@@ -57,17 +58,31 @@ Value allOccurrences(Node &n, Value rows, size_t sequences) {
   return joined(n, parts, 1);
 }
 
+/// Strings as their places in a pool, where equal ones have the same.
+SmallVector<int64_t> lastPlaces(ArrayRef<std::string> pool) {
+  llvm::StringMap<int64_t> last;
+  for (auto [i, text] : llvm::enumerate(pool))
+    last[text] = i;
+  return llvm::map_to_vector(pool, [&](const std::string &text) { return last[text]; });
+}
+
 LogicalResult tfIdfVectorizer(Node &n) {
   SmallVector<int64_t> places = n.integers("ngram_indexes");
   SmallVector<double> weights = n.numbers("weights");
   std::string mode = n.text("mode", "");
   int64_t skips = n.integer("max_skip_count", 0);
-  if (n.rank(0) < 1 || n.rank(0) > 2 || !isa<IntegerType>(n.elementType(0)))
-    return n.error("needs an input of integers, of one or two dimensions");
+  bool isText = isa<StringType>(n.elementType(0));
+  if (n.rank(0) < 1 || n.rank(0) > 2 || !(isText || isa<IntegerType>(n.elementType(0))))
+    return n.error("needs an input of integers or strings, of one or two dimensions");
   if (skips < 0 || skips > 1024 || (!weights.empty() && weights.size() != places.size()))
     return n.error("has a max_skip_count or weights that do not fit");
-  Value x = toI64(n, n.input(0)), rows = n.rank(0) == 1 ? unsqueezed(n, x, ArrayRef<int64_t>{0}) : x;
-  Value counts = allOccurrences(n, rows, places.size());
+  SmallVector<std::string> texts = n.texts("pool_strings");
+  SmallVector<int64_t> pool = isText ? lastPlaces(texts) : n.integers("pool_int64s");
+  if (pool.empty())
+    return n.error(Twine("lacks its ") + (isText ? "pool_strings" : "pool_int64s"));
+  Value x = isText ? numbersOf(n, n.input(0), texts, -1) : toI64(n, n.input(0));
+  Value rows = n.rank(0) == 1 ? unsqueezed(n, x, ArrayRef<int64_t>{0}) : x;
+  Value counts = allOccurrences(n, rows, pool, places.size());
   if (!counts)
     return failure();
   weights.resize(places.size(), 1);

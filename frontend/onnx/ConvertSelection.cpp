@@ -1,6 +1,7 @@
 //===- ConvertSelection.cpp - operators that choose elements by their values ----------------------------------------------===//
 
 #include "frontend/onnx/Compose.h"
+#include "frontend/onnx/Text.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -16,6 +17,8 @@ Value placed(Node &n, ScatterKind kind, Value input, Value places, Value updates
 
 LogicalResult nonZeroOfInput(Node &n) {
   Value x = n.input(0);
+  if (isa<StringType>(elementTypeOf(x))) // those that are not empty count
+    x = n.make<BitwiseNotOp>(n.make<StringEqualOp>({x, stringConstant(n.g, n.loc, {std::string()}, {})}));
   return n.result(nonZero(n, rankOf(x) ? x : unsqueezed(n, x, ArrayRef<int64_t>{0})));
 }
 
@@ -79,10 +82,11 @@ LogicalResult unique(Node &n) {
     SmallVector<int64_t> perm = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
     perm.erase(perm.begin() + axis);
     perm.insert(perm.begin(), axis);
-    rows = n.make<FlattenOp>(axis ? n.g.transpose(n.loc, x, perm) : x, n.g.attr("axis", int64_t(1)));
+    Value keys = comparable(n, x);
+    rows = n.make<FlattenOp>(axis ? n.g.transpose(n.loc, keys, perm) : keys, n.g.attr("axis", int64_t(1)));
   } else {
     x = n.g.reshape(n.loc, x, -1);
-    rows = unsqueezed(n, x, 1);
+    rows = unsqueezed(n, comparable(n, x), 1);
   }
   EqualRows found = rows ? equalRows(n, rows) : EqualRows();
   if (!found.first)

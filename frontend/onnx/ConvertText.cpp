@@ -44,6 +44,10 @@ Value importer::numbersOf(Node &n, Value value, ArrayRef<std::string> texts, int
   return pick(n, n.g.integers(n.loc, order), n.make<AddOp>({place, integer(n, 1)}));
 }
 
+Value importer::comparable(Node &n, Value value) {
+  return isa<StringType>(elementTypeOf(value)) ? n.make<StringRankOp>(value) : value;
+}
+
 Value importer::spelled(Node &n, Value numbers) {
   Builder &b = n.g.b;
   Type type = elementTypeOf(numbers), wide = b.getF32Type();

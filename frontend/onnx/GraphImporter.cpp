@@ -231,8 +231,7 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
     if (Type type = typeOf(input.type()))
       return cast<RankedTensorType>(type);
     return emitError(loc) << "input '" << input.name()
-                          << "' is a map or a sparse tensor, or holds a type that is not supported; give it as dense "
-                             "tensors";
+                          << "' is a sparse tensor, or holds a type that is not supported; give it as dense tensors";
   }
   const auto &tensor = input.type().tensor_type();
   Type element = elementTypeOfNumber(b.getContext(), tensor.elem_type());
@@ -279,11 +278,18 @@ Type GraphImporter::typeOf(const ::onnx::TypeProto &type) {
   if (isSequence || type.has_optional_type()) {
     auto content = dyn_cast_or_null<TensorType>(
         typeOf(isSequence ? type.sequence_type().elem_type() : type.optional_type().elem_type()));
-    if (!content || (isSequence && isHandle(content.getElementType()) && !isa<StringType>(content.getElementType())))
+    if (!content || (isSequence && isa<SequenceType, OptionalType>(content.getElementType())))
       return {};
     Type handle = isSequence ? Type(SequenceType::get(b.getContext(), content, /*empty=*/false))
                              : Type(OptionalType::get(b.getContext(), content, /*empty=*/false));
     return RankedTensorType::get({}, handle);
+  }
+  if (type.has_map_type()) {
+    Type key = elementTypeOfNumber(b.getContext(), type.map_type().key_type());
+    auto value = dyn_cast_or_null<TensorType>(typeOf(type.map_type().value_type()));
+    auto refuse = [&] { return emitError(b.getUnknownLoc()); };
+    Type map = key && value ? MapType::getChecked(refuse, b.getContext(), key, value.getElementType()) : MapType();
+    return map ? Type(RankedTensorType::get({}, map)) : Type();
   }
   Type element = type.has_tensor_type() ? elementTypeOfNumber(b.getContext(), type.tensor_type().elem_type()) : Type();
   if (!element || !type.tensor_type().has_shape())

@@ -123,7 +123,8 @@ std::vector<ArrayRef<Entry>> importer::converterFamilies() {
           quantizeConverters(),    einsumConverters(),   samplingConverters(),  selectionConverters(),
           signalConverters(),      randomConverters(),   trainingConverters(),  classicMlConverters(),
           classifierConverters(),  treeConverters(),     textConverters(),      sequenceConverters(),
-          gradientConverters(),    ngramConverters(),    imageConverters()};
+          gradientConverters(),    ngramConverters(),    imageConverters(),     attentionConverters(),
+          mapConverters()};
 }
 
 Converter importer::findConverter(StringRef domain, StringRef op, int64_t version) {

@@ -104,6 +104,8 @@ llvm::ArrayRef<Entry> einsumConverters();
 llvm::ArrayRef<Entry> textConverters();
 llvm::ArrayRef<Entry> sequenceConverters();
 llvm::ArrayRef<Entry> imageConverters();
+llvm::ArrayRef<Entry> attentionConverters();
+llvm::ArrayRef<Entry> mapConverters();
 
 /// All of the tables above.
 std::vector<llvm::ArrayRef<Entry>> converterFamilies();

@@ -21,6 +21,11 @@ static ::onnx::TypeProto protoOf(TensorType tensor) {
     *type.mutable_optional_type()->mutable_elem_type() = protoOf(optional.getElement());
     return type;
   }
+  if (auto map = dyn_cast<MapType>(element)) {
+    type.mutable_map_type()->set_key_type(numberOfElementType(map.getKey()));
+    *type.mutable_map_type()->mutable_value_type() = protoOf(RankedTensorType::get({}, map.getValue()));
+    return type;
+  }
   auto *proto = type.mutable_tensor_type();
   proto->set_elem_type(numberOfElementType(element));
   if (!tensor.hasRank())
@@ -34,14 +39,20 @@ static ::onnx::TypeProto protoOf(TensorType tensor) {
   return type;
 }
 
-/// As schemas and messages write it: `tensor(int4)`, `seq(tensor(float))`.
+static std::string elementName(Type element) {
+  return StringRef(::onnx::TensorProto::DataType_Name(numberOfElementType(element))).lower();
+}
+
+/// As schemas and messages write it: `tensor(int4)`, `seq(tensor(float))`, `map(int64,tensor(float))`.
 static std::string typeName(TensorType tensor) {
   Type element = tensor.getElementType();
   if (auto sequence = dyn_cast<SequenceType>(element))
     return "seq(" + typeName(sequence.getElement()) + ")";
   if (auto optional = dyn_cast<OptionalType>(element))
     return "optional(" + typeName(optional.getElement()) + ")";
-  return "tensor(" + StringRef(::onnx::TensorProto::DataType_Name(numberOfElementType(element))).lower() + ")";
+  if (auto map = dyn_cast<MapType>(element))
+    return "map(" + elementName(map.getKey()) + ",tensor(" + elementName(map.getValue()) + "))";
+  return "tensor(" + elementName(element) + ")";
 }
 
 static bool allows(const ::onnx::OpSchema::FormalParameter &formal, TensorType tensor) {
@@ -51,8 +62,8 @@ static bool allows(const ::onnx::OpSchema::FormalParameter &formal, TensorType t
 
 /// Operators that the standard allows strings, but that compute with what they get.
 static bool computes(StringRef op) {
-  return llvm::is_contained({"GridSample", "NonZero", "Unique", "Upsample", "Resize", "Trilu", "Pad", "CenterCropPad",
-                             "Col2Im", "TensorScatter", "RandomUniformLike", "RandomNormalLike"},
+  return llvm::is_contained({"GridSample", "Upsample", "Resize", "Trilu", "Pad", "CenterCropPad", "Col2Im",
+                             "TensorScatter", "RandomUniformLike", "RandomNormalLike"},
                             op);
 }
 

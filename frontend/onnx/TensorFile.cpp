@@ -32,16 +32,44 @@ static bool take(const ::onnx::TensorProto &proto, TensorFile &tensor, std::stri
   return false;
 }
 
+static bool take(const ::onnx::SequenceProto &proto, TensorFile &sequence, std::string &error);
+
+static bool take(const ::onnx::MapProto &proto, TensorFile &map, std::string &error) {
+  map.dataType = LEPTON_MAP;
+  map.name = proto.name();
+  TensorFile keys, values, each;
+  keys.dataType = proto.key_type();
+  keys.strings.assign(proto.string_keys().begin(), proto.string_keys().end());
+  keys.bytes.assign(reinterpret_cast<const char *>(proto.keys().data()), proto.keys_size() * sizeof(int64_t));
+  keys.shape = {keys.dataType == LEPTON_STRING ? proto.string_keys_size() : proto.keys_size()};
+  if (!take(proto.values(), each, error))
+    return false;
+  values.dataType = each.elements.empty() ? int32_t(LEPTON_FLOAT) : each.elements.front().dataType;
+  values.shape = {int64_t(each.elements.size())};
+  for (const TensorFile &value : each.elements) {
+    if (value.dataType != values.dataType || !value.shape.empty()) {
+      error = "is a map of other values than scalars of one type, which is not supported";
+      return false;
+    }
+    values.bytes += value.bytes;
+    values.strings.insert(values.strings.end(), value.strings.begin(), value.strings.end());
+  }
+  map.elements = {std::move(keys), std::move(values)};
+  return true;
+}
+
 static bool take(const ::onnx::SequenceProto &proto, TensorFile &sequence, std::string &error) {
   sequence.dataType = LEPTON_SEQUENCE;
   sequence.name = proto.name();
   for (const auto &element : proto.tensor_values())
     if (!take(element, sequence.elements.emplace_back(), error))
       return false;
-  if (!proto.sparse_tensor_values_size() && !proto.sequence_values_size() && !proto.map_values_size() &&
-      !proto.optional_values_size())
+  for (const auto &element : proto.map_values())
+    if (!take(element, sequence.elements.emplace_back(), error))
+      return false;
+  if (!proto.sparse_tensor_values_size() && !proto.sequence_values_size() && !proto.optional_values_size())
     return true;
-  error = "is a sequence of other values than dense tensors, which is not supported";
+  error = "is a sequence of other values than dense tensors and maps, which is not supported";
   return false;
 }
 
@@ -78,6 +106,8 @@ bool lepton::readTensorFile(const std::string &path, uint32_t expected, TensorFi
     return read<::onnx::SequenceProto>(file, "SequenceProto", tensor, error);
   if (expected == LEPTON_OPTIONAL)
     return read<::onnx::OptionalProto>(file, "OptionalProto", tensor, error);
+  if (expected == LEPTON_MAP)
+    return read<::onnx::MapProto>(file, "MapProto", tensor, error);
   return read<::onnx::TensorProto>(file, "TensorProto", tensor, error);
 }
 
@@ -98,11 +128,35 @@ static void put(const TensorFile &tensor, ::onnx::TensorProto &proto) {
   proto.set_raw_data(bits < 8 ? importer::pack(tensor.bytes, bits) : tensor.bytes);
 }
 
+static void put(const TensorFile &map, ::onnx::MapProto &proto) {
+  const TensorFile &keys = map.elements[0], &values = map.elements[1];
+  proto.set_name(map.name);
+  proto.set_key_type(keys.dataType);
+  for (const std::string &text : keys.strings)
+    proto.add_string_keys(text);
+  const auto *numbers = reinterpret_cast<const int64_t *>(keys.bytes.data());
+  proto.mutable_keys()->Add(numbers, numbers + keys.bytes.size() / sizeof(int64_t));
+  proto.mutable_values()->set_elem_type(::onnx::SequenceProto::TENSOR);
+  size_t count = values.shape[0], bytes = count ? values.bytes.size() / count : 0;
+  for (size_t i = 0; i < count; ++i) {
+    TensorFile value;
+    value.dataType = values.dataType;
+    value.bytes = values.bytes.substr(i * bytes, bytes);
+    if (!values.strings.empty())
+      value.strings = {values.strings[i]};
+    put(value, *proto.mutable_values()->add_tensor_values());
+  }
+}
+
 static void put(const TensorFile &sequence, ::onnx::SequenceProto &proto) {
+  bool isOfMaps = !sequence.elements.empty() && sequence.elements.front().dataType == LEPTON_MAP;
   proto.set_name(sequence.name);
-  proto.set_elem_type(::onnx::SequenceProto::TENSOR);
+  proto.set_elem_type(isOfMaps ? ::onnx::SequenceProto::MAP : ::onnx::SequenceProto::TENSOR);
   for (const TensorFile &element : sequence.elements)
-    put(element, *proto.add_tensor_values());
+    if (isOfMaps)
+      put(element, *proto.add_map_values());
+    else
+      put(element, *proto.add_tensor_values());
 }
 
 static void put(const TensorFile &optional, ::onnx::OptionalProto &proto) {
@@ -127,6 +181,7 @@ bool lepton::writeTensorFile(const std::string &path, const TensorFile &tensor, 
   std::ofstream file(path, std::ios::binary);
   bool written = tensor.dataType == LEPTON_SEQUENCE   ? write<::onnx::SequenceProto>(file, tensor)
                  : tensor.dataType == LEPTON_OPTIONAL ? write<::onnx::OptionalProto>(file, tensor)
+                 : tensor.dataType == LEPTON_MAP      ? write<::onnx::MapProto>(file, tensor)
                                                       : write<::onnx::TensorProto>(file, tensor);
   if (file && written && file.flush())
     return true;

@@ -9,17 +9,18 @@
 
 namespace lepton {
 
-/// A value: a dense tensor, a sequence or an optional.
+/// A value: a dense tensor, a sequence, an optional or a map.
 struct TensorFile {
-  int32_t dataType = 0; // lepton_dtype: ONNX's number of a tensor's element type, LEPTON_SEQUENCE or LEPTON_OPTIONAL
+  int32_t dataType =
+      0; // lepton_dtype: ONNX's number of a tensor's element type, LEPTON_SEQUENCE, LEPTON_OPTIONAL or LEPTON_MAP
   std::string name;
   std::vector<int64_t> shape;
   std::string bytes;                // the elements of a tensor, row-major, each in whole bytes
   std::vector<std::string> strings; // those of a tensor of strings
-  std::vector<TensorFile> elements; // of a sequence or an optional
+  std::vector<TensorFile> elements; // of a sequence or an optional; a map's keys and its values
 };
 
-/// Reads a TensorProto, SequenceProto or OptionalProto; such files do not say which they are, so `expected` does, a lepton_dtype. False with the reason
+/// Reads a TensorProto, SequenceProto, OptionalProto or MapProto; such files do not say which they are, so `expected` does, a lepton_dtype. False with the reason
 /// in `error`.
 bool readTensorFile(const std::string &path, uint32_t expected, TensorFile &tensor, std::string &error);
 bool writeTensorFile(const std::string &path, const TensorFile &tensor, std::string &error);

@@ -19,6 +19,8 @@ mlir::Value stringConstant(GraphBuilder &g, mlir::Location loc, llvm::ArrayRef<s
                            llvm::ArrayRef<int64_t> shape);
 /// For each string of `value` its number in `texts` (the last, where one occurs twice), `missing` for one that is not among them: i64 of the same shape.
 mlir::Value numbersOf(Node &n, mlir::Value value, llvm::ArrayRef<std::string> texts, int64_t missing);
+/// Numbers that compare as the strings do: i64 of the same shape. Of numbers, they themselves.
+mlir::Value comparable(Node &n, mlir::Value value);
 /// Conversions between strings and an element type of numbers; null, with an error, where there is none.
 mlir::Value spelled(Node &n, mlir::Value numbers);
 mlir::Value readAs(Node &n, mlir::Value strings, mlir::Type elementType);

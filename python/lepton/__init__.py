@@ -36,7 +36,7 @@ try:
 except ImportError:  # only models with such types need the package
     pass
 _NUMBERS = {dtype: number for number, (dtype, _) in _DTYPES.items()}
-_STRING, _SEQUENCE, _OPTIONAL = 8, 256, 257  # lepton_dtype
+_STRING, _SEQUENCE, _OPTIONAL, _MAP = 8, 256, 257, 258  # lepton_dtype
 
 
 def _dtype(number):
@@ -53,7 +53,10 @@ def as_declared(array, dtype):
 
 
 def _type_name(number, element):
-    """As onnxruntime writes it: "tensor(float)", "seq(tensor(string))"."""
+    """As onnxruntime writes it: "tensor(float)", "seq(tensor(string))", "map(int64,tensor(float))"."""
+    if number == _MAP:
+        key, value = (_type_name(part[1], part[3]) for part in element)
+        return f"map({key.removeprefix('tensor(').removesuffix(')')},{value})"
     if number in (_SEQUENCE, _OPTIONAL):
         return f"{'seq' if number == _SEQUENCE else 'optional'}({_type_name(element[1], element[3])})"
     return f"tensor({'string' if number == _STRING else _dtype(number)[1]})"
@@ -93,6 +96,9 @@ def make_up(value, sizes, random):
         content = NodeArg(*value._element)
         parts = [make_up(content, sizes, random) for _ in range(0 if content.shape is None else 2)]
         return parts if value._number == _SEQUENCE else parts[0] if parts else None
+    if value._number == _MAP:
+        keys, values = (make_up(NodeArg(*part), sizes, random).tolist() for part in value._element)
+        return dict(zip(keys, values))
     shape = [size if isinstance(size, int) else sizes.get(size, 1) for size in value.shape]
     if value._number == _STRING:
         return np.array(["word", "Two words", ""], dtype=object)[random.integers(0, 3, shape)]
@@ -102,8 +108,23 @@ def make_up(value, sizes, random):
     return random.standard_normal(shape).astype(dtype)
 
 
+def _column(values, name, number):
+    """The keys or the values of a map, as a vector; and what must live as long."""
+    if number == _STRING:
+        return _strings(values, name)
+    dtype, text = _dtype(number)
+    if values and not np.can_cast(np.asarray(values).dtype, dtype, "same_kind"):
+        raise ValueError(f"input '{name}' is a map of {text}, got {values!r:.80}")
+    return _array(np.array(values, dtype), name, text, dtype)
+
+
 def _pack(value, name, number, element):
     """A value for the native module; and what must live as long."""
+    if number == _MAP:
+        if not isinstance(value, dict):
+            raise ValueError(f"input '{name}' takes a dict, got {type(value).__name__}")
+        columns = [_column(part, name, info[1]) for part, info in zip((list(value), list(value.values())), element)]
+        return ([column for column, _ in columns], number), [alive for _, alive in columns]
     if number not in (_SEQUENCE, _OPTIONAL):
         return _strings(value, name) if number == _STRING else _array(value, name, _type_name(number, element), _dtype(number)[0])
     if number == _SEQUENCE and not isinstance(value, (list, tuple)):
@@ -115,6 +136,9 @@ def _pack(value, name, number, element):
 
 def _unpack(result):
     data, shape, number = result
+    if number == _MAP:
+        keys, values = (_unpack(part).tolist() for part in data)
+        return dict(zip(keys, values))
     if number in (_SEQUENCE, _OPTIONAL):
         values = [_unpack(part) for part in data]
         return values if number == _SEQUENCE else values[0] if values else None
@@ -186,7 +210,7 @@ class InferenceSession:
     def run(self, output_names, input_feed, run_options=None):
         """Runs the model on {name: value}; returns the outputs named (None: all), in order.
 
-        A tensor is an array, one of strings an array of str; a sequence is a list; an optional that holds nothing is None.
+        A tensor is an array, one of strings an array of str; a sequence is a list; an optional that holds nothing is None; a map is a dict.
         """
         unknown = set(input_feed) - {value.name for value in self._inputs}
         if unknown:

@@ -49,9 +49,10 @@ typedef enum lepton_dtype {
   LEPTON_INT2 = 26,
   LEPTON_FLOAT6E2M3 = 27,
   LEPTON_FLOAT6E3M2 = 28,
-  /* Not of ONNX's numbers: a list of tensors, and a value that may be missing (see lepton_tensor). */
+  /* Not of ONNX's numbers: a list of tensors or maps, a value that may be missing, and values by keys (see lepton_tensor). */
   LEPTON_SEQUENCE = 256,
-  LEPTON_OPTIONAL = 257
+  LEPTON_OPTIONAL = 257,
+  LEPTON_MAP = 258
 } lepton_dtype;
 
 typedef enum lepton_status {
@@ -70,7 +71,8 @@ typedef struct lepton_error {
 /* A dense row-major tensor in memory that the caller owns, unless the runtime allocated it (see lepton_session_run).
  *
  * The elements of a tensor of strings are `const char *`, UTF-8 ended by a NUL. A sequence is a tensor of rank 1 whose elements are
- * lepton_tensor, each a tensor; an optional is one of 0 or 1 elements, a tensor or a sequence. */
+ * lepton_tensor, each a tensor or a map; an optional is one of 0 or 1 elements, a tensor or a sequence; a map is one of 2, tensors of rank 1: its
+ * keys, each once, and as many values. */
 typedef struct lepton_tensor {
   void *data;           /* aligned as its elements are; may be NULL when bytes is 0 */
   const int64_t *shape; /* rank entries; NULL when rank is 0 */
@@ -86,7 +88,7 @@ typedef struct lepton_value_info {
   const char *const *dim_names; /* rank entries; NULL where the dimension has no name. Equal names are equal sizes */
   uint32_t dtype;
   uint32_t rank;
-  /* What a sequence or an optional holds, NULL for a tensor. Its rank is LEPTON_ANY_RANK where tensors of several ranks may occur. */
+  /* What a sequence or an optional holds, for a map its keys and its values (two of them), NULL for a tensor. Its rank is LEPTON_ANY_RANK where tensors of several ranks may occur. */
   const struct lepton_value_info *element;
 } lepton_value_info;
 

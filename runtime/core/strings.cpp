@@ -3,7 +3,7 @@
 // A string is the address of UTF-8 ended by a NUL.
 //
 //===----------------------------------------------------------------------===//
-#include "library.h"
+#include "keys.h"
 #include "utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +187,14 @@ LEPTON_LIBRARY_FUNCTION(string_lookup) {
     }
     bool found = low < tensors[2].shape[0] && strcmp(bytes + offsets[low], text) == 0;
     elements<int64_t>(tensors[3])[i] = found ? low : -1;
+  }
+}
+
+LEPTON_LIBRARY_FUNCTION(string_rank) {
+  const Key *sorted = sortedKeys(context, tensors[0]);
+  for (int64_t i = 0, rank = 0, strings = elementCount(tensors[0]); i < strings; ++i) {
+    rank += i > 0 && compareKeys(sorted[i - 1], sorted[i]) != 0;
+    elements<int64_t>(tensors[1])[sorted[i].place] = rank;
   }
 }
 

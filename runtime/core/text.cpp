@@ -35,6 +35,8 @@ Text &Text::addImpossible(const int64_t *shape, uint32_t rank) {
 }
 
 Text &Text::addDeclared(const lepton_value_info &info) {
+  if (info.dtype == LEPTON_MAP)
+    return add("map from ").addDeclared(info.element[0]).add(" to ").addDeclared(info.element[1]);
   if (info.element)
     return add("%s of ", dtypeName(info.dtype)).addDeclared(*info.element);
   if (info.rank == LEPTON_ANY_RANK)
@@ -68,7 +70,7 @@ constexpr uint32_t kDtypeCount = sizeof kDtypes / sizeof kDtypes[0];
 
 const char *dtypeName(uint32_t dtype) {
   if (isContainer(dtype))
-    return dtype == LEPTON_SEQUENCE ? "sequence" : "optional";
+    return dtype == LEPTON_SEQUENCE ? "sequence" : dtype == LEPTON_OPTIONAL ? "optional" : "map";
   return dtype < kDtypeCount ? kDtypes[dtype].name : "unknown";
 }
 

@@ -17,7 +17,7 @@ public:
   Text &addShape(const int64_t *shape, uint32_t rank);
   /// ` would have shape [1,-3]`, and why that cannot be.
   Text &addImpossible(const int64_t *shape, uint32_t rank);
-  /// `float32 [1,3,H]`: dimensions known only at run time by their names, or `?`. `sequence of int64 [?]`.
+  /// `float32 [1,3,H]`: dimensions known only at run time by their names, or `?`. `sequence of int64 [?]`, `map from string [?] to float32 [?]`.
   Text &addDeclared(const lepton_value_info &info);
 
 private:
@@ -27,7 +27,10 @@ private:
 
 /// NumPy's name of an element type; "unknown" for a number that is none.
 const char *dtypeName(uint32_t dtype);
-inline bool isContainer(uint32_t dtype) { return dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL; }
+/// Whether elements are lepton_tensor.
+inline bool isContainer(uint32_t dtype) {
+  return dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL || dtype == LEPTON_MAP;
+}
 /// Bytes of one element; 0 for an unknown type.
 uint32_t dtypeBytes(uint32_t dtype);
 /// Bytes of a dense tensor; false when a dimension is negative or the product exceeds an int64.

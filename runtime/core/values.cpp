@@ -1,4 +1,4 @@
-//===- values.cpp - Strings, sequences and optionals at the border ----------===//
+//===- values.cpp - Strings, sequences, optionals, maps at the border --------===//
 //
 // What a caller gives is checked all the way down; what a run leaves is copied into one block, so that the caller frees one address.
 //
@@ -25,7 +25,7 @@ static bool checkStrings(const char *name, const lepton_tensor &tensor, lepton_e
   return true;
 }
 
-/// A tensor in a sequence or an optional.
+/// A tensor in a sequence, an optional or a map.
 static bool checkElement(const char *name, const lepton_value_info &info, const lepton_tensor &tensor,
                          lepton_error &error) {
   Text text(error);
@@ -55,6 +55,11 @@ static bool checkElement(const char *name, const lepton_value_info &info, const 
   return tensor.dtype != LEPTON_STRING || checkStrings(name, tensor, error);
 }
 
+/// What a list of lepton_tensor is called that a container must be.
+static const char *listName(uint32_t dtype) {
+  return dtype == LEPTON_OPTIONAL ? "list of 0 or 1" : dtype == LEPTON_MAP ? "list of 2" : "list";
+}
+
 static bool checkContainer(const char *name, const lepton_value_info &info, const lepton_tensor &tensor,
                            lepton_error &error) {
   Text text(error);
@@ -66,20 +71,25 @@ static bool checkContainer(const char *name, const lepton_value_info &info, cons
   bool isList = tensor.rank == 1 && tensor.shape && tensor.shape[0] >= 0 &&
                 uint64_t(tensor.shape[0]) < kMaxBytes / sizeof(lepton_tensor) &&
                 tensor.bytes == tensor.shape[0] * sizeof(lepton_tensor) && (!tensor.bytes || tensor.data);
-  if (!isList || (info.dtype == LEPTON_OPTIONAL && tensor.shape[0] > 1)) {
-    text.add("is no %s of lepton_tensor, a tensor of rank 1; expected ",
-             info.dtype == LEPTON_OPTIONAL ? "list of 0 or 1" : "list")
-        .addDeclared(info);
+  bool isMap = info.dtype == LEPTON_MAP;
+  if (!isList || (info.dtype == LEPTON_OPTIONAL && tensor.shape[0] > 1) || (isMap && tensor.shape[0] != 2)) {
+    text.add("is no %s of lepton_tensor, a tensor of rank 1; expected ", listName(info.dtype)).addDeclared(info);
     return false;
   }
   error.message[0] = '\0';
   for (int64_t i = 0; i < tensor.shape[0]; ++i) {
     const lepton_tensor &element = elements<const lepton_tensor>(tensor)[i];
-    if (isContainer(info.element->dtype) ? !checkContainer(name, *info.element, element, error)
-                                         : !checkElement(name, *info.element, element, error))
+    const lepton_value_info &declared = info.element[isMap ? i : 0];
+    if (isContainer(declared.dtype) ? !checkContainer(name, declared, element, error)
+                                    : !checkElement(name, declared, element, error))
       return false;
   }
-  return true;
+  const auto *parts = elements<const lepton_tensor>(tensor);
+  if (!isMap || parts[0].shape[0] == parts[1].shape[0])
+    return true;
+  Text(error).add("input '%.100s' is a map of %lld keys and %lld values; give each key one", name,
+                  static_cast<long long>(parts[0].shape[0]), static_cast<long long>(parts[1].shape[0]));
+  return false;
 }
 
 bool checkContent(const lepton_value_info &info, const lepton_tensor &tensor, lepton_error &error) {
@@ -143,7 +153,8 @@ void deliverHandles(lepton_context *context) {
     char message[256];
     if (context->outputs[i].data) {
       Text(message, sizeof message)
-          .add("output '%.100s' is of strings, a sequence or an optional, which the runtime allocates; leave its data "
+          .add("output '%.100s' is of strings, a sequence, an optional or a map, which the runtime allocates; leave "
+               "its data "
                "NULL",
                name);
       return fail(context, LEPTON_INVALID_ARGUMENT, message);

@@ -17,6 +17,8 @@ func.func @roundTrip(%x: tensor<2x?x!lepton.string>, %s: tensor<!lepton.string>,
   %5 = lepton.string_case %s {upper} : (tensor<!lepton.string>) -> tensor<!lepton.string>
   // CHECK: lepton.string_lookup
   %6 = lepton.string_lookup %x, %b, %o : (tensor<2x?x!lepton.string>, tensor<9xui8>, tensor<2xi64>) -> tensor<2x?xi64>
+  // CHECK: lepton.string_rank {{.*}} -> tensor<2x?xi64>
+  %rank = lepton.string_rank %x : (tensor<2x?x!lepton.string>) -> tensor<2x?xi64>
   // CHECK: lepton.string_match
   %7 = lepton.string_match %x, %c, %t, %a : (tensor<2x?x!lepton.string>, tensor<256xui8>, tensor<7x4xi32>, tensor<7xi1>) -> tensor<2x?xi1>
   // CHECK: lepton.string_to_number %{{.*}} {to = i64}

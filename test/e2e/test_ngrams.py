@@ -1,4 +1,4 @@
-"""TfIdfVectorizer on integers, over its attributes, against onnxruntime."""
+"""TfIdfVectorizer on integers and strings, over its attributes, against onnxruntime."""
 
 import itertools
 
@@ -22,17 +22,23 @@ def pool_of(longest):
     return pool, counts
 
 
+WORDS = np.array(["the", "cat", "", "naïve", "sat"], dtype=object)
+
+
 @pytest.mark.parametrize("mode", ["TF", "IDF", "TFIDF"])
-def test_counts_of_sequences(mode):
-    for dtype, lengths, skips, weighted in itertools.product((np.int32, np.int64), ((1, 1), (2, 3), (1, 3)), (0, 2), (False, True)):
+@pytest.mark.parametrize("dtypes", [(np.int32, np.int64), (object,)])
+def test_counts_of_sequences(mode, dtypes):
+    for dtype, lengths, skips, weighted in itertools.product(dtypes, ((1, 1), (2, 3), (1, 3)), (0, 2), (False, True)):
         pool, counts = pool_of(3)
         sequences = 15
         places = RNG.permutation(20)[:sequences].tolist()
         attributes = {"mode": mode, "min_gram_length": lengths[0], "max_gram_length": lengths[1], "max_skip_count": skips}
-        attributes |= {"ngram_counts": counts, "ngram_indexes": places, "pool_int64s": pool}
+        attributes |= {"ngram_counts": counts, "ngram_indexes": places}
+        attributes |= {"pool_strings": WORDS[pool].tolist()} if dtype is object else {"pool_int64s": pool}
         if weighted:
             attributes["weights"] = RNG.uniform(0.5, 2, sequences).tolist()
-        x = RNG.integers(0, 5, (3, 12)).astype(dtype)
+        x = RNG.integers(0, 5, (3, 12))
+        x = WORDS[x] if dtype is object else x.astype(dtype)
         info = helper.make_tensor_value_info("x", helper.np_dtype_to_tensor_dtype(x.dtype), ["batch", "length"])
         node = helper.make_node("TfIdfVectorizer", ["x"], ["y"], name="node", **attributes)
         graph = helper.make_graph([node], "g", [info], [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])

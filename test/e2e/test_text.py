@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from common import save
 from onnx import TensorProto, helper
@@ -164,13 +165,34 @@ def test_numbers_are_spelled_so_that_they_read_back(path, level):
     assert all(len(text) <= len(repr(float(value))) for text, value in zip(y, values))
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("is_sorted", (0, 1))
+@pytest.mark.parametrize("axis", (None, 0, 1))
+def test_unique(path, axis, is_sorted, level):
+    attributes = {"sorted": is_sorted} | ({} if axis is None else {"axis": axis})
+    x = strings("b", "", "é", "b", "a", "b", "", "é", "b", "\U0001f600", "z", "\uff01").reshape(4, 3)
+    node = helper.make_node("Unique", ["x"], ["y", "first", "inverse", "counts"], **attributes)
+    outputs = {"y": (STRING, None), "first": (INT64, None), "inverse": (INT64, None), "counts": (INT64, None)}
+    results = run(path, [node], {"x": (STRING, ["M", 3])}, outputs, level, {"x": x})
+    expected = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"x": x})
+    for ours, theirs in zip(results, expected):
+        assert ours.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("x", [strings("a", "", "b").reshape(1, 3), strings("", ""), np.array("a", dtype=object)])
+def test_strings_that_are_not_empty_are_nonzero(path, x, level):
+    (y,) = run(path, [helper.make_node("NonZero", ["x"], ["y"])], {"x": (STRING, x.shape)}, {"y": (INT64, None)}, level, {"x": x})
+    np.testing.assert_array_equal(y, np.stack(np.nonzero(np.atleast_1d(x != ""))))
+
+
 def test_a_string_that_is_no_number_fails_the_run(path):
     with pytest.raises(ValueError, match="node 'read': the string 'ten' is no number"):
         run(path, [helper.make_node("Cast", ["x"], ["y"], name="read", to=FLOAT)], {"x": (STRING, ["N"])}, {"y": (FLOAT, None)}, 3, {"x": strings("ten")})
 
 
 def test_operators_that_cannot_take_strings_say_so(path):
-    for op, attributes, reason in (("Relu", {}, "does not allow"), ("NonZero", {}, "look its strings up"), ("Unique", {}, "look its strings up")):
+    for op, attributes, reason in (("Relu", {}, "does not allow"), ("Trilu", {}, "look its strings up")):
         with pytest.raises(ValueError, match=f"node 'op' .{op}.: has the input 'x' of type tensor.string., .*{reason}"):
             run(path, [helper.make_node(op, ["x"], ["y"], name="op", **attributes)], {"x": (STRING, ["N"])}, {"y": (FLOAT, None)}, 3, {"x": strings("")})
 

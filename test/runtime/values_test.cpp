@@ -1,4 +1,4 @@
-//===- values_test.cpp - Strings, sequences and optionals at the border -----===//
+//===- values_test.cpp - Strings, sequences, optionals, maps at the border --===//
 #include "FakeModel.h"
 #include "runtime/core/context.h"
 
@@ -10,6 +10,9 @@ static const lepton_value_info pairs = {"", rows, nullptr, LEPTON_FLOAT, 2, null
 static const int64_t vector[] = {-1};
 static const lepton_value_info words = {"", vector, nullptr, LEPTON_STRING, 1, nullptr};
 static const lepton_value_info sequenceOfWords = {"", nullptr, nullptr, LEPTON_SEQUENCE, 0, &words};
+
+static const int64_t columns[] = {-1};
+static const lepton_value_info wordsToFloats[] = {words, {"", columns, nullptr, LEPTON_FLOAT, 1, nullptr}};
 
 /// Copies input 0, a handle, to output 0.
 static int32_t copyHandle(lepton_context *context) {
@@ -71,6 +74,31 @@ TEST(aSequenceComesBackInOneBlock) {
   CHECK(!outputs[0].data);
 }
 
+TEST(mapsOfOtherThanKeysAndAsManyValuesAreRefused) {
+  FakeModel model(copyHandle);
+  model.input("m", LEPTON_MAP, {}).inputOf(*wordsToFloats).output("t", LEPTON_MAP, {}).outputOf(*wordsToFloats);
+  Session session(model);
+  std::vector<float> two = {1, 2}, three = {1, 2, 3};
+  const int64_t ofTwo[] = {2}, ofThree[] = {3};
+  Tensor keys(LEPTON_STRING, {2}, std::vector<const char *>{"b", "a"});
+  ListTensor whole(LEPTON_MAP, {keys.view, tensor(two, ofTwo, 1)}),
+      more(LEPTON_MAP, {keys.view, tensor(three, ofThree, 1)});
+  ListTensor half(LEPTON_MAP, {keys.view}), swapped(LEPTON_MAP, {tensor(two, ofTwo, 1), keys.view});
+  std::vector<lepton_tensor> outputs(1, lepton_tensor{});
+  CHECK_EQ(session.run({whole.view}, outputs), LEPTON_OK);
+  const auto *parts = static_cast<const lepton_tensor *>(outputs[0].data);
+  CHECK_EQ(std::string(static_cast<const char *const *>(parts[0].data)[1]), "a");
+  CHECK_EQ(static_cast<const float *>(parts[1].data)[1], 2.0f);
+  lepton_tensor_release(&outputs[0]);
+  CHECK_EQ(session.messageOf(LEPTON_INVALID_ARGUMENT, {more.view}, {unallocated()}),
+           "input 'm' is a map of 2 keys and 3 values; give each key one");
+  CHECK_EQ(
+      session.messageOf(LEPTON_INVALID_ARGUMENT, {half.view}, {unallocated()}),
+      "input 'm' is no list of 2 of lepton_tensor, a tensor of rank 1; expected map from string [?] to float32 [?]");
+  CHECK_EQ(session.messageOf(LEPTON_INVALID_ARGUMENT, {swapped.view}, {unallocated()}),
+           "input 'm' holds a value of type float32, expected string [?]");
+}
+
 TEST(stringsComeBackAsCopies) {
   FakeModel model(copyStrings);
   model.input("s", LEPTON_STRING, {-1}, {nullptr}).output("t", LEPTON_STRING, {-1}, {nullptr});
@@ -90,8 +118,9 @@ TEST(stringsComeBackAsCopies) {
            "input 's' has a NULL as string 1; give an empty string");
   std::vector<const char *> place(2);
   std::vector<lepton_tensor> given = {{place.data(), nullptr, LEPTON_STRING, 1, 16}};
-  CHECK_EQ(session.messageOf(LEPTON_INVALID_ARGUMENT, {strings}, given),
-           "output 't' is of strings, a sequence or an optional, which the runtime allocates; leave its data NULL");
+  CHECK_EQ(
+      session.messageOf(LEPTON_INVALID_ARGUMENT, {strings}, given),
+      "output 't' is of strings, a sequence, an optional or a map, which the runtime allocates; leave its data NULL");
 }
 
 TEST(optionalsNest) {

@@ -14,7 +14,9 @@ namespace json = llvm::json;
 
 static json::Object describe(const lepton_value_info &value) {
   json::Object object{{"name", value.name}, {"dtype", dtypeText(value.dtype)}};
-  if (value.element)
+  if (value.dtype == LEPTON_MAP)
+    object["element"] = json::Array{describe(value.element[0]), describe(value.element[1])};
+  else if (value.element)
     object["element"] = describe(*value.element);
   json::Array shape;
   for (uint32_t d = 0; value.rank != LEPTON_ANY_RANK && d < value.rank; ++d) {

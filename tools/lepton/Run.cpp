@@ -67,7 +67,8 @@ static HostTensor makeUp(const lepton_model &model, const lepton_value_info &inf
   if (info.element && info.element->rank == LEPTON_ANY_RANK)
     return tensor; // of nothing
   if (info.element) {
-    tensor.elements.push_back(makeUp(model, *info.element, random));
+    for (int i = 0; i < (info.dtype == LEPTON_MAP ? 2 : 1); ++i)
+      tensor.elements.push_back(makeUp(model, info.element[i], random));
     return tensor;
   }
   uint64_t count = 1;

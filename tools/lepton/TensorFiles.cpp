@@ -51,7 +51,8 @@ static constexpr Dtype dtypes[] = {{LEPTON_FLOAT, "<f4", "float32", 4},
 /// Types that no .npy file holds, for messages.
 static constexpr Dtype others[] = {{LEPTON_STRING, "", "string", sizeof(const char *)},
                                    {LEPTON_SEQUENCE, "", "sequence", 0},
-                                   {LEPTON_OPTIONAL, "", "optional", 0}};
+                                   {LEPTON_OPTIONAL, "", "optional", 0},
+                                   {LEPTON_MAP, "", "map", 0}};
 
 static const Dtype *find(uint32_t number) {
   for (const Dtype &dtype : dtypes)
@@ -69,6 +70,8 @@ const char *lepton::cli::dtypeText(uint32_t dtype) {
 }
 
 std::string lepton::cli::valueText(const lepton_value_info &info) {
+  if (info.dtype == LEPTON_MAP)
+    return "map from " + valueText(info.element[0]) + " to " + valueText(info.element[1]);
   if (info.element)
     return std::string(dtypeText(info.dtype)) + " of " + valueText(*info.element);
   if (info.rank == LEPTON_ANY_RANK)
@@ -188,7 +191,9 @@ bool lepton::cli::writeNpy(const std::string &path, const lepton_tensor &tensor,
   return !problem;
 }
 
-static bool isContainer(uint32_t dtype) { return dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL; }
+static bool isContainer(uint32_t dtype) {
+  return dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL || dtype == LEPTON_MAP;
+}
 
 static HostTensor fromFile(TensorFile file) {
   HostTensor tensor;

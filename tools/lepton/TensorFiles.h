@@ -16,7 +16,7 @@ struct HostTensor {
   std::vector<int64_t> shape;
   std::vector<char> data;
   std::vector<std::string> strings; // the elements of a tensor of strings
-  std::vector<HostTensor> elements; // of a sequence or an optional
+  std::vector<HostTensor> elements; // of a sequence, an optional or a map
 
   /// Valid until the tensor moves or changes.
   lepton_tensor view();
@@ -33,7 +33,7 @@ std::string valueText(const lepton_value_info &info);
 /// bytes there (`V1`), and taken for the dtype that is expected.
 bool readNpy(const std::string &path, uint32_t expected, HostTensor &tensor, std::string &error);
 bool writeNpy(const std::string &path, const lepton_tensor &tensor, std::string &error);
-/// Reads a file by its ending: .pb (ONNX TensorProto, or SequenceProto and OptionalProto where such values are expected) or .npy (tensors of numbers).
+/// Reads a file by its ending: .pb (ONNX TensorProto, or SequenceProto, OptionalProto and MapProto where such values are expected) or .npy (tensors of numbers).
 bool readTensor(const std::string &path, uint32_t expected, HostTensor &tensor, std::string &error);
 /// Writes `folder/name.format`; characters of the name that no file name can have become underscores.
 bool writeTensor(const std::string &folder, const std::string &name, const std::string &format,
