@@ -14,7 +14,7 @@ struct ValueInfo {
   uint32_t dtype = 0;         // lepton_dtype
   std::vector<int64_t> shape; // -1: known only at run time
   std::vector<std::string> dimNames;
-  std::vector<ValueInfo> element; // of a sequence or an optional: what it holds
+  std::vector<ValueInfo> element; // of a sequence or an optional: what it holds; of a map: its keys, its values
   bool anyRank = false;           // tensors of several ranks, as an element; `shape` is empty then
 };
 

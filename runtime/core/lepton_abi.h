@@ -88,7 +88,8 @@ typedef struct lepton_value_info {
   const char *const *dim_names; /* rank entries; NULL where the dimension has no name. Equal names are equal sizes */
   uint32_t dtype;
   uint32_t rank;
-  /* What a sequence or an optional holds, for a map its keys and its values (two of them), NULL for a tensor. Its rank is LEPTON_ANY_RANK where tensors of several ranks may occur. */
+  /* What a sequence or an optional holds; two for a map, its keys and its values; NULL for a tensor. Its rank is LEPTON_ANY_RANK where tensors of
+   * several ranks may occur. */
   const struct lepton_value_info *element;
 } lepton_value_info;
 

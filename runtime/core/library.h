@@ -1,7 +1,7 @@
 //===- library.h - Functions of the runtime that ops call -------------------===//
 //
-// One for each op of dialects/Lepton/Text.td, Image.td, Sequence.td and Map.td, called by lrt.call. They get the node's name, the operands and then the result as
-// `tensors`, the number of operands, and the op's integer attributes. Whatever they make lives until the end of the run.
+// One for each op of dialects/Lepton/Text.td, Image.td, Sequence.td and Map.td, called by lrt.call. They get the node's name, the operands and
+// then the result as `tensors`, the number of operands, and the op's integer attributes. Whatever they make lives until the end of the run.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LEPTON_RUNTIME_CORE_LIBRARY_H

@@ -1,8 +1,4 @@
 //===- sequences.cpp - What the ops on sequences and optionals call ---------===//
-//
-// A sequence or an optional is the address of a lepton_tensor whose elements are lepton_tensor. None is ever changed, so two may share their tensors.
-//
-//===----------------------------------------------------------------------===//
 #include "lists.h"
 
 namespace lepton::rt {

@@ -30,7 +30,7 @@ public:
     add(outputs, name, dtype, std::move(shape), std::move(dims));
     return *this;
   }
-  /// Says that the last input or output is a sequence or an optional of `element`.
+  /// Says that the last input or output is a sequence or an optional of `element`, or a map of the two there.
   FakeModel &inputOf(const lepton_value_info &element) {
     inputs.back().element = &element;
     return *this;
