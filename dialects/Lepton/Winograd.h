@@ -24,6 +24,9 @@ struct WinogradMatrices {
 /// For m = 2 or 4.
 WinogradMatrices winogradMatrices(int64_t m);
 
+/// Rows and columns of tiles, of so many in an image, that one item of a convolution transforms by itself: about 32, enough to read the filter seldom.
+std::pair<int64_t, int64_t> winogradItem(int64_t rows, int64_t columns);
+
 } // namespace lepton
 
 #endif // LEPTON_DIALECTS_WINOGRAD_H

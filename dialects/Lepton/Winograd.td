@@ -26,7 +26,8 @@ def Lepton_WinogradConvOp : Lepton_KernelOp<"winograd_conv"> {
   let summary = "convolution of transformed tiles with a transformed 3 x 3 filter";
   let description = [{
     For each position in a tile the product of `tiles` (`[n * n, N * rows * columns, C]`, see `winograd_input`) and of the filter, `G g G^T` in blocks of B
-    output channels: `[ceil(M / B), n * n, C, B]`; then `A^T m A`. Result `[N, size..., M]`, channels last; what reaches past `size` is cut off.
+    output channels: `[ceil(M / B), n * n, C, B]`; then `A^T m A`. Instead of tiles an image of whole tiles, as `winograd_input` takes it, is transformed part by part
+    within the kernel, so that the transforms of large images need no memory of their own. Result `[N, size..., M]`, channels last; what reaches past `size` is cut off.
 
     Example:
     ```mlir
@@ -34,7 +35,8 @@ def Lepton_WinogradConvOp : Lepton_KernelOp<"winograd_conv"> {
        : (tensor<36x6x32xf32>, tensor<2x36x32x32xf32>) -> tensor<1x8x12x64xf32>
     ```
   }];
-  let arguments = (ins Lepton_Tensor:$tiles, Lepton_Tensor:$filter, I64Attr:$tile, DenseI64ArrayAttr:$size, I64Attr:$channels);
+  let arguments = (ins Lepton_Tensor:$tiles, Lepton_Tensor:$filter, I64Attr:$tile, DenseI64ArrayAttr:$size,
+      I64Attr:$channels);
   let results = (outs Lepton_Tensor:$result);
   let assemblyFormat = "$tiles `,` $filter attr-dict `:` functional-type(operands, results)";
   let extraClassDeclaration = [{

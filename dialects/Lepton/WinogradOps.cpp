@@ -60,6 +60,21 @@ WinogradMatrices lepton::winogradMatrices(int64_t m) {
   return matrices;
 }
 
+/// The largest divisor of `count` that is at most `most`, at least 1.
+static int64_t divisor(int64_t count, int64_t most) {
+  int64_t best = 1;
+  for (int64_t d = 1; d <= std::min(count, most); ++d)
+    if (count % d == 0)
+      best = d;
+  return best;
+}
+
+std::pair<int64_t, int64_t> lepton::winogradItem(int64_t rows, int64_t columns) {
+  constexpr int64_t tiles = 32;
+  const int64_t itemColumns = divisor(columns, tiles);
+  return {divisor(rows, tiles / itemColumns), itemColumns};
+}
+
 //===----------------------------------------------------------------------------------------------------------------===//
 // Transforms in vectors
 //===----------------------------------------------------------------------------------------------------------------===//
@@ -152,34 +167,44 @@ LogicalResult WinogradInputOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
   return success();
 }
 
+/// Writes the transforms of `count` rows by columns of tiles, the first of which is at `first` (image, row, column), to `tiles` `[n * n, rows * columns, C]`.
+static Value transformTiles(KernelEmitter &e, Value image, int64_t m, ValueRange first, ArrayRef<int64_t> count,
+                            Value tiles) {
+  auto type = cast<RankedTensorType>(image.getType());
+  const int64_t n = m + 2, channels = type.getDimSize(3);
+  const Matrix matrix = winogradMatrices(m).input;
+  VectorType vector = channelVector(e, channels, type.getElementType());
+  return loop(e, count[0], 1, tiles, [&](Value row, Value tiles) {
+    Value top = e.mul(e.add(first[1], row), e.index(m));
+    return loop(e, count[1], 1, tiles, [&](Value column, Value tiles) {
+      Value left = e.mul(e.add(first[2], column), e.index(m)), tile = e.add(e.mul(row, e.index(count[1])), column);
+      return loop(e, channels, vector.getNumElements(), tiles, [&](Value channel, Value tiles) {
+        SmallVector<Value> x;
+        for (int64_t i = 0; i < n; ++i)
+          for (int64_t j = 0; j < n; ++j)
+            x.push_back(
+                readVector(e, vector, image, {first[0], e.add(top, e.index(i)), e.add(left, e.index(j)), channel}));
+        for (auto [i, value] : llvm::enumerate(transformSquare(e, matrix, x)))
+          tiles = writeVector(e, value, tiles, {e.index(i), tile, channel});
+        return tiles;
+      });
+    });
+  });
+}
+
 SmallVector<Value> WinogradInputOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   e.materialize(getInput());
   auto type = getInput().getType();
-  const int64_t m = getTile(), n = m + 2, columns = (type.getDimSize(2) - 2) / m, rows = (type.getDimSize(1) - 2) / m,
-                channels = type.getDimSize(3);
-  const Matrix matrix = winogradMatrices(m).input;
-  VectorType vector = channelVector(e, channels, type.getElementType());
+  const int64_t m = getTile(), n = m + 2, columns = (type.getDimSize(2) - 2) / m, rows = (type.getDimSize(1) - 2) / m;
   SmallVector<OpFoldResult> bounds = {e.b.getIndexAttr(type.getDimSize(0)), e.b.getIndexAttr(rows)};
   return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
     Value first = e.mul(e.add(e.mul(ivs[0], e.index(rows)), ivs[1]), e.index(columns));
     SmallVector<OpFoldResult> offsets = {e.b.getIndexAttr(0), first, e.b.getIndexAttr(0)},
-                              sizes = {e.b.getIndexAttr(n * n), e.b.getIndexAttr(columns), e.b.getIndexAttr(channels)};
+                              sizes = {e.b.getIndexAttr(n * n), e.b.getIndexAttr(columns),
+                                       e.b.getIndexAttr(type.getDimSize(3))};
     Value part = slice(e, destination, offsets, sizes, {false, false, false});
-    Value top = e.mul(ivs[1], e.index(m));
-    part = loop(e, columns, 1, part, [&](Value tile, Value part) {
-      Value left = e.mul(tile, e.index(m));
-      return loop(e, channels, vector.getNumElements(), part, [&](Value channel, Value part) {
-        SmallVector<Value> x;
-        for (int64_t i = 0; i < n; ++i)
-          for (int64_t j = 0; j < n; ++j)
-            x.push_back(readVector(e, vector, e.tensor(getInput()),
-                                   {ivs[0], e.add(top, e.index(i)), e.add(left, e.index(j)), channel}));
-        for (auto [i, value] : llvm::enumerate(transformSquare(e, matrix, x)))
-          part = writeVector(e, value, part, {e.index(i), tile, channel});
-        return part;
-      });
-    });
-    return {part, offsets, sizes};
+    return {transformTiles(e, e.tensor(getInput()), m, {ivs[0], ivs[1], e.index(0)}, {1, columns}, part), offsets,
+            sizes};
   })};
 }
 
@@ -189,72 +214,117 @@ SmallVector<Value> WinogradInputOp::emitKernel(KernelEmitter &e, ValueRange init
 
 LogicalResult WinogradConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   auto tiles = getTiles().getType(), filter = getFilter().getType();
-  int64_t m = getTile(), n = m + 2;
+  const int64_t m = getTile(), n = m + 2, rank = tiles.getRank();
   ArrayRef<int64_t> size = getSize();
-  if ((m != 2 && m != 4) || !tiles.hasStaticShape() || !filter.hasStaticShape() || tiles.getRank() != 3 ||
-      filter.getRank() != 4 || size.size() != 2)
+  if ((m != 2 && m != 4) || !tiles.hasStaticShape() || !filter.hasStaticShape() || (rank != 3 && rank != 4) ||
+      filter.getRank() != 4 || size.size() != 2 || size[0] <= 0 || size[1] <= 0)
     return emitOpError() << "needs static tiles, a static filter and a size, got " << tiles << " and " << filter;
-  int64_t perImage = size[0] > 0 && size[1] > 0 ? llvm::divideCeil(size[0], m) * llvm::divideCeil(size[1], m) : 0;
-  if (tiles.getDimSize(0) != n * n || filter.getDimSize(1) != n * n || filter.getDimSize(2) != tiles.getDimSize(2) ||
-      perImage == 0 || tiles.getDimSize(1) % perImage || getChannels() <= 0 ||
+  const int64_t rows = llvm::divideCeil(size[0], m), columns = llvm::divideCeil(size[1], m);
+  const bool fits = rank == 4 ? tiles.getDimSize(1) == rows * m + 2 && tiles.getDimSize(2) == columns * m + 2
+                              : tiles.getDimSize(0) == n * n && tiles.getDimSize(1) % (rows * columns) == 0;
+  if (!fits || filter.getDimSize(1) != n * n || filter.getDimSize(2) != tiles.getShape().back() || getChannels() <= 0 ||
       llvm::divideCeil(getChannels(), filter.getDimSize(3)) != uint64_t(filter.getDimSize(0)))
     return emitOpError() << "has operands that do not fit: " << tiles << " and " << filter;
-  results.push_back({tiles.getElementType(),
-                     {shapes.constant(tiles.getDimSize(1) / perImage), shapes.constant(size[0]),
-                      shapes.constant(size[1]), shapes.constant(getChannels())}});
+  const int64_t images = rank == 4 ? tiles.getDimSize(0) : tiles.getDimSize(1) / (rows * columns);
+  results.push_back(
+      {tiles.getElementType(),
+       {shapes.constant(images), shapes.constant(size[0]), shapes.constant(size[1]), shapes.constant(getChannels())}});
   return success();
 }
 
-/// Rows of tiles in one item of work: as many as its accumulators' memory takes, evenly.
-static int64_t rowsPerItem(int64_t rows, int64_t bytesPerRow) {
-  int64_t best = 1;
-  for (int64_t r = 1; r <= rows && r * bytesPerRow <= accumulatorBytes; ++r)
-    if (rows % r == 0)
-      best = r;
-  return best;
-}
+namespace {
+
+/// The kernel of a WinogradConvOp.
+struct WinogradConvolution {
+  KernelEmitter &e;
+  WinogradConvOp op;
+  ArrayRef<int64_t> filterShape = op.getFilter().getType().getShape();
+  const int64_t m = op.getTile(), n = m + 2, height = op.getSize()[0], width = op.getSize()[1],
+                rows = llvm::divideCeil(height, m), columns = llvm::divideCeil(width, m),
+                images = op.getResult().getType().getDimSize(0), channels = filterShape[2], blocks = filterShape[0],
+                block = filterShape[3];
+  Type element = elementTypeOf(op.getTiles());
+  int64_t itemRows = 1, itemColumns = columns; // tiles of one item of work
+
+  OpFoldResult fixed(int64_t size) { return e.b.getIndexAttr(size); }
+  static SmallVector<bool> none(size_t rank) { return SmallVector<bool>(rank, false); }
+
+  /// Tiles that are transformed already: a block of the filter is read for all of them before the next one is.
+  Value emitTiles(Value destination) {
+    itemRows = divisor(rows, accumulatorBytes / (n * n * columns * block * elementBytes(element)));
+    SmallVector<OpFoldResult> bounds = {fixed(blocks), fixed(images), fixed(rows / itemRows)};
+    return e.forEach(bounds, destination, [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
+      Value firstRow = e.mul(ivs[2], e.index(itemRows));
+      Value firstTile = e.mul(e.add(e.mul(ivs[1], e.index(rows)), firstRow), e.index(columns));
+      Value tiles = slice(e, e.tensor(op.getTiles()), {fixed(0), firstTile, fixed(0)},
+                          {fixed(n * n), fixed(itemRows * columns), fixed(channels)}, none(3));
+      return oneBlock(tiles, destination, {ivs[1], ivs[2], e.index(0)}, ivs[0]);
+    });
+  }
+
+  /// An image: each item transforms its tiles, which stay in the second-level cache for all blocks of the filter.
+  Value emitImage(Value destination) {
+    std::tie(itemRows, itemColumns) = winogradItem(rows, columns);
+    SmallVector<OpFoldResult> bounds = {fixed(images), fixed(rows / itemRows), fixed(columns / itemColumns)};
+    return e.forEach(bounds, destination, [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
+      Value tiles = tensor::EmptyOp::create(e.b, e.loc, {n * n, itemRows * itemColumns, channels}, element);
+      tiles = transformTiles(e, e.tensor(op.getTiles()), m,
+                             {ivs[0], e.mul(ivs[1], e.index(itemRows)), e.mul(ivs[2], e.index(itemColumns))},
+                             {itemRows, itemColumns}, tiles);
+      KernelEmitter::Part all = place(ivs, e.index(0), fixed(op.getChannels()));
+      all.value = slice(e, destination, all.offsets, all.sizes, none(4));
+      all.value = loop(e, blocks, 1, all.value, [&](Value number, Value part) -> Value {
+        KernelEmitter::Part written = oneBlock(tiles, part, ivs, number, /*isLocal=*/true);
+        written.strides.resize(4, fixed(1));
+        return tensor::InsertSliceOp::create(e.b, e.loc, written.value, part, written.offsets, written.sizes,
+                                             written.strides);
+      });
+      return all;
+    });
+  }
+
+private:
+  /// Where the results of an item (image, row, column of items) lie, of the output channels from `channel` on.
+  KernelEmitter::Part place(ValueRange item, Value channel, OpFoldResult count) {
+    auto down = tileRange(e, item[1], e.shapes.constant(height), itemRows * m);
+    auto right = tileRange(e, item[2], e.shapes.constant(width), itemColumns * m);
+    return {{}, {item[0], down.first, right.first, channel}, {fixed(1), down.second, right.second, count}};
+  }
+
+  /// One block of output channels of an item's tiles. `isLocal`: the destination is the item's part of the result.
+  KernelEmitter::Part oneBlock(Value tiles, Value destination, ValueRange item, Value number, bool isLocal = false) {
+    const int64_t count = itemRows * itemColumns;
+    AffineExpr b, t, o, c;
+    bindDims(e.b.getContext(), b, t, o, c);
+    auto map = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(4, 0, results, e.b.getContext()); };
+    Value filter = slice(e, e.tensor(op.getFilter()), {number, fixed(0), fixed(0), fixed(0)},
+                         {fixed(1), fixed(n * n), fixed(channels), fixed(block)}, {true, false, false, false});
+    Value products = accumulatorTile(e, element, {n * n, count, block}, {fixed(n * n), fixed(count), fixed(block)});
+    products =
+        contract(e, tiles, filter, products, {map({b, t, c}), map({b, c, o}), map({b, t, o})}, 3, element, element);
+    Value image = op.inverse(e, products, {itemRows, itemColumns, block});
+    auto outputs = tileRange(e, number, e.shapes.constant(op.getChannels()), block);
+    KernelEmitter::Part part = place(item, outputs.first, outputs.second);
+    SmallVector<Value> start;
+    for (OpFoldResult offset : part.offsets)
+      start.push_back(getValueOrCreateConstantIndexOp(e.b, e.loc, offset));
+    if (isLocal)
+      part.offsets = {fixed(0), fixed(0), fixed(0), outputs.first};
+    Value target = slice(e, destination, part.offsets, part.sizes, none(4));
+    part.value = e.finish(target, op.getResult(), start, [&](ValueRange local) {
+      return fromAccumulator(e, image, local.drop_front(), op.getResult());
+    });
+    return part;
+  }
+};
+
+} // namespace
 
 SmallVector<Value> WinogradConvOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   e.materialize(getTiles());
   e.materialize(getFilter());
-  auto tilesType = getTiles().getType(), filterType = getFilter().getType();
-  const int64_t m = getTile(), n = m + 2, height = getSize()[0], width = getSize()[1],
-                rows = llvm::divideCeil(height, m), columns = llvm::divideCeil(width, m),
-                images = tilesType.getDimSize(1) / (rows * columns), channels = tilesType.getDimSize(2),
-                blocks = filterType.getDimSize(0), block = filterType.getDimSize(3);
-  Type element = tilesType.getElementType();
-  const int64_t itemRows = rowsPerItem(rows, n * n * columns * block * elementBytes(element)),
-                itemTiles = itemRows * columns;
-  MLIRContext *context = getContext();
-  AffineExpr b, t, o, c;
-  bindDims(context, b, t, o, c);
-  auto map = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(4, 0, results, context); };
-  auto fixed = [&](int64_t size) -> OpFoldResult { return e.b.getIndexAttr(size); };
-  SmallVector<OpFoldResult> bounds = {fixed(blocks), fixed(images), fixed(rows / itemRows)};
-  // A block of the filter is read for all tiles before the next one is.
-  return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
-    Value firstRow = e.mul(ivs[2], e.index(itemRows));
-    Value firstTile = e.mul(e.add(e.mul(ivs[1], e.index(rows)), firstRow), e.index(columns));
-    Value tiles = slice(e, e.tensor(getTiles()), {fixed(0), firstTile, fixed(0)},
-                        {fixed(n * n), fixed(itemTiles), fixed(channels)}, {false, false, false});
-    Value filter = slice(e, e.tensor(getFilter()), {ivs[0], fixed(0), fixed(0), fixed(0)},
-                         {fixed(1), fixed(n * n), fixed(channels), fixed(block)}, {true, false, false, false});
-    Value products =
-        accumulatorTile(e, element, {n * n, itemTiles, block}, {fixed(n * n), fixed(itemTiles), fixed(block)});
-    products =
-        contract(e, tiles, filter, products, {map({b, t, c}), map({b, c, o}), map({b, t, o})}, 3, element, element);
-    Value image = inverse(e, products, {itemRows, columns, block});
-    auto rest = tileRange(e, ivs[2], e.shapes.constant(height), itemRows * m);
-    auto outputs = tileRange(e, ivs[0], e.shapes.constant(getChannels()), block);
-    SmallVector<OpFoldResult> offsets = {ivs[1], rest.first, fixed(0), outputs.first},
-                              sizes = {fixed(1), rest.second, fixed(width), outputs.second};
-    Value part = slice(e, destination, offsets, sizes, {false, false, false, false});
-    SmallVector<Value> start = {ivs[1], rest.first, e.index(0), outputs.first};
-    Value result = e.finish(part, getResult(), start, [&](ValueRange local) {
-      return fromAccumulator(e, image, local.drop_front(), getResult());
-    });
-    return {result, offsets, sizes};
-  })};
+  WinogradConvolution convolution{e, *this};
+  return {getTiles().getType().getRank() == 4 ? convolution.emitImage(inits[0]) : convolution.emitTiles(inits[0])};
 }
 
 /// Tiles `[n * n, rows * columns, block]` back to pixels `[rows * m, columns * m, block]`.

@@ -138,7 +138,7 @@ struct Scan {
   const ::onnx::GraphProto &graph;
   GraphBuilder &g = n.g;
   int64_t states = 0, sequences = 0, outputs = 0;
-  SmallVector<int64_t> inputDirections, inputAxes, outputDirections, outputAxes;
+  SmallVector<int64_t> inputDirections = {}, inputAxes = {}, outputDirections = {}, outputAxes = {};
 
   /// Operand `first` is the first state.
   LogicalResult read(int first) {

@@ -171,7 +171,7 @@ struct Layouts {
     int64_t group = op.getGroup(), outputs = filterType.getDimSize(0), channels = filterType.getDimSize(1);
     if (prefersWinograd(op, target))
       return channelsFirst(loc, winogradConvolution(g, op, channelsLast(loc, op.getInput()),
-                                                    blockFor(op.getResult().getType().getDimSize(1))));
+                                                    blockFor(op.getResult().getType().getDimSize(1)), target));
     Value input = padded(loc, channelsLast(loc, op.getInput()), op.getPads());
     bool unit = llvm::all_of(filterType.getShape().drop_front(2), [](int64_t size) { return size == 1; }) &&
                 llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; });

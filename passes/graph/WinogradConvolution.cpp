@@ -52,6 +52,15 @@ bool lepton::prefersWinograd(ConvOp op, TargetAttr target) {
   return products + transforms + stream < 0.8 * direct;
 }
 
+/// Whether the transforms of all tiles would leave the second-level cache, but not those of an item of work, and there are enough items for several threads.
+static bool transformsInside(const Sizes &s, TargetAttr target) {
+  constexpr int64_t fewTiles = 16, enoughItems = 8;
+  auto [rows, columns] = winogradItem(s.rows(), s.columns());
+  const int64_t tiles = rows * columns, bytesPerTile = side * side * s.inputs * int64_t(sizeof(float));
+  return tiles >= fewTiles && s.tiles() >= enoughItems * tiles && s.tiles() * bytesPerTile > target.getL2() &&
+         tiles * bytesPerTile <= target.getL2() / 2;
+}
+
 /// The Kronecker product of G with itself: [side * side, 9].
 static Value filterTransform(GraphBuilder &g, Location loc) {
   const Matrix matrix = winogradMatrices(tile).filter;
@@ -74,7 +83,7 @@ static Value transformedFilter(GraphBuilder &g, Location loc, Value filter, cons
   return g.transpose(loc, blocks, {2, 0, 1, 3});
 }
 
-Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, Value input, int64_t block) {
+Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, Value input, int64_t block, TargetAttr target) {
   Location loc = op.getLoc();
   const Sizes s = sizesOf(op);
   ArrayRef<int64_t> pads = op.getPads();
@@ -84,7 +93,7 @@ Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, Value input, int64
       loc, PadOp::getOperationName(), {input, g.integers(loc, {pads[0], pads[1], pads[2] + below, pads[3] + right})},
       {g.attr("mode", PadModeAttr::get(g.b.getContext(), PadMode::constant)), g.attr("axes", ArrayRef<int64_t>{1, 2})},
       {1, 1, 0});
-  Value tiles = g.create<WinogradInputOp>(loc, padded, g.attr("tile", tile));
+  Value tiles = transformsInside(s, target) ? padded : g.create<WinogradInputOp>(loc, padded, g.attr("tile", tile));
   return g.create<WinogradConvOp>(
       loc, {tiles, transformedFilter(g, loc, op.getFilter(), s, block)},
       {g.attr("tile", tile), g.attr("size", ArrayRef<int64_t>{s.height, s.width}), g.attr("channels", s.outputs)});

@@ -11,7 +11,7 @@ namespace lepton {
 bool prefersWinograd(ConvOp op, TargetAttr target);
 
 /// The convolution of a channels-last input, channels last; `block` output channels are one block of the filter.
-mlir::Value winogradConvolution(GraphBuilder &g, ConvOp op, mlir::Value input, int64_t block);
+mlir::Value winogradConvolution(GraphBuilder &g, ConvOp op, mlir::Value input, int64_t block, TargetAttr target);
 
 } // namespace lepton
 

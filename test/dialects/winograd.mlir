@@ -10,6 +10,22 @@ func.func @Whole(%x: tensor<1x10x14x32xf32>, %u: tensor<2x36x32x32xf32>) -> tens
   return %y : tensor<1x7x12x64xf32>
 }
 
+// CHECK-LABEL: func @Image
+func.func @Image(%x: tensor<1x10x14x32xf32>, %u: tensor<2x36x32x32xf32>) -> tensor<1x7x12x64xf32> {
+  %y = lepton.winograd_conv %x, %u {tile = 4 : i64, size = array<i64: 7, 12>, channels = 64 : i64}
+     : (tensor<1x10x14x32xf32>, tensor<2x36x32x32xf32>) -> tensor<1x7x12x64xf32>
+  return %y : tensor<1x7x12x64xf32>
+}
+
+// -----
+
+func.func @OtherImage(%x: tensor<1x10x18x32xf32>, %u: tensor<2x36x32x32xf32>) {
+  // expected-error @+1 {{has operands that do not fit}}
+  %y = lepton.winograd_conv %x, %u {tile = 4 : i64, size = array<i64: 7, 12>, channels = 64 : i64}
+     : (tensor<1x10x18x32xf32>, tensor<2x36x32x32xf32>) -> tensor<1x7x12x64xf32>
+  return
+}
+
 // -----
 
 func.func @PartOfATile(%x: tensor<1x11x14x32xf32>) {

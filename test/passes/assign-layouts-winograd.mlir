@@ -12,6 +12,17 @@ func.func @Large(%x: tensor<1x64x13x13xf32>) -> tensor<1x64x13x13xf32> {
   return %y : tensor<1x64x13x13xf32>
 }
 
+// A large image is transformed within the kernel.
+// CHECK-LABEL: func @LargeImage
+// CHECK-NOT:     lepton.winograd_input
+// CHECK:         lepton.winograd_conv {{.*}} : (tensor<1x130x130x32xf32>, tensor<2x36x32x16xf32>) -> tensor<1x128x128x32xf32>
+func.func @LargeImage(%x: tensor<1x32x128x128xf32>) -> tensor<1x32x128x128xf32> {
+  %w = lepton.constant dense<1.0> : tensor<32x32x3x3xf32>
+  %y = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
+     : (tensor<1x32x128x128xf32>, tensor<32x32x3x3xf32>) -> tensor<1x32x128x128xf32>
+  return %y : tensor<1x32x128x128xf32>
+}
+
 // With few pixels the filter, four times as large, takes longer to read than it saves; with few channels the transforms do.
 // CHECK-LABEL: func @FewPixels
 // CHECK-NOT:     winograd
