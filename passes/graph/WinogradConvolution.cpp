@@ -58,7 +58,7 @@ static bool transformsInside(const Sizes &s, TargetAttr target) {
   auto [rows, columns] = winogradItem(s.rows(), s.columns());
   const int64_t tiles = rows * columns, bytesPerTile = side * side * s.inputs * int64_t(sizeof(float));
   return tiles >= fewTiles && s.tiles() >= enoughItems * tiles && s.tiles() * bytesPerTile > target.getL2() &&
-         tiles * bytesPerTile <= target.getL2() / 2;
+         tiles * bytesPerTile <= target.getL2() * 5 / 4;
 }
 
 /// The Kronecker product of G with itself: [side * side, 9].
