@@ -117,13 +117,21 @@ nb::list describe(const lepton_value_info *values, uint32_t count) {
 
 /// What the tensors of inputs refer to. Elements of a deque stay where they are.
 struct Storage {
+  std::deque<nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>> arrays;
   std::deque<std::vector<int64_t>> shapes;
   std::deque<std::vector<const char *>> strings;
   std::deque<std::vector<lepton_tensor>> lists;
 };
 
-/// From (address, shape, dtype, bytes) of an array, ([bytes], shape, dtype) of strings, or ([value], dtype) of a sequence, an optional or a map.
+/// From (array, dtype) of an array of numbers that NumPy knows, (address, shape, dtype, bytes) of any other, ([bytes], shape, dtype) of strings, or
+/// ([value], dtype) of a sequence, an optional or a map.
 lepton_tensor toTensor(const nb::tuple &value, Storage &storage) {
+  if (nb::len(value) == 2 && !nb::isinstance<nb::list>(value[0])) {
+    const auto &array =
+        storage.arrays.emplace_back(nb::cast<nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>>(value[0]));
+    return {const_cast<void *>(array.data()), array.shape_ptr(), nb::cast<uint32_t>(value[1]), uint32_t(array.ndim()),
+            array.nbytes()};
+  }
   if (nb::len(value) == 4) {
     const auto &shape = storage.shapes.emplace_back(nb::cast<std::vector<int64_t>>(value[1]));
     return {reinterpret_cast<void *>(nb::cast<uintptr_t>(value[0])), shape.data(), nb::cast<uint32_t>(value[2]),
@@ -144,13 +152,51 @@ lepton_tensor toTensor(const nb::tuple &value, Storage &storage) {
   return {list.data(), shape.data(), nb::cast<uint32_t>(value[1]), 1, list.size() * sizeof(lepton_tensor)};
 }
 
-/// The way back; an array is (bytes, shape, dtype), and `owner` holds its memory.
-nb::tuple fromTensor(const lepton_tensor &tensor, const nb::capsule &owner) {
+/// NumPy's type of an ONNX number, where it has one; of 0 bits otherwise.
+nb::dlpack::dtype typeOf(uint32_t number) {
+  using nb::dlpack::dtype_code;
+  auto type = [](dtype_code code, uint8_t bits) { return nb::dlpack::dtype{uint8_t(code), bits, 1}; };
+  switch (number) {
+  case 1:
+    return type(dtype_code::Float, 32);
+  case 2:
+    return type(dtype_code::UInt, 8);
+  case 3:
+    return type(dtype_code::Int, 8);
+  case 4:
+    return type(dtype_code::UInt, 16);
+  case 5:
+    return type(dtype_code::Int, 16);
+  case 6:
+    return type(dtype_code::Int, 32);
+  case 7:
+    return type(dtype_code::Int, 64);
+  case 9:
+    return type(dtype_code::Bool, 8);
+  case 10:
+    return type(dtype_code::Float, 16);
+  case 11:
+    return type(dtype_code::Float, 64);
+  case 12:
+    return type(dtype_code::UInt, 32);
+  case 13:
+    return type(dtype_code::UInt, 64);
+  default:
+    return {};
+  }
+}
+
+/// The way back: an array, whose memory `owner` holds; of a type that NumPy lacks, (bytes, shape, dtype).
+nb::object fromTensor(const lepton_tensor &tensor, const nb::capsule &owner) {
   if (tensor.dtype == LEPTON_SEQUENCE || tensor.dtype == LEPTON_OPTIONAL || tensor.dtype == LEPTON_MAP) {
     nb::list list;
     for (int64_t i = 0; i < tensor.shape[0]; ++i)
       list.append(fromTensor(static_cast<const lepton_tensor *>(tensor.data)[i], owner));
     return nb::make_tuple(list, nb::none(), tensor.dtype);
+  }
+  if (nb::dlpack::dtype type = typeOf(tensor.dtype); type.bits) {
+    std::vector<size_t> sizes(tensor.shape, tensor.shape + tensor.rank);
+    return nb::cast(nb::ndarray<nb::numpy>(tensor.data, sizes.size(), sizes.data(), owner, nullptr, type));
   }
   nb::list shape;
   for (uint32_t d = 0; d < tensor.rank; ++d)

@@ -75,10 +75,13 @@ class NodeArg:
 
 def _array(value, name, declared, dtype):
     """What the native module takes of an array; and the array, which must live as long."""
+    if type(value) is np.ndarray and value.dtype == dtype and dtype.isbuiltin == 1 and value.flags.c_contiguous:
+        return (value, _NUMBERS[dtype]), value
     array = as_declared(np.asarray(value), dtype)
     if array.dtype not in _NUMBERS:
         raise ValueError(f"input '{name}' has the type {array.dtype}, expected {declared}")
-    array = np.ascontiguousarray(array).reshape(array.shape)
+    if not array.flags.c_contiguous:
+        array = np.ascontiguousarray(array)
     return (array.ctypes.data, array.shape, _NUMBERS[array.dtype], array.nbytes), array
 
 
@@ -126,7 +129,7 @@ def _pack(value, name, number, element):
         columns = [_column(part, name, info[1]) for part, info in zip((list(value), list(value.values())), element)]
         return ([column for column, _ in columns], number), [alive for _, alive in columns]
     if number not in (_SEQUENCE, _OPTIONAL):
-        return _strings(value, name) if number == _STRING else _array(value, name, _type_name(number, element), _dtype(number)[0])
+        return _strings(value, name) if number == _STRING else _array(value, name, f"tensor({_dtype(number)[1]})", _dtype(number)[0])
     if number == _SEQUENCE and not isinstance(value, (list, tuple)):
         raise ValueError(f"input '{name}' takes a list of arrays, got {type(value).__name__}")
     values = value if number == _SEQUENCE else [] if value is None else [value]
@@ -135,6 +138,8 @@ def _pack(value, name, number, element):
 
 
 def _unpack(result):
+    if type(result) is np.ndarray:
+        return result
     data, shape, number = result
     if number == _MAP:
         keys, values = (_unpack(part).tolist() for part in data)
@@ -212,13 +217,10 @@ class InferenceSession:
 
         A tensor is an array, one of strings an array of str; a sequence is a list; an optional that holds nothing is None; a map is a dict.
         """
-        unknown = set(input_feed) - {value.name for value in self._inputs}
-        if unknown:
-            raise ValueError(f"the model has no input {sorted(unknown)}; its inputs are {[v.name for v in self._inputs]}")
+        if len(input_feed) != len(self._inputs) or any(value.name not in input_feed for value in self._inputs):
+            self._refuse(input_feed)
         alive, inputs = [], []
         for value in self._inputs:
-            if value.name not in input_feed:
-                raise ValueError(f"no value for the input '{value.name}'")
             packed, kept = _pack(input_feed[value.name], value.name, value._number, value._element)
             inputs.append(packed)
             alive.append(kept)
@@ -230,6 +232,14 @@ class InferenceSession:
         if missing:
             raise ValueError(f"the model has no output {missing}; its outputs are {list(by_name)}")
         return [by_name[name] for name in output_names]
+
+    def _refuse(self, input_feed):
+        """Says which inputs are too many or missing."""
+        names = [value.name for value in self._inputs]
+        unknown = sorted(set(input_feed) - set(names))
+        if unknown:
+            raise ValueError(f"the model has no input {unknown}; its inputs are {names}")
+        raise ValueError(f"no value for the input '{next(name for name in names if name not in input_feed)}'")
 
 
 def compile(model, output, *, cpu="", target="", emit="", threads=1, opt_level=3, dims=None):
