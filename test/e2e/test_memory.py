@@ -1,0 +1,67 @@
+"""Memory stays flat however many sizes a model of unknown sizes meets."""
+
+import os
+
+import lepton
+import numpy as np
+from onnx import TensorProto, helper
+
+from common import save
+
+SIZES, WARM = 10_000, 1_000
+ALLOWED = 8 << 20  # bytes; the buffers of the largest run take about 4 MB
+
+
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def model(path):
+    """Convolutions, a recurrent layer, an attention-like product and a size that depends on the data, all of unknown sizes."""
+    random = np.random.default_rng(0)
+
+    def weights(*shape):
+        return random.standard_normal(shape).astype(np.float32)
+
+    nodes = [
+        helper.make_node("Conv", ["x", "filter"], ["maps"], name="conv", pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["maps"], ["positive"], name="relu"),
+        helper.make_node("Resize", ["positive", "", "scales"], ["large"], name="resize", mode="linear"),
+        helper.make_node("ReduceMean", ["large", "width"], ["steps"], name="mean", keepdims=0),
+        helper.make_node("Transpose", ["steps"], ["sequence"], name="turn", perm=[2, 0, 1]),
+        helper.make_node("GRU", ["sequence", "input_weights", "state_weights"], ["hidden", "last"], name="gru", hidden_size=8),
+        helper.make_node("Transpose", ["last"], ["left"], name="left", perm=[1, 0, 2]),
+        helper.make_node("Transpose", ["left"], ["right"], name="right", perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["right", "left"], ["product"], name="product"),
+        helper.make_node("NonZero", ["positive"], ["where"], name="nonzero"),
+    ]
+    constants = {
+        "filter": weights(4, 2, 3, 3),
+        "scales": np.array([1, 1, 2, 2], np.float32),
+        "width": np.array([3], np.int64),
+        "input_weights": weights(1, 24, 4),
+        "state_weights": weights(1, 24, 8),
+    }
+    inputs = {"x": (TensorProto.FLOAT, ["N", 2, "H", "W"])}
+    outputs = {
+        "product": (TensorProto.FLOAT, ["N", 8, 8]),
+        "where": (TensorProto.INT64, [4, "found"]),
+        "large": (TensorProto.FLOAT, ["N", 4, None, None]),
+    }
+    return save(path, nodes, inputs, outputs, constants)
+
+
+def test_memory_is_flat_over_many_sizes(tmp_path):
+    session = lepton.InferenceSession(str(model(tmp_path / "m.onnx")), threads=2)
+    random = np.random.default_rng(1)
+    largest = np.ones((4, 2, 40, 40), np.float32)
+    session.run(None, {"x": largest})
+    before = None
+    for i in range(SIZES):
+        if i == WARM:
+            before = resident()
+        n, h, w = random.integers(1, 5), random.integers(1, 41), random.integers(1, 41)
+        product, where, large = session.run(None, {"x": largest[:n, :, :h, :w]})
+        assert product.shape == (n, 8, 8) and large.shape == (n, 4, 2 * h, 2 * w) and where.shape[0] == 4
+    assert resident() - before < ALLOWED
