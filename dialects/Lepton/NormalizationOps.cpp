@@ -16,6 +16,8 @@ using namespace lepton;
 
 /// Positions along the last dimension that share a slice where that dimension is not reduced: vectors run along them.
 static constexpr int64_t lanesPerSlice = 64;
+/// Fewer positions than this would leave most of a vector empty.
+static constexpr int64_t fewestLanes = 4;
 
 static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> axes) {
   SmallVector<int64_t> dims;
@@ -27,7 +29,7 @@ static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> axes) {
 
 namespace {
 
-/// Slices of a tensor along `axes`: one for each position along the other dimensions; or, where the last dimension is one of those, for each position
+/// Slices of a tensor along `axes`: one for each position along the other dimensions; or, where the last dimension is one of those and no tiny one, for each position
 /// along them but a block of positions (lanes) along the last. Inside a slice, `i` are indices along `axes`, with the lane last.
 struct Slices {
   KernelEmitter &e;
@@ -42,7 +44,8 @@ struct Slices {
 
   Slices(KernelEmitter &e, Value input, ArrayRef<int64_t> axes)
       : e(e), input(input), axes(axes), elementType(elementTypeOf(input)), type(accumulatorType(e.b, elementType)),
-        hasLanes(!llvm::is_contained(axes, rankOf(input) - 1)) {
+        hasLanes(!llvm::is_contained(axes, rankOf(input) - 1) &&
+                 ShapeAnalysis::constantValue(e.shapes.shape(input).back()).value_or(lanesPerSlice) >= fewestLanes) {
     for (int64_t axis : axes)
       sizes.push_back(e.shapes.dim(input, axis));
   }

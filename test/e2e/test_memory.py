@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from common import save
 
 SIZES, WARM = 10_000, 1_000
-ALLOWED = 8 << 20  # bytes; the buffers of the largest run take about 4 MB
+ALLOWED = 2 << 20  # bytes; the buffers of the largest run take about 4 MB
 
 
 def resident():
