@@ -168,10 +168,7 @@ static int64_t blocksPerItem(AffineExpr rows, int64_t blocks, int64_t vectorsPer
   auto count = ShapeAnalysis::constantValue(rows);
   if (!count || *count * vectorsPerBlock >= accumulators)
     return 1;
-  int64_t most = llvm::divideCeil(accumulators, std::max<int64_t>(*count * vectorsPerBlock, 1));
-  while (most > 1 && blocks % most)
-    --most;
-  return most;
+  return largestDivisor(blocks, llvm::divideCeil(accumulators, std::max<int64_t>(*count * vectorsPerBlock, 1)));
 }
 
 SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {

@@ -89,6 +89,14 @@ Value GraphBuilder::slice(Location loc, Value input, int64_t axis, int64_t start
                          attr("axes", ArrayRef<int64_t>(axis)));
 }
 
+Value GraphBuilder::pad(Location loc, Value input, Value pads, ArrayRef<int64_t> axes, Value fill, PadMode mode) {
+  SmallVector<Value> operands = {input, pads};
+  if (fill)
+    operands.push_back(fill);
+  return create(loc, PadOp::getOperationName(), operands,
+                {attr("mode", PadModeAttr::get(b.getContext(), mode)), attr("axes", axes)}, {1, 1, fill ? 1 : 0});
+}
+
 Value GraphBuilder::shapeOf(Location loc, Value input) {
   return create<ShapeOp>(loc, input, {attr("start", int64_t(0)), attr("end", rankOf(input))});
 }

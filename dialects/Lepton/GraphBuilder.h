@@ -53,6 +53,9 @@ public:
   mlir::Value transpose(mlir::Location loc, mlir::Value input, llvm::ArrayRef<int64_t> perm);
   mlir::Value cast(mlir::Location loc, mlir::Value input, mlir::Type elementType);
   mlir::Value slice(mlir::Location loc, mlir::Value input, int64_t axis, int64_t start, int64_t end, int64_t step = 1);
+  /// `pads`, a vector of i64, counts the elements added before, then after each of `axes`. They are `fill`, a scalar, or 0.
+  mlir::Value pad(mlir::Location loc, mlir::Value input, mlir::Value pads, llvm::ArrayRef<int64_t> axes,
+                  mlir::Value fill = {}, PadMode mode = PadMode::constant);
   /// The sizes of all dimensions, as a tensor of i64.
   mlir::Value shapeOf(mlir::Location loc, mlir::Value input);
 

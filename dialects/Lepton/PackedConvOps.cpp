@@ -21,6 +21,20 @@ static OpFoldResult reachOf(KernelEmitter &e, OpFoldResult count, int64_t stride
   return getAsOpFoldResult(e.add(e.mul(steps, e.index(stride)), reach));
 }
 
+/// Writes the sums of a tile, pixels of the last dimensions by channels, to their place in a channels-last image: at
+/// `start`, `sizes` elements that are `steps` apart (next to each other when there are none).
+static KernelEmitter::Part writeTile(KernelEmitter &e, Value result, Value destination, Value sums, ValueRange start,
+                                     ArrayRef<OpFoldResult> sizes, ArrayRef<int64_t> steps = {}) {
+  SmallVector<OpFoldResult> offsets(start.begin(), start.end()), strides;
+  for (int64_t step : steps)
+    strides.push_back(e.b.getIndexAttr(step));
+  Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false), strides);
+  Value written = e.finish(
+      part, result, start,
+      [&](ValueRange local) { return fromAccumulator(e, sums, local.take_back(rankOf(sums)), result); }, steps);
+  return {written, offsets, llvm::to_vector(sizes), strides};
+}
+
 namespace {
 
 /// What a convolution computes along one dimension: result `resultStart + resultStride * t`, for each t below `count`, sums `taps` taps of the filter from
@@ -59,19 +73,22 @@ struct PackedConvolution {
     // A block of the filter is read for all pixels before the next one is: it stays in the cache, the input streams.
     SmallVector<OpFoldResult> bounds = {fixed(groups * blocks), getAsOpFoldResult(e.dim(input, 0))};
     for (auto [i, window] : llvm::enumerate(windows)) {
-      const int64_t tiled = int64_t(i + tiles.size()) - spatial;
+      const int64_t tiled = tileDim(i);
       bounds.push_back(getAsOpFoldResult(e.size(tiled < 0 ? window.count : tileCount(window.count, tiles[tiled]))));
     }
     return e.forEach(bounds, destination, [&](ValueRange ivs, Value whole) { return item(ivs, whole); });
   }
 
 private:
+  /// The dimension of tiles that spatial dimension `i` is; negative where a tile has one position along it.
+  int64_t tileDim(int64_t i) const { return i + int64_t(tiles.size()) - spatial; }
+
   KernelEmitter::Part item(ValueRange ivs, Value destination) {
     Value group = groups == 1 ? e.index(0) : e.b.createOrFold<arith::DivUIOp>(e.loc, ivs[0], e.index(blocks));
     Value blockIndex = groups == 1 ? ivs[0] : Value(e.sub(ivs[0], e.mul(group, e.index(blocks))));
     SmallVector<Range> pixels;
     for (auto [i, window] : llvm::enumerate(windows)) {
-      const int64_t tiled = int64_t(i + tiles.size()) - spatial;
+      const int64_t tiled = tileDim(i);
       pixels.push_back(tiled < 0 ? Range(ivs[2 + i], fixed(1)) : tileRange(e, ivs[2 + i], window.count, tiles[tiled]));
     }
     Range outputs = tileRange(e, blockIndex, e.shapes.constant(perGroup), block);
@@ -125,7 +142,7 @@ private:
     SmallVector<AffineExpr> inputDims, filterDims, sumDims;
     for (int64_t i = 0; i < spatial; ++i) {
       AffineExpr tap = dim(tiled + 1 + i), position = tap * windows[i].dilation;
-      if (const int64_t tile = i + tiled - spatial; tile >= 0) {
+      if (const int64_t tile = tileDim(i); tile >= 0) {
         position = dim(tile) * windows[i].stride + position;
         sumDims.push_back(dim(tile));
       }
@@ -141,24 +158,17 @@ private:
 
   KernelEmitter::Part write(Value destination, Value sums, Value image, ArrayRef<Range> pixels, const Range &outputs) {
     SmallVector<Value> start = {image};
-    SmallVector<OpFoldResult> sizes = {fixed(1)}, strides = {fixed(1)};
+    SmallVector<OpFoldResult> sizes = {fixed(1)};
     SmallVector<int64_t> steps = {1};
     for (auto [window, range] : llvm::zip_equal(windows, pixels)) {
       start.push_back(e.add(e.mul(range.first, e.index(window.resultStride)), e.index(window.resultStart)));
       sizes.push_back(range.second);
-      strides.push_back(fixed(window.resultStride));
       steps.push_back(window.resultStride);
     }
     start.push_back(outputs.first);
     sizes.push_back(outputs.second);
-    strides.push_back(fixed(1));
     steps.push_back(1);
-    SmallVector<OpFoldResult> offsets(start.begin(), start.end());
-    Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false), strides);
-    Value written = e.finish(
-        part, result, start,
-        [&](ValueRange local) { return fromAccumulator(e, sums, local.take_back(tiles.size() + 1), result); }, steps);
-    return {written, offsets, sizes, strides};
+    return writeTile(e, result, destination, sums, start, sizes, steps);
   }
 };
 
@@ -206,13 +216,8 @@ SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) 
 }
 
 SmallVector<TransposedDim> PackedConvTransposeOp::dims() {
-  SmallVector<TransposedDim> dims;
-  auto filter = cast<RankedTensorType>(getFilter().getType());
-  const size_t spatial = getStrides().size();
-  for (size_t i = 0; i < spatial; ++i)
-    dims.emplace_back(getStrides()[i], filter.getDimSize(2 + i), getDilations()[i], getPads()[i],
-                      getPads()[spatial + i], getOutputPadding()[i]);
-  return dims;
+  ArrayRef<int64_t> filter = cast<RankedTensorType>(getFilter().getType()).getShape();
+  return transposedDims(filter.drop_front(2), getStrides(), getDilations(), getPads(), getOutputPadding());
 }
 
 LogicalResult PackedConvTransposeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
@@ -251,19 +256,6 @@ SmallVector<Value> PackedConvTransposeOp::emitKernel(KernelEmitter &e, ValueRang
     destination = convolution.emit(destination, windows);
   });
   return {destination};
-}
-
-/// Writes accumulators of pixels of a row by channels to their place in a channels-last image; `outside` are the image's number and the rows.
-static KernelEmitter::Part writePixels(KernelEmitter &e, Value result, Value destination, Value acc, ValueRange outside,
-                                       std::pair<Value, OpFoldResult> pixels, std::pair<Value, OpFoldResult> channels) {
-  SmallVector<Value> start(outside);
-  start.append({pixels.first, channels.first});
-  SmallVector<OpFoldResult> offsets(start.begin(), start.end()), sizes(outside.size(), e.b.getIndexAttr(1));
-  sizes.append({pixels.second, channels.second});
-  Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false));
-  Value written = e.finish(part, result, start,
-                           [&](ValueRange local) { return fromAccumulator(e, acc, local.take_back(2), result); });
-  return {written, offsets, sizes};
 }
 
 LogicalResult DepthwiseConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
@@ -340,6 +332,10 @@ SmallVector<Value> DepthwiseConvOp::emitKernel(KernelEmitter &e, ValueRange init
           filter = slice(e, e.tensor(getFilter()), wOffsets, wSizes, SmallVector<bool>(spatial + 1, false));
     Value acc = contract(e, input, filter, accumulatorTile(e, type, {tile, block}, {pixels.second, channels.second}),
                          {map(inputDims), map(filterDims), map({p, c})}, 2, element, element);
-    return writePixels(e, getResult(), destination, acc, ivs.slice(1, spatial), pixels, channels);
+    SmallVector<Value> start(ivs.slice(1, spatial));
+    start.append({pixels.first, channels.first});
+    SmallVector<OpFoldResult> sizes(spatial, one);
+    sizes.append({pixels.second, channels.second});
+    return writeTile(e, getResult(), destination, acc, start, sizes);
   })};
 }

@@ -9,6 +9,25 @@
 using namespace mlir;
 using namespace lepton;
 
+Type lepton::contractionResultType(OpBuilder &b, Type elementType) {
+  return isa<IntegerType>(elementType) && elementType.getIntOrFloatBitWidth() == 8 ? b.getI32Type() : elementType;
+}
+
+Type lepton::sumType(OpBuilder &b, Type elementType) {
+  auto floatType = dyn_cast<FloatType>(elementType);
+  if (floatType && floatType.getWidth() < 32)
+    return b.getF32Type();
+  return KernelEmitter::scalarType(contractionResultType(b, elementType));
+}
+
+int64_t lepton::largestDivisor(int64_t count, int64_t most) {
+  int64_t best = 1;
+  for (int64_t d = 1; d <= std::min(count, most); ++d)
+    if (count % d == 0)
+      best = d;
+  return best;
+}
+
 int64_t lepton::pickTile(AffineExpr size, int64_t target) {
   auto value = ShapeAnalysis::constantValue(size);
   if (!value)

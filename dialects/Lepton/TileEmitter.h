@@ -7,6 +7,17 @@
 
 namespace lepton {
 
+/// Rows of a tile of a matrix product, or pixels of one of a convolution: enough to reuse a block of the right operand or the filter from the first-level
+/// cache, few enough that the accumulators stay there too.
+constexpr int64_t rowsPerTile = 64;
+
+/// The element type of a product of such operands, and the type in which it is summed.
+mlir::Type contractionResultType(mlir::OpBuilder &b, mlir::Type elementType);
+mlir::Type sumType(mlir::OpBuilder &b, mlir::Type elementType);
+
+/// The largest divisor of `count` that is at most `most`, at least 1.
+int64_t largestDivisor(int64_t count, int64_t most);
+
 /// The size of a tile of at most `target`: a divisor of a static size where one is near.
 int64_t pickTile(mlir::AffineExpr size, int64_t target);
 

@@ -7,17 +7,6 @@
 using namespace mlir;
 using namespace lepton;
 
-Type lepton::contractionResultType(OpBuilder &b, Type elementType) {
-  return isa<IntegerType>(elementType) && elementType.getIntOrFloatBitWidth() == 8 ? b.getI32Type() : elementType;
-}
-
-Type lepton::sumType(OpBuilder &b, Type elementType) {
-  auto floatType = dyn_cast<FloatType>(elementType);
-  if (floatType && floatType.getWidth() < 32)
-    return b.getF32Type();
-  return KernelEmitter::scalarType(contractionResultType(b, elementType));
-}
-
 AffineExpr lepton::windowCount(ShapeAnalysis &shapes, AffineExpr size, AffineExpr kernel, int64_t stride,
                                int64_t dilation) {
   AffineExpr count = (size - (kernel - 1) * dilation - 1).floorDiv(stride) + 1;
@@ -63,4 +52,13 @@ TransposedDim::TransposedDim(int64_t stride, int64_t kernel, int64_t dilation, i
   }
   for (Phase &phase : phases)
     phase.start += padBefore;
+}
+
+SmallVector<TransposedDim> lepton::transposedDims(ArrayRef<int64_t> kernel, ArrayRef<int64_t> strides,
+                                                  ArrayRef<int64_t> dilations, ArrayRef<int64_t> pads,
+                                                  ArrayRef<int64_t> outputPadding) {
+  SmallVector<TransposedDim> dims;
+  for (size_t i = 0, spatial = strides.size(); i < spatial; ++i)
+    dims.emplace_back(strides[i], kernel[i], dilations[i], pads[i], pads[spatial + i], outputPadding[i]);
+  return dims;
 }

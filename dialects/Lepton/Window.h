@@ -7,14 +7,6 @@
 
 namespace lepton {
 
-/// Pixels of a tile: enough to reuse a block of the filter from the first-level cache, few enough that the accumulators stay there too. Rows of a
-/// tile of a matrix product, likewise.
-constexpr int64_t rowsPerTile = 64;
-
-/// The element type of a product of such operands, and the type in which it is summed.
-mlir::Type contractionResultType(mlir::OpBuilder &b, mlir::Type elementType);
-mlir::Type sumType(mlir::OpBuilder &b, mlir::Type elementType);
-
 /// Positions where a window of `kernel` taps fits: (size - (kernel - 1) * dilation - 1) / stride + 1, at least 0.
 mlir::AffineExpr windowCount(ShapeAnalysis &shapes, mlir::AffineExpr size, mlir::AffineExpr kernel, int64_t stride,
                              int64_t dilation);
@@ -46,6 +38,11 @@ struct TransposedDim {
     return (results + (stride - 1 - phase)).floorDiv(stride);
   }
 };
+
+/// All spatial dimensions, from the attributes of a transposed convolution.
+llvm::SmallVector<TransposedDim> transposedDims(llvm::ArrayRef<int64_t> kernel, llvm::ArrayRef<int64_t> strides,
+                                                llvm::ArrayRef<int64_t> dilations, llvm::ArrayRef<int64_t> pads,
+                                                llvm::ArrayRef<int64_t> outputPadding);
 
 } // namespace lepton
 

@@ -60,19 +60,10 @@ WinogradMatrices lepton::winogradMatrices(int64_t m) {
   return matrices;
 }
 
-/// The largest divisor of `count` that is at most `most`, at least 1.
-static int64_t divisor(int64_t count, int64_t most) {
-  int64_t best = 1;
-  for (int64_t d = 1; d <= std::min(count, most); ++d)
-    if (count % d == 0)
-      best = d;
-  return best;
-}
-
 std::pair<int64_t, int64_t> lepton::winogradItem(int64_t rows, int64_t columns) {
   constexpr int64_t tiles = 32;
-  const int64_t itemColumns = divisor(columns, tiles);
-  return {divisor(rows, tiles / itemColumns), itemColumns};
+  const int64_t itemColumns = largestDivisor(columns, tiles);
+  return {largestDivisor(rows, tiles / itemColumns), itemColumns};
 }
 
 //===----------------------------------------------------------------------------------------------------------------===//
@@ -251,7 +242,7 @@ struct WinogradConvolution {
 
   /// Tiles that are transformed already: a block of the filter is read for all of them before the next one is.
   Value emitTiles(Value destination) {
-    itemRows = divisor(rows, accumulatorBytes / (n * n * columns * block * elementBytes(element)));
+    itemRows = largestDivisor(rows, accumulatorBytes / (n * n * columns * block * elementBytes(element)));
     SmallVector<OpFoldResult> bounds = {fixed(blocks), fixed(images), fixed(rows / itemRows)};
     return e.forEach(bounds, destination, [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
       Value firstRow = e.mul(ivs[2], e.index(itemRows));

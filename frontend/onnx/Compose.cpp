@@ -46,12 +46,7 @@ Value importer::reshaped(Node &n, Value value, ArrayRef<Value> shape) {
 }
 
 Value importer::padded(Node &n, Value value, Value pads, ArrayRef<int64_t> axes, Value fill, PadMode mode) {
-  SmallVector<Value> operands = {value, pads};
-  if (fill)
-    operands.push_back(fill);
-  return n.g.create(n.loc, PadOp::getOperationName(), operands,
-                    {n.g.attr("mode", PadModeAttr::get(n.g.b.getContext(), mode)), n.g.attr("axes", axes)},
-                    {1, 1, fill ? 1 : 0});
+  return n.g.pad(n.loc, value, pads, axes, fill, mode);
 }
 
 LogicalResult importer::require(Node &n, Value holds, const Twine &message) {

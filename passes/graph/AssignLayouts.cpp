@@ -139,11 +139,7 @@ struct Layouts {
   Value padded(Location loc, Value input, ArrayRef<int64_t> pads) {
     if (llvm::all_of(pads, [](int64_t pad) { return pad == 0; }))
       return input;
-    SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, rankOf(input) - 1));
-    return g.create(loc, PadOp::getOperationName(), {input, g.integers(loc, pads)},
-                    {g.attr("mode", PadModeAttr::get(g.b.getContext(), PadMode::constant)),
-                     g.attr("axes", ArrayRef<int64_t>(axes))},
-                    {1, 1, 0});
+    return g.pad(loc, input, g.integers(loc, pads), llvm::to_vector(llvm::seq<int64_t>(1, rankOf(input) - 1)));
   }
 
   /// Whether a convolution's result, after elementwise ops, is padded for a window: its kernel can then write into the frame, if it keeps the image's rows.
@@ -238,12 +234,11 @@ struct Layouts {
     const int64_t spatial = int64_t(op.getStrides().size()), group = op.getGroup();
     SmallVector<int64_t> pads(2 * spatial);
     Value filter = op.getFilter(); // [C, M / g, k..]
-    for (int64_t d = 0; d < spatial; ++d) {
-      const TransposedDim dim(op.getStrides()[d], type.getDimSize(2 + d), op.getDilations()[d], op.getPads()[d],
-                              op.getPads()[spatial + d], op.getOutputPadding()[d]);
+    for (auto [d, dim] : llvm::enumerate(transposedDims(type.getShape().drop_front(2), op.getStrides(),
+                                                        op.getDilations(), op.getPads(), op.getOutputPadding()))) {
       pads[d] = dim.padBefore;
       pads[spatial + d] = dim.padAfter;
-      filter = g.create<GatherOp>(loc, {filter, g.integers(loc, dim.order)}, g.attr("axis", 2 + d));
+      filter = g.create<GatherOp>(loc, {filter, g.integers(loc, dim.order)}, g.attr("axis", int64_t(2 + d)));
     }
     filter = packedFilter(loc, g.reshape(loc, filter, groupedShape(type, group)), 2);
     Value result = g.create<PackedConvTransposeOp>(
@@ -355,31 +350,24 @@ struct Layouts {
     return moved;
   }
 
-  Value reduce(ReduceOp op) {
-    Value source = movedSource(op.getInput());
-    if (!source || !op.getKeepdims())
-      return {};
-    return rebuilt(op, source,
-                   {g.kind(op.getKind()), g.attr("axes", ArrayRef<int64_t>(movedAxes(op.getAxes(), rankOf(source)))),
-                    g.flag("keepdims")});
+  /// The op on channels-last operands, where one attribute of it is another.
+  Value rebuiltWith(Operation *op, ValueRange operands, NamedAttribute attribute) {
+    NamedAttrList attributes(op->getAttrs());
+    attributes.set(attribute.getName(), attribute.getValue());
+    return rebuilt(op, operands, attributes);
   }
 
-  Value normalize(NormalizeOp op) {
+  /// An op over `axes`, in any order.
+  template <typename OpT> Value overAxes(OpT op) {
     Value source = movedSource(op.getInput());
     if (!source)
       return {};
-    NamedAttrList attributes(op->getAttrs());
-    attributes.set("axes", g.b.getDenseI64ArrayAttr(movedAxes(op.getAxes(), rankOf(source))));
-    return rebuilt(op, source, attributes);
+    return rebuiltWith(op, source, g.attr("axes", ArrayRef<int64_t>(movedAxes(op.getAxes(), rankOf(source)))));
   }
 
   Value softmax(SoftmaxOp op) {
     Value source = movedSource(op.getInput());
-    if (!source)
-      return {};
-    NamedAttrList attributes(op->getAttrs());
-    attributes.set("axis", g.b.getI64IntegerAttr(lastAxis(op.getAxis(), rankOf(source))));
-    return rebuilt(op, source, attributes);
+    return source ? rebuiltWith(op, source, g.attr("axis", lastAxis(op.getAxis(), rankOf(source)))) : Value();
   }
 
   /// An op that says where its spatial dimensions start.
@@ -387,9 +375,7 @@ struct Layouts {
     Value source = movedSource(op.getInput());
     if (!source || op.getFirstSpatial() != 2)
       return {};
-    NamedAttrList attributes(op->getAttrs());
-    attributes.set("first_spatial", g.b.getI64IntegerAttr(1));
-    return rebuilt(op, source, attributes);
+    return rebuiltWith(op, source, g.attr("first_spatial", int64_t(1)));
   }
 
   /// An op whose other operands have an entry for each of `axes`: the axes keep their order.
@@ -400,11 +386,9 @@ struct Layouts {
     SmallVector<int64_t> axes;
     for (int64_t axis : op.getAxes())
       axes.push_back(lastAxis(axis, rankOf(source)));
-    NamedAttrList attributes(op->getAttrs());
-    attributes.set("axes", g.b.getDenseI64ArrayAttr(axes));
     SmallVector<Value> operands(op->getOperands());
     operands[0] = source;
-    return rebuilt(op, operands, attributes);
+    return rebuiltWith(op, operands, g.attr("axes", ArrayRef<int64_t>(axes)));
   }
 
   Value concat(ConcatOp op) {
@@ -475,9 +459,9 @@ struct Layouts {
         .Case<MatMulOp>([&](MatMulOp op) { return matMul(op); })
         .Case<ConvOp>([&](ConvOp op) { return conv(op); })
         .Case<ConvTransposeOp>([&](ConvTransposeOp op) { return convTranspose(op); })
-        .Case<ReduceOp>([&](ReduceOp op) { return reduce(op); })
+        .Case<ReduceOp>([&](ReduceOp op) { return op.getKeepdims() ? overAxes(op) : Value(); })
         .Case<ReshapeOp>([&](ReshapeOp op) { return shuffle(op); })
-        .Case<NormalizeOp>([&](NormalizeOp op) { return normalize(op); })
+        .Case<NormalizeOp>([&](NormalizeOp op) { return overAxes(op); })
         .Case<SoftmaxOp>([&](SoftmaxOp op) { return softmax(op); })
         .Case<PoolOp, DepthToSpaceOp>([&](auto op) { return spatial(op); })
         .Case<ResizeOp, SliceOp, PadOp>([&](auto op) { return alongAxes(op); })

@@ -102,11 +102,7 @@ struct Decomposition {
       joined.push_back(dim.taps);
     }
     perm.append({1, 0});
-    Value filter = g.create(loc, PadOp::getOperationName(), {op.getFilter(), g.integers(loc, pads)},
-                            {g.attr("mode", PadModeAttr::get(g.b.getContext(), PadMode::constant)),
-                             g.attr("axes", ArrayRef<int64_t>(axes))},
-                            {1, 1, 0});
-    filter = g.reshape(loc, filter, split);
+    Value filter = g.reshape(loc, g.pad(loc, op.getFilter(), g.integers(loc, pads), axes), split);
     for (int64_t d = 0; d < spatial; ++d) {
       filter = g.slice(loc, filter, 2 + 2 * d, -1, std::numeric_limits<int64_t>::min(), -1);
       perm.push_back(2 + 2 * d);

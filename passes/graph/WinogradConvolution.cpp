@@ -89,10 +89,7 @@ Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, Value input, int64
   ArrayRef<int64_t> pads = op.getPads();
   // Zeros up to whole tiles, which nobody reads the results of.
   int64_t below = s.rows() * tile - s.height, right = s.columns() * tile - s.width;
-  Value padded = g.create(
-      loc, PadOp::getOperationName(), {input, g.integers(loc, {pads[0], pads[1], pads[2] + below, pads[3] + right})},
-      {g.attr("mode", PadModeAttr::get(g.b.getContext(), PadMode::constant)), g.attr("axes", ArrayRef<int64_t>{1, 2})},
-      {1, 1, 0});
+  Value padded = g.pad(loc, input, g.integers(loc, {pads[0], pads[1], pads[2] + below, pads[3] + right}), {1, 2});
   Value tiles = transformsInside(s, target) ? padded : g.create<WinogradInputOp>(loc, padded, g.attr("tile", tile));
   return g.create<WinogradConvOp>(
       loc, {tiles, transformedFilter(g, loc, op.getFilter(), s, block)},
