@@ -76,9 +76,10 @@ void ThreadPool::create(uint32_t threads) {
     return;
   slots = static_cast<Slot *>(slotMemory);
   // More threads than cores: polling would take the core from a thread that works.
-  cpu_set_t cores;
-  bool isCrowded = sched_getaffinity(0, sizeof cores, &cores) == 0 && threads > uint32_t(CPU_COUNT(&cores));
+  bool isCrowded = sched_getaffinity(0, sizeof cpus, &cpus) == 0 && threads > uint32_t(CPU_COUNT(&cpus));
   pollNanoseconds = isCrowded ? 0 : kPollNanoseconds;
+  if (isCrowded)
+    CPU_ZERO(&cpus);
   // The process's signals are for its own threads.
   sigset_t all, before;
   sigfillset(&all);
@@ -177,7 +178,22 @@ void ThreadPool::takeRanges(uint32_t slot) {
 // The caller's side
 //===----------------------------------------------------------------------===//
 
+/// Sends the workers away from the core that the caller runs on, at the cost of system calls whenever it has moved.
+/// Schedulers wake a thread on the core of who wakes it, and those of virtual machines pack threads that have slept onto
+/// few cores. Both would then run as slow as one for many milliseconds while other cores are free.
+void ThreadPool::leaveCallersCpu() {
+  int cpu = sched_getcpu();
+  if (cpu < 0 || uint32_t(cpu) + 1 == leftCpu || !CPU_ISSET(cpu, &cpus))
+    return;
+  cpu_set_t others = cpus;
+  CPU_CLR(cpu, &others);
+  for (uint32_t i = 0; i < workerCount; ++i)
+    pthread_setaffinity_np(workers[i].thread, sizeof others, &others);
+  leftCpu = uint32_t(cpu) + 1;
+}
+
 void ThreadPool::open(const Region &newRegion) {
+  leaveCallersCpu();
   region = newRegion;
   for (uint32_t i = 0; i < region.slots; ++i)
     slots[i].taken.storeRelaxed(0);

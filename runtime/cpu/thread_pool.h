@@ -15,6 +15,7 @@
 #include "../core/atomic.h"
 #include "../core/lepton_abi.h"
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 
 namespace lepton::rt {
@@ -62,6 +63,7 @@ private:
   uint32_t waitForChange(uint32_t seen);
   bool tryJoin(uint32_t seen);
   void takeRanges(uint32_t slot);
+  void leaveCallersCpu();
   void open(const Region &newRegion);
   void closeAndWait();
 
@@ -69,6 +71,8 @@ private:
   Slot *slots; // one per thread
   uint32_t workerCount;
   uint32_t pollNanoseconds; // before a thread sleeps
+  cpu_set_t cpus;           // those of the thread that made the pool; none where it has fewer than threads
+  uint32_t leftCpu;         // 1 + the one that workers stay away from; 0: none
   Region region;            // written while closed, read between joining and leaving
   Line state;               // see thread_pool.cpp; workers sleep on it
   Line busy;                // 1 while a thread has the pool

@@ -94,6 +94,43 @@ TEST(runsOnSeveralThreads) {
   }
 }
 
+/// Notes the cores that the worker may run on.
+struct AffinityMeeting : Meeting {
+  pthread_t caller = pthread_self();
+  cpu_set_t worker = {};
+
+  static void body(lepton_context *context, void *args, int64_t begin, int64_t end) {
+    auto *meeting = static_cast<AffinityMeeting *>(args);
+    if (!pthread_equal(pthread_self(), meeting->caller))
+      sched_getaffinity(0, sizeof meeting->worker, &meeting->worker);
+    Meeting::body(context, static_cast<Meeting *>(meeting), begin, end);
+  }
+};
+
+TEST(keepsWorkersOffTheCallersCore) {
+  cpu_set_t all;
+  CHECK_EQ(sched_getaffinity(0, sizeof all, &all), 0);
+  if (CPU_COUNT(&all) < 2)
+    return;
+  Session session(workModel(), 2);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &all))
+      continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    CHECK_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+    runWork(session, [](lepton_context *context) {
+      AffinityMeeting meeting;
+      lepton_rt_parallel_for(context, 2, 1, AffinityMeeting::body, &meeting);
+      CHECK(meeting.met);
+      CHECK(CPU_COUNT(&meeting.worker) > 0);
+      CHECK(!CPU_ISSET(sched_getcpu(), &meeting.worker));
+    });
+  }
+  CHECK_EQ(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
 TEST(nestsRegions) {
   Session session(workModel(), 4);
   runWork(session, [](lepton_context *context) {
