@@ -14,6 +14,8 @@ Value importer::single(Node &n, Value value) {
   return !value || rankOf(value) == 0 ? value : n.g.reshape(n.loc, value, {});
 }
 
+Value importer::asVector(Node &n, Value scalar) { return n.g.reshape(n.loc, scalar, 1); }
+
 Value importer::sizesOf(Node &n, Value value, int64_t begin, int64_t end) {
   return n.make<ShapeOp>(value, {n.g.attr("start", begin), n.g.attr("end", end)});
 }
@@ -80,7 +82,7 @@ Value importer::reduced(Node &n, ReduceKind kind, Value value, ArrayRef<int64_t>
 }
 
 Value importer::repeated(Node &n, Value element, Value count) {
-  return n.make<ExpandOp>({element, n.g.reshape(n.loc, count, {1})});
+  return n.make<ExpandOp>({element, asVector(n, count)});
 }
 
 Value importer::nonZero(Node &n, Value value) {

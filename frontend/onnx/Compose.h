@@ -12,6 +12,8 @@ mlir::Value integer(Node &n, int64_t value);
 mlir::Value toI64(Node &n, mlir::Value value);
 /// A tensor of one element as a scalar; null stays null.
 mlir::Value single(Node &n, mlir::Value value);
+/// And back: a scalar as a vector of one element.
+mlir::Value asVector(Node &n, mlir::Value scalar);
 /// The size of a dimension, as a scalar; and those of the dimensions [begin, end), as a vector.
 mlir::Value sizeOf(Node &n, mlir::Value value, int64_t d);
 mlir::Value sizesOf(Node &n, mlir::Value value, int64_t begin, int64_t end);

@@ -30,6 +30,15 @@ Value withDeclaredSizes(Node &n, Value slice, const ::onnx::ValueInfoProto &outp
   return helps ? n.g.reshape(n.loc, slice, sizes) : slice;
 }
 
+/// The values that a node's outputs get, in their order.
+LogicalResult setAll(Node &n, const FailureOr<SmallVector<Value>> &values) {
+  if (failed(values))
+    return failure();
+  for (auto [i, value] : llvm::enumerate(*values))
+    n.set(i, value);
+  return success();
+}
+
 /// Imports a branch into a new block of `region`, ended by a yield of its outputs.
 FailureOr<SmallVector<Value>> importBranch(Node &n, Region &region, const ::onnx::GraphProto &graph) {
   OpBuilder::InsertionGuard guard(n.g.b);
@@ -47,12 +56,7 @@ LogicalResult speculate(Node &n, const ::onnx::GraphProto &branch) {
                      "the model was compiled for the first branch of this If, whose branches differ in rank; fix the "
                      "sizes it depends on (--dim)")))
     return failure();
-  auto outputs = n.importer.importSubgraph(branch, {});
-  if (failed(outputs))
-    return failure();
-  for (auto [i, value] : llvm::enumerate(*outputs))
-    n.set(i, value);
-  return success();
+  return setAll(n, n.importer.importSubgraph(branch, {}));
 }
 
 LogicalResult importIf(Node &n) {
@@ -60,14 +64,8 @@ LogicalResult importIf(Node &n) {
   if (!thenGraph || !elseGraph)
     return n.error("lacks a branch");
   // A condition that is known picks its branch now: exporters ask for ranks and sizes that are fixed.
-  if (auto known = n.constantIntegers(0); known && known->size() == 1) {
-    auto outputs = n.importer.importSubgraph(known->front() ? thenGraph->g() : elseGraph->g(), {});
-    if (failed(outputs))
-      return failure();
-    for (auto [i, value] : llvm::enumerate(*outputs))
-      n.set(i, value);
-    return success();
-  }
+  if (auto known = n.constantIntegers(0); known && known->size() == 1)
+    return setAll(n, n.importer.importSubgraph(known->front() ? thenGraph->g() : elseGraph->g(), {}));
   Value condition = scalarOf(n, n.input(0), n.g.b.getI1Type(), "condition");
   if (!condition)
     return failure();
@@ -89,19 +87,7 @@ LogicalResult importIf(Node &n) {
     state.addTypes(type);
   }
   state.addOperands(condition);
-  Operation *op = n.g.b.create(state);
-  for (auto [i, value] : llvm::enumerate(op->getResults()))
-    n.set(i, value);
-  return success();
-}
-
-/// The values that a node's outputs get, in their order.
-LogicalResult setAll(Node &n, const FailureOr<SmallVector<Value>> &values) {
-  if (failed(values))
-    return failure();
-  for (auto [i, value] : llvm::enumerate(*values))
-    n.set(i, value);
-  return success();
+  return setAll(n, SmallVector<Value>(n.g.b.create(state)->getResults()));
 }
 
 LogicalResult importLoop(Node &n) {
@@ -135,16 +121,20 @@ LogicalResult importLoop(Node &n) {
 /// Scan as a loop over the elements of its scan inputs, whose results are stacked: [T, ...] at first, then moved to the axis asked for.
 struct Scan {
   Node &n;
-  const ::onnx::GraphProto &graph;
   GraphBuilder &g = n.g;
+  const ::onnx::GraphProto *graph = nullptr; // the body
   int64_t states = 0, sequences = 0, outputs = 0;
   SmallVector<int64_t> inputDirections = {}, inputAxes = {}, outputDirections = {}, outputAxes = {};
 
-  /// Operand `first` is the first state.
+  /// Takes from the node what the scan needs; operand `first` is the first state.
   LogicalResult read(int first) {
+    const auto *body = n.attribute("body");
+    if (!body)
+      return n.error("lacks its body");
+    graph = &body->g();
     sequences = n.integer("num_scan_inputs", 0);
     states = n.inputCount() - first - sequences;
-    outputs = graph.output_size() - states;
+    outputs = graph->output_size() - states;
     if (sequences < 1 || states < 0)
       return n.error("lacks its scan inputs");
     if (outputs < 0)
@@ -185,7 +175,7 @@ struct Scan {
         return failure();
       axes.push_back(*axis);
       if (count)
-        value = n.make<SliceOp>({value, g.integers(n.loc, 0), g.reshape(n.loc, count, 1), g.integers(n.loc, 1)},
+        value = n.make<SliceOp>({value, g.integers(n.loc, 0), asVector(n, count), g.integers(n.loc, 1)},
                                 g.attr("axes", ArrayRef<int64_t>{*axis}));
       if (value && inputDirections[k])
         value = backwards(value, *axis);
@@ -197,12 +187,12 @@ struct Scan {
       SmallVector<Value> inputs(arguments.drop_front(2));
       for (auto [value, axis] : llvm::zip_equal(scanned, axes))
         inputs.push_back(pick(n, value, arguments[0], axis));
-      auto results = n.importer.importSubgraph(graph, inputs);
+      auto results = n.importer.importSubgraph(*graph, inputs);
       if (failed(results))
         return failure();
       for (auto [i, value] : llvm::enumerate(*results))
         if (int64_t(i) >= states)
-          value = withDeclaredSizes(n, value, graph.output(i));
+          value = withDeclaredSizes(n, value, graph->output(i));
       results->insert(results->begin(), arguments[1]);
       return results;
     };
@@ -227,10 +217,7 @@ struct Scan {
 };
 
 LogicalResult importScan(Node &n) {
-  const auto *body = n.attribute("body");
-  if (!body)
-    return n.error("lacks its body");
-  Scan scan{n, body->g()};
+  Scan scan{n};
   if (failed(scan.read(0)))
     return failure();
   SmallVector<Value> operands;
@@ -241,10 +228,7 @@ LogicalResult importScan(Node &n) {
 
 /// Scan of operator set 8: the first dimension of everything is a batch, each entry of which is scanned by itself.
 LogicalResult importBatchedScan(Node &n) {
-  const auto *body = n.attribute("body");
-  if (!body)
-    return n.error("lacks its body");
-  Scan scan{n, body->g()};
+  Scan scan{n};
   if (failed(scan.read(1)))
     return failure();
   Value lengths = n.input(0);

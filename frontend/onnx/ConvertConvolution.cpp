@@ -15,8 +15,6 @@ struct Window {
   Value computedPads; // those that depend on a size that only the run knows, in place of `pads`
 };
 
-Value asVector(Node &n, Value scalar) { return n.g.reshape(n.loc, scalar, 1); }
-
 /// How far the window reaches along a spatial dimension, in elements.
 Value reachOf(Node &n, Value kernel, int64_t dilation) {
   Value steps = n.make<SubOp>({kernel, integer(n, 1)});

@@ -16,7 +16,6 @@ namespace {
 
 Value real(Node &n, double value) { return n.g.scalar(n.loc, n.g.b.getF64Type(), value); }
 Value toReal(Node &n, Value value) { return n.g.cast(n.loc, value, n.g.b.getF64Type()); }
-Value asVector(Node &n, Value scalar) { return n.g.reshape(n.loc, scalar, 1); }
 Value half(Node &n, Value length) { return n.make<lepton::DivOp>({length, integer(n, 2)}); }
 
 /// Larger matrices are computed by the run, as they would make the artifact large.
