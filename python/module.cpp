@@ -157,29 +157,29 @@ nb::dlpack::dtype typeOf(uint32_t number) {
   using nb::dlpack::dtype_code;
   auto type = [](dtype_code code, uint8_t bits) { return nb::dlpack::dtype{uint8_t(code), bits, 1}; };
   switch (number) {
-  case 1:
+  case LEPTON_FLOAT:
     return type(dtype_code::Float, 32);
-  case 2:
+  case LEPTON_UINT8:
     return type(dtype_code::UInt, 8);
-  case 3:
+  case LEPTON_INT8:
     return type(dtype_code::Int, 8);
-  case 4:
+  case LEPTON_UINT16:
     return type(dtype_code::UInt, 16);
-  case 5:
+  case LEPTON_INT16:
     return type(dtype_code::Int, 16);
-  case 6:
+  case LEPTON_INT32:
     return type(dtype_code::Int, 32);
-  case 7:
+  case LEPTON_INT64:
     return type(dtype_code::Int, 64);
-  case 9:
+  case LEPTON_BOOL:
     return type(dtype_code::Bool, 8);
-  case 10:
+  case LEPTON_FLOAT16:
     return type(dtype_code::Float, 16);
-  case 11:
+  case LEPTON_DOUBLE:
     return type(dtype_code::Float, 64);
-  case 12:
+  case LEPTON_UINT32:
     return type(dtype_code::UInt, 32);
-  case 13:
+  case LEPTON_UINT64:
     return type(dtype_code::UInt, 64);
   default:
     return {};

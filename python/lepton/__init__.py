@@ -73,13 +73,14 @@ class NodeArg:
         return f"NodeArg(name={self.name!r}, type={self.type!r}, shape={self.shape!r})"
 
 
-def _array(value, name, declared, dtype):
+def _array(value, name, number):
     """What the native module takes of an array; and the array, which must live as long."""
+    dtype, text = _dtype(number)
     if type(value) is np.ndarray and value.dtype == dtype and dtype.isbuiltin == 1 and value.flags.c_contiguous:
-        return (value, _NUMBERS[dtype]), value
+        return (value, number), value
     array = as_declared(np.asarray(value), dtype)
     if array.dtype not in _NUMBERS:
-        raise ValueError(f"input '{name}' has the type {array.dtype}, expected {declared}")
+        raise ValueError(f"input '{name}' has the type {array.dtype}, expected tensor({text})")
     if not array.flags.c_contiguous:
         array = np.ascontiguousarray(array)
     return (array.ctypes.data, array.shape, _NUMBERS[array.dtype], array.nbytes), array
@@ -118,7 +119,7 @@ def _column(values, name, number):
     dtype, text = _dtype(number)
     if values and not np.can_cast(np.asarray(values).dtype, dtype, "same_kind"):
         raise ValueError(f"input '{name}' is a map of {text}, got {values!r:.80}")
-    return _array(np.array(values, dtype), name, text, dtype)
+    return _array(np.array(values, dtype), name, number)
 
 
 def _pack(value, name, number, element):
@@ -129,7 +130,7 @@ def _pack(value, name, number, element):
         columns = [_column(part, name, info[1]) for part, info in zip((list(value), list(value.values())), element)]
         return ([column for column, _ in columns], number), [alive for _, alive in columns]
     if number not in (_SEQUENCE, _OPTIONAL):
-        return _strings(value, name) if number == _STRING else _array(value, name, f"tensor({_dtype(number)[1]})", _dtype(number)[0])
+        return _strings(value, name) if number == _STRING else _array(value, name, number)
     if number == _SEQUENCE and not isinstance(value, (list, tuple)):
         raise ValueError(f"input '{name}' takes a list of arrays, got {type(value).__name__}")
     values = value if number == _SEQUENCE else [] if value is None else [value]

@@ -154,8 +154,7 @@ void deliverHandles(lepton_context *context) {
     if (context->outputs[i].data) {
       Text(message, sizeof message)
           .add("output '%.100s' is of strings, a sequence, an optional or a map, which the runtime allocates; leave "
-               "its data "
-               "NULL",
+               "its data NULL",
                name);
       return fail(context, LEPTON_INVALID_ARGUMENT, message);
     }
