@@ -95,6 +95,7 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   PhaseClock clock(options.facts, name);
   PipelineOptions pipeline;
   pipeline.optLevel = options.optLevel;
+  pipeline.threads = options.threads;
   bool constantsFailed = false;
   pipeline.evaluate = makeConstantEvaluator(context, options.optLevel, constantsFailed);
   PassManager pm(context.get());

@@ -109,6 +109,43 @@ def LowerKernels : Pass<"lepton-lower-kernels", "::mlir::ModuleOp"> {
 // buffer: tensors become memory
 //===--------------------------------------------------------------------------------------------------------------------===//
 
+def SeparateBuffers : Pass<"lepton-separate-buffers", "::mlir::ModuleOp"> {
+  let summary = "Gives each destination in the entry a tensor.empty of its own";
+  let description = [{
+    Equal empty tensors, which CSE made one, would become one buffer with a long life. Which buffers share memory is for the arena's planner to say.
+
+    Example: `%e = tensor.empty(); %a = call @f(%x, %e); %b = call @g(%y, %e)` ->
+    `%e = tensor.empty(); %a = call @f(%x, %e); %d = tensor.empty(); %b = call @g(%y, %d)`.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def SwapLoopBuffers : Pass<"lepton-swap-loop-buffers", "::mlir::ModuleOp"> {
+  let summary = "Gives the values that a loop carries two buffers that change places";
+  let description = [{
+    The memory that an iteration allocates for the next one's value is the one that the value before it had, so that a recurrence allocates nothing
+    in its steps.
+
+    Example: `scf.for ... iter_args(%h = %a) { %next = memref.alloc() ... scf.yield %next }` ->
+    `scf.for ... iter_args(%h = %a, %next = %b) { ... scf.yield %next, %h }`.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
+def PairLoops : Pass<"lepton-pair-loops", "::mlir::ModuleOp"> {
+  let summary = "Runs two independent loops of equal cost side by side on two threads";
+  let description = [{
+    Two loops of the entry with as many iterations and about as much work, neither of which needs the other, become two tasks of one parallel region: the
+    directions of a bidirectional recurrence take one fork in all, not several per step. Only for models that are compiled for two or three threads;
+    more are better used inside the kernels.
+
+    Example: `scf.for %t = 0 to 50 { A }; scf.for %t = 0 to 50 { B }` -> `scf.parallel (%i) = (0) to (2) { scf.index_switch %i case 0 { scf.for { A } } default
+    { scf.for { B } } }`.
+  }];
+  let options = [Option<"threads", "threads", "unsigned", "2", "threads of a run">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 def PlanMemory : Pass<"lepton-plan-memory", "::mlir::ModuleOp"> {
   let summary = "Gives every buffer its place: input, output, constant, arena, pool or stack";
   let description = [{

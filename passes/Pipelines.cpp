@@ -35,15 +35,20 @@ void lepton::buildTilePipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createCSEPass());
 }
 
-void lepton::buildBufferPipeline(OpPassManager &pm, const PipelineOptions &) {
+void lepton::buildBufferPipeline(OpPassManager &pm, const PipelineOptions &pipeline) {
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
   options.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
   options.allowReturnAllocsFromLoops = true;
+  pm.addPass(createSeparateBuffers());
   pm.addPass(bufferization::createOneShotBufferizePass(options));
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (pipeline.optLevel > 0) {
+    pm.addPass(createSwapLoopBuffers());
+    pm.addPass(createPairLoops({.threads = pipeline.threads}));
+  }
   pm.addPass(createPlanMemory());
   pm.addPass(createCanonicalizerPass());
 }

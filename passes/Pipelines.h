@@ -13,6 +13,7 @@ namespace lepton {
 /// What the user wishes. The target stands on the module (`#lepton.target`).
 struct PipelineOptions {
   int optLevel = 3;           // 0: one kernel per op, plain loops
+  unsigned threads = 1;       // of a run
   ConstantEvaluator evaluate; // null: constants are computed at run time
 };
 

@@ -76,15 +76,17 @@ struct LoopLowering {
       : b(b), op(op), loc(op.getLoc()), carried(op.getInits().size()), collected(op.getCollected()),
         yield(cast<YieldOp>(op.getBody().front().getTerminator())) {}
 
-  /// Types of the carried tensors: the results', as the initial values may know more.
-  SmallVector<Type> stateTypes() {
+  /// Types of the carried tensors: the results', as the initial values may know more. Collected values take as many slices as there may be iterations.
+  SmallVector<Type> stateTypes(Value limit) {
+    auto most = getConstantIntValue(limit);
     SmallVector<Type> types;
     for (Type type : op.getResultTypes())
       types.push_back(type);
     for (int64_t i = carried; i < carried + collected; ++i) {
       auto type = cast<RankedTensorType>(types[i]);
       SmallVector<int64_t> shape(type.getShape());
-      shape[0] = ShapedType::kDynamic;
+      if (most != shape[0])
+        shape[0] = ShapedType::kDynamic;
       types[i] = RankedTensorType::get(shape, type.getElementType());
     }
     return types;
@@ -102,7 +104,9 @@ struct LoopLowering {
              << "collects values without a trip count, so their number has no bound; give the loop a trip count";
     b.setInsertionPoint(op);
     Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1), limit;
-    if (op.getTripCount()) {
+    if (auto count = constantTripCount()) {
+      limit = arith::ConstantIndexOp::create(b, loc, std::max<int64_t>(*count, 0));
+    } else if (op.getTripCount()) {
       Value count =
           tensor::ExtractOp::create(b, loc, op.getTripCount(), SmallVector<Value>(rankOf(op.getTripCount()), zero));
       limit = arith::MaxSIOp::create(b, loc, arith::IndexCastOp::create(b, loc, b.getIndexType(), count), zero);
@@ -111,13 +115,15 @@ struct LoopLowering {
     }
     Value flag =
         op.getCondition() ? loadFlag(b, loc, op.getCondition()) : Value(arith::ConstantIntOp::create(b, loc, 1, 1));
-    SmallVector<Type> types = stateTypes();
+    SmallVector<Type> types = stateTypes(limit);
     SmallVector<Value> states;
     for (auto [value, type] : llvm::zip(op.getInits(), types))
       states.push_back(castTo(b, loc, value, type));
     ValueRange sizes = op.getSizes();
     for (int64_t i = carried; i < carried + collected; ++i) {
-      SmallVector<Value> dynamic = {limit};
+      SmallVector<Value> dynamic;
+      if (cast<RankedTensorType>(types[i]).isDynamicDim(0))
+        dynamic.push_back(limit);
       for (int64_t size : cast<RankedTensorType>(types[i]).getShape().drop_front())
         if (ShapedType::isDynamic(size)) {
           dynamic.push_back(sizes.front());
@@ -132,11 +138,17 @@ struct LoopLowering {
     if (!plain)
       results.erase(results.begin());
     for (int64_t i = carried; i < carried + collected; ++i)
-      results[i] = cut(results[i], trips);
+      if (trips != limit)
+        results[i] = cut(results[i], trips);
     for (auto [value, type] : llvm::zip_equal(results, op.getResultTypes()))
       value = castTo(b, loc, value, type);
     b.replaceOp(op, results);
     return success();
+  }
+
+  std::optional<int64_t> constantTripCount() {
+    auto constant = op.getTripCount() ? op.getTripCount().getDefiningOp<ConstantOp>() : ConstantOp();
+    return constant ? std::optional(readInteger(constant.getValue(), 0)) : std::nullopt;
   }
 
   /// The loop stops by its trip count only: its condition is a constant, or passed on unchanged from one that is true.
@@ -196,7 +208,9 @@ struct LoopLowering {
                                                                           strides(type.getRank(), b.getIndexAttr(1));
     for (int64_t d = 1; d < type.getRank(); ++d)
       sizes.push_back(tensor::getMixedSize(b, loc, whole, d));
-    return tensor::ExtractSliceOp::create(b, loc, type, whole, offsets, sizes, strides);
+    SmallVector<int64_t> shape(type.getShape());
+    shape[0] = ShapedType::kDynamic;
+    return tensor::ExtractSliceOp::create(b, loc, type.clone(shape), whole, offsets, sizes, strides);
   }
 
   SmallVector<Value> lowerToFor(Value zero, Value limit, Value one, ValueRange states, TypeRange) {

@@ -116,7 +116,8 @@ struct OutlineParallelLoops : lepton::impl::OutlineParallelLoopsBase<OutlinePara
     for (int64_t d = 0; d < int64_t(op.getNumLoops()); ++d)
       if (!llvm::is_contained(split, d))
         each *= staticCount(op.getLowerBound()[d], op.getUpperBound()[d], op.getStep()[d]);
-    int64_t grain = std::max<int64_t>(1, worthwhileWork / std::max<int64_t>(each, 1));
+    bool areTasks = op->hasAttr("lepton.tasks"); // who made them knows that they are worth a thread each
+    int64_t grain = areTasks ? 1 : std::max<int64_t>(1, worthwhileWork / std::max<int64_t>(each, 1));
     // The range's function: what the loop captures comes as arguments; constants are cloned.
     llvm::SetVector<Value> captured;
     getUsedValuesDefinedAbove(op->getRegions(), captured);

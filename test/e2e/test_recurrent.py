@@ -59,15 +59,16 @@ def build(op, direction, lengths, initial, clip, last, activations, rng):
 
 
 @pytest.mark.parametrize("op", GATES)
-@pytest.mark.parametrize("level", [0, 3])
-def test_variants(op, level):
+@pytest.mark.parametrize("level, threads", [(0, 1), (3, 1), (3, 2)])
+def test_variants(op, level, threads):
+    """With two threads the directions of a bidirectional layer run side by side."""
     rng = np.random.default_rng(7)
     for variant in variants(op):
         model, values = build(op, *variant, rng)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         expected = onnxruntime.InferenceSession(model, options).run(None, values)
-        results = lepton.InferenceSession(model, opt_level=level).run(None, values)
+        results = lepton.InferenceSession(model, opt_level=level, threads=threads).run(None, values)
         for wanted, result in zip(expected, results):
             assert difference(wanted, result) < 1e-5, variant
 
