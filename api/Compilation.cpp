@@ -87,6 +87,7 @@ bool Compilation::runPhases() {
     return attribute ? attribute.getInt() : 0;
   };
   modelInfo.arenaBytes = bytes("lepton.arena_bytes");
+  modelInfo.liveBytes = bytes("lepton.live_bytes");
   modelInfo.weightsBytes = bytes("lepton.constant_bytes");
   return true;
 }

@@ -91,7 +91,7 @@ static void writeSummary(llvm::raw_ostream &os, const CompileFacts &facts, const
   table.row({"parameters", count(facts.parameters)});
   table.row({"FLOPs", count(facts.flops) + (facts.symbolicFlops.empty() ? "" : " and those of unknown sizes")});
   table.row({"weights", count(info.weightsBytes) + " bytes"});
-  table.row({"arena", count(info.arenaBytes) + " bytes"});
+  table.row({"arena", count(info.arenaBytes) + " bytes, of which " + count(info.liveBytes) + " live at one time"});
 }
 
 static void writePhases(llvm::raw_ostream &os, const CompileFacts &facts) {

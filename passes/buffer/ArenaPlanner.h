@@ -1,7 +1,9 @@
 //===- ArenaPlanner.h - offsets of buffers in one arena, by liveness -----------------------------------*- C++ -*-===//
 //
 // A buffer lives from its allocation to the last use of it or of a view of it. Buffers of static size get offsets so that two that live at
-// the same time never overlap: largest first, each at the lowest offset that is free (greedy by size: Pisarchyk and Lee, 2020).
+// the same time never overlap: largest first, each at the lowest offset that is free (greedy by size: Pisarchyk and Lee, 2020). While
+// that takes more than what lives at one time, the buffer that reaches highest is placed earlier, and all others
+// again.
 //
 //===--------------------------------------------------------------------------------------------------------------===//
 
@@ -22,6 +24,8 @@ public:
   void add(mlir::memref::AllocOp op);
   /// Assigns offsets; returns the arena's size in bytes.
   int64_t plan();
+  /// The most bytes that live at one time: no arena can be smaller.
+  int64_t liveBytes() const;
   /// Where a buffer lies; nothing for one that the pool must give.
   std::optional<int64_t> offset(mlir::memref::AllocOp op) const;
   /// The op after which a buffer from the pool can go back; null where it leaves its block.
@@ -34,6 +38,9 @@ private:
     int64_t offset = 0;
     mlir::Operation *last = nullptr;
   };
+
+  /// Assigns offsets one after the other; returns the highest end.
+  static int64_t place(llvm::ArrayRef<Buffer *> sequence);
 
   mlir::func::FuncOp entry;
   mlir::BufferViewFlowAnalysis views;

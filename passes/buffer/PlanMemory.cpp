@@ -2,7 +2,7 @@
 //
 // Before: bufferized functions; the entry is `@main(context, inputs..., constants...) -> results`, buffers come from memref.alloc.
 // After:  the entry is `@lepton_entry(context) -> i32`; every buffer is an lrt op, or on the stack. The module says how large the arena is
-//         (`lepton.arena_bytes`) and where its constants go (`lepton.constant_offsets`).
+//         (`lepton.arena_bytes`), how large it has to be at least (`lepton.live_bytes`) and where its constants go (`lepton.constant_offsets`).
 //
 //===------------------------------------------------------------------------------------------------------------------------===//
 
@@ -213,7 +213,9 @@ private:
       op.replaceAllUsesWith(memory);
       op.erase();
     }
-    getOperation()->setAttr("lepton.arena_bytes", IntegerAttr::get(IntegerType::get(&getContext(), 64), bytes));
+    Builder b(&getContext());
+    getOperation()->setAttr("lepton.arena_bytes", b.getI64IntegerAttr(bytes));
+    getOperation()->setAttr("lepton.live_bytes", b.getI64IntegerAttr(planner.liveBytes()));
   }
 };
 

@@ -410,7 +410,8 @@ def test_report(tmp_path, model):
     text = page.read_text()
     parsed = Page(text)
     assert parsed.open == [] and parsed.references == [] and "<script" not in text and "warning\"" not in text
-    assert dict(row[:2] for row in parsed.tables["Model"] if row)["FLOPs"] == "300"
+    facts = dict(row[:2] for row in parsed.tables["Model"] if row)
+    assert facts["FLOPs"] == "300" and re.fullmatch(r"[\d,]+ bytes, of which [\d,]+ live at one time", facts["arena"])
     assert [row[0] for row in parsed.tables["Phases"] if row] == [*PHASES, "object", "artifact", "all"]
     kernels = [row for row in parsed.tables["Kernels"] if row]
     assert sum(int(row[2]) * int(row[3]) for row in kernels) == 300 and "matmul" in kernels[0][1] and kernels[0][4].endswith("%")

@@ -5,6 +5,7 @@
 // CHECK-SAME: lepton.arena_bytes = 128 : i64
 // CHECK-SAME: lepton.constant_bytes = 64 : i64
 // CHECK-SAME: lepton.constant_offsets = array<i64: 0>
+// CHECK-SAME: lepton.live_bytes = 128 : i64
 module {
   func.func private @k(!llvm.ptr, memref<16xf32>, memref<16xf32>) attributes {lepton.kernel}
   // CHECK-LABEL: func.func @lepton_entry(%arg0: !llvm.ptr) -> i32
