@@ -218,11 +218,14 @@ class InferenceSession:
 
         A tensor is an array, one of strings an array of str; a sequence is a list; an optional that holds nothing is None; a map is a dict.
         """
-        if len(input_feed) != len(self._inputs) or any(value.name not in input_feed for value in self._inputs):
+        if len(input_feed) != len(self._inputs):
             self._refuse(input_feed)
         alive, inputs = [], []
         for value in self._inputs:
-            packed, kept = _pack(input_feed[value.name], value.name, value._number, value._element)
+            name = value.name
+            if name not in input_feed:
+                self._refuse(input_feed)
+            packed, kept = _pack(input_feed[name], name, value._number, value._element)
             inputs.append(packed)
             alive.append(kept)
         results = [_unpack(result) for result in _lepton.run(self._executable, inputs)]
