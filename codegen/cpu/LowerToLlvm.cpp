@@ -59,8 +59,11 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
     vector::populateVectorInsertExtractStridedSliceTransforms(simpler);
     vector::populateVectorRankReducingFMAPattern(simpler);
     vector::populateVectorTransferLoweringPatterns(simpler, /*maxTransferRank=*/1);
+    arith::populateCeilFloorDivExpandOpsPatterns(simpler);
+    arith::populateExpandBFloat16Patterns(simpler); // in integers, which vectorize everywhere
     if (failed(applyPatternsGreedily(module, std::move(simpler))))
       return signalPassFailure();
+    module.walk([](Operation *op) { ignoreSignOfZero(op); });
     declareRuntime(module);
     LowerToLLVMOptions options(context);
     LLVMTypeConverter converter(context, options);
@@ -81,6 +84,16 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       return signalPassFailure();
     module.walk([&](LLVM::LLVMFuncOp function) { finish(function); });
+  }
+
+  /// ONNX does not say which of -0 and 0 is larger, and what IEEE 754 says of it takes x86 several instructions more.
+  static void ignoreSignOfZero(Operation *op) {
+    if (!isa<arith::MaximumFOp, arith::MinimumFOp>(op))
+      return;
+    auto withFlags = cast<arith::ArithFastMathInterface>(op);
+    op->setAttr(withFlags.getFastMathAttrName(),
+                arith::FastMathFlagsAttr::get(op->getContext(),
+                                              withFlags.getFastMathFlagsAttr().getValue() | arith::FastMathFlags::nsz));
   }
 
   /// Everything but the entry is internal; a kernel's buffers do not alias (its results are written to memory of their own).
@@ -106,7 +119,6 @@ void lepton::buildLlvmPipeline(OpPassManager &pm) {
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
-  pm.addPass(arith::createArithExpandOpsPass({.includeBf16 = true})); // in integers, which vectorize everywhere
   pm.addPass(createConvertMathToFuncs()); // powers of integers: loops, which neither LLVM nor libm has
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createCanonicalizerPass());
