@@ -145,15 +145,28 @@ struct Layouts {
   /// Whether a convolution's result, after elementwise ops, is padded for a window: its kernel can then write into the frame, if it keeps the image's rows.
   static bool isFramed(ConvOp op) {
     Value value = op.getResult();
-    while (isStatic(value) && value.hasOneUse()) {
-      Operation *user = *value.getUsers().begin();
-      if (auto conv = dyn_cast<ConvOp>(user))
+    while (isStatic(value)) {
+      Operation *user = onlyReader(value);
+      if (auto conv = dyn_cast_if_present<ConvOp>(user))
         return conv.getInput() == value && llvm::any_of(conv.getPads(), [](int64_t pad) { return pad != 0; });
-      if (!isa<ElementwiseOpInterface>(user))
+      if (!isa_and_present<ElementwiseOpInterface>(user))
         return false;
       value = user->getResult(0);
     }
     return false;
+  }
+
+  /// The op that all of a value ends up in: its one user, or of two the one that also takes the other's result, as in x * sigmoid(x). Null if there is none.
+  static Operation *onlyReader(Value value) {
+    llvm::SmallSetVector<Operation *, 2> users(value.user_begin(), value.user_end());
+    if (users.size() == 1)
+      return users[0];
+    if (users.size() != 2)
+      return nullptr;
+    auto leadsTo = [](Operation *from, Operation *to) {
+      return isa<ElementwiseOpInterface>(from) && from->hasOneUse() && *from->user_begin() == to;
+    };
+    return leadsTo(users[0], users[1]) ? users[1] : leadsTo(users[1], users[0]) ? users[0] : nullptr;
   }
 
   Value conv(ConvOp op) {

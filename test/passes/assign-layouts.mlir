@@ -16,6 +16,19 @@ func.func @chain(%x: tensor<1x3x8x8xf32>, %w: tensor<16x3x3x3xf32>, %v: tensor<4
   return %2 : tensor<1x4x8x8xf32>
 }
 
+// A convolution of size 1 whose result, as x * sigmoid(x), is padded for the next one keeps its rows: the next phase writes it into the frame.
+// CHECK-LABEL: @framed
+// CHECK:         lepton.packed_conv
+// CHECK:         lepton.pad
+// CHECK:         lepton.depthwise_conv
+func.func @framed(%x: tensor<1x16x8x8xf32>, %v: tensor<8x16x1x1xf32>, %w: tensor<8x1x3x3xf32>) -> tensor<1x8x8x8xf32> {
+  %0 = lepton.conv %x, %v {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x16x8x8xf32>, tensor<8x16x1x1xf32>) -> tensor<1x8x8x8xf32>
+  %1 = lepton.sigmoid %0 : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %2 = lepton.mul %0, %1 : (tensor<1x8x8x8xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %3 = lepton.conv %2, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 8 : i64} : (tensor<1x8x8x8xf32>, tensor<8x1x3x3xf32>) -> tensor<1x8x8x8xf32>
+  return %3 : tensor<1x8x8x8xf32>
+}
+
 // One filter per channel.
 // CHECK-LABEL: @depthwise
 // CHECK:         lepton.depthwise_conv
