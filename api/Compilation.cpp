@@ -101,8 +101,9 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   pipeline.evaluate = makeConstantEvaluator(context, options.optLevel, constantsFailed);
   PassManager pm(context.get());
   pm.enableVerifier(options.timing || !options.dumpPhases.empty());
+  TimingScope timed = timing.nest(name);
   if (options.timing)
-    pm.enableTiming();
+    pm.enableTiming(timed);
   build(pm, pipeline);
   pm.addPass(createVerifyPhase({.phase = name}));
   if (succeeded(pm.run(module())))
@@ -136,6 +137,8 @@ static std::string placeOf(Location loc) {
 }
 
 Compilation::Compilation(const CompileOptions &options) : options(options), context(makeContext()) {
+  timer.setEnabled(options.timing);
+  timing = timer.getRootScope();
   // Every error that a pass or the importer reports becomes one line.
   context->getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
     std::string line = placeOf(diagnostic.getLocation()) + diagnostic.str();
@@ -161,6 +164,7 @@ std::string Compilation::takeError() { return std::move(errors); }
 
 template <typename ImportT> bool Compilation::importOnnx(ImportT import) {
   PhaseClock clock(options.facts, "import");
+  TimingScope timed = timing.nest("import");
   ImportOptions wanted;
   OnnxContents contents;
   for (const DimRange &dim : options.dims)
@@ -334,7 +338,8 @@ bool Compilation::dump(const std::string &phase) {
   if (options.dumpPhases.empty())
     return true;
   std::string path = options.dumpPhases + "/" + std::to_string(phasesDumped++) + "-" + phase + ".mlir";
-  std::error_code problem = llvm::sys::fs::create_directories(options.dumpPhases);
+  std::error_code problem =
+      llvm::sys::fs::create_directories(options.dumpPhases, /*IgnoreExisting=*/true, llvm::sys::fs::all_all);
   if (!problem) {
     llvm::raw_fd_ostream os(path, problem);
     if (!problem) {
@@ -392,6 +397,7 @@ static uint64_t hashOf(ModuleOp module, const ObjectBytes &weights) {
 
 bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   PhaseClock clock(options.facts, "object");
+  TimingScope timed = timing.nest("object");
   unsigned kernels = 0;
   module().walk([&](Operation *op) { kernels += op->hasAttr("lepton.kernel"); });
   modelInfo.kernels = kernels;

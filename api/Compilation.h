@@ -11,6 +11,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "mlir/Support/Timing.h"
 
 namespace lepton {
 
@@ -33,6 +34,8 @@ public:
   /// A shared library in memory.
   bool link(MemoryFile &library);
 
+  /// Ends the compilation with an error that names the model; returns false.
+  bool fail(Failure kind, const std::string &message);
   std::string takeError();
   Failure failure = Failure::none;
   const ModelInfo &info() const { return modelInfo; }
@@ -40,7 +43,6 @@ public:
   const Target &target() const { return chosen; }
 
 private:
-  bool fail(Failure kind, const std::string &message);
   bool chooseTarget();
   /// Imports what `import` reads.
   template <typename ImportT> bool importOnnx(ImportT import);
@@ -58,6 +60,8 @@ private:
   Target chosen;
   std::string source, errors; // what messages name; messages so far
   int phasesDumped = 0;
+  mlir::DefaultTimingManager timer; // reports at the end
+  mlir::TimingScope timing;         // of all phases
 };
 
 /// All dialects that the compiler uses.

@@ -87,7 +87,8 @@ static bool writeLinked(Compilation &compilation, const std::string &form, const
   std::string temporary = output + ".part" + std::to_string(llvm::sys::Process::getProcessId());
   const Target &target = compilation.target();
   std::error_code problem;
-  bool linked = form == "shared"    ? linkSharedLibrary(objects, compilation.info().symbol, target, temporary, error)
+  bool linked = form == "shared" ? linkSharedLibrary(objects, compilation.info().symbol,
+                                                     llvm::sys::path::filename(output).str(), target, temporary, error)
                 : form == "archive" ? writeArchive(objects, target, temporary, error)
                 : form == "exe"     ? linkExecutable(objects, target, temporary, error)
                                     : writeObject(objects, temporary, error);
@@ -96,11 +97,10 @@ static bool writeLinked(Compilation &compilation, const std::string &form, const
   if (linked && !problem)
     problem = llvm::sys::fs::rename(temporary, output);
   if (linked && !problem)
-    return form == "obj" || form == "exe" ||
-           writeText(std::string(llvm::StringRef(output).take_front(output.size() -
-                                                                    llvm::sys::path::extension(output).size())) +
-                         ".h",
-                     writeHeader(compilation.info()), error);
+    return form == "exe" || writeText(std::string(llvm::StringRef(output).take_front(
+                                          output.size() - llvm::sys::path::extension(output).size())) +
+                                          ".h",
+                                      writeHeader(compilation.info()), error);
   (void)llvm::sys::fs::remove(temporary);
   error = output + ": cannot be written: " + (problem ? problem.message() : error);
   return false;
@@ -208,9 +208,11 @@ struct Executable::State {
       executable = artifact ? start(std::move(artifact), threads, error) : nullptr;
       if (executable)
         executable->state->library.emplace(std::move(library));
-    } else {
-      error = compilation.takeError();
+      else // compiled well, but for another machine, or for more memory than there is
+        compilation.fail(Failure::input, error);
     }
+    if (!executable)
+      error = compilation.takeError();
     if (failure)
       *failure = executable                             ? Failure::none
                  : compilation.failure == Failure::none ? Failure::internal

@@ -54,7 +54,7 @@ struct CompileOptions {
 /// The phases in their order.
 std::vector<std::string> phaseNames();
 
-/// Compiles a model (ONNX, or the dialect as text or bytecode) to a file; a header is written beside a library or an archive. The file appears whole or not at all.
+/// Compiles a model (ONNX, or the dialect as text or bytecode) to a file; a header is written beside a library, an archive or an object. The file appears whole or not at all.
 Failure compileFile(const std::string &model, const std::string &output, const CompileOptions &options,
                     std::string &error);
 

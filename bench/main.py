@@ -149,8 +149,19 @@ def processor():
     return f"{names[0] if names else 'unknown'} x{os.cpu_count()}"
 
 
+def write(arguments, results):
+    """The results so far; ends the command where they cannot be written."""
+    document = {"cpu": processor(), "date": time.strftime("%Y-%m-%d %H:%M"), "missing": arguments.missing, "results": results}
+    try:
+        Path(arguments.json).write_text(json.dumps(document, indent=1) + "\n")
+    except OSError as problem:
+        sys.exit(f"error: {arguments.json}: cannot be written: {problem.strerror}")
+
+
 def main(argv=None):
     arguments = parse(argv)
+    if arguments.json:
+        write(arguments, [])  # not after minutes of measuring
     for name in arguments.missing:
         print(f"missing: {name}; to measure it: {sys.executable} -m pip install {PEERS[name].package}", file=sys.stderr)
     results = []
@@ -161,8 +172,7 @@ def main(argv=None):
                 print(COLUMNS)
             print_record(record)
             results.append(record)
-            document = {"cpu": processor(), "date": time.strftime("%Y-%m-%d %H:%M"), "missing": arguments.missing, "results": results}
             if arguments.json:
-                Path(arguments.json).write_text(json.dumps(document, indent=1) + "\n")
+                write(arguments, results)
     failed = any("min_ms" not in record["peers"]["lepton"] for record in results)
     sys.exit(1 if failed else 0)

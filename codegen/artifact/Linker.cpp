@@ -172,12 +172,13 @@ static bool withLibrary(const std::vector<ObjectBytes> &objects, const std::stri
   return appendInputs(objects, target, files, arguments, error) && link(std::move(arguments));
 }
 
-bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const std::string &symbol, const Target &target,
-                               const std::string &path, std::string &error) {
+bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const std::string &symbol,
+                               const std::string &name, const Target &target, const std::string &path,
+                               std::string &error) {
   return withLibrary(
       objects, symbol, target,
       [&](std::vector<std::string> arguments) {
-        arguments.insert(arguments.end(), {"-o", path});
+        arguments.insert(arguments.end(), {"-soname=" + name, "-o", path});
         return runLinker(arguments, error);
       },
       error);

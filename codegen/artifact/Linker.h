@@ -16,8 +16,9 @@ class MemoryFile;
 // Each of these returns false with the reason in `error`.
 
 /// Links objects and the runtime into a shared library at `path`. It exports lepton_artifact_api and, with a `symbol`, SYMBOL_api.
-bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const std::string &symbol, const Target &target,
-                       const std::string &path, std::string &error);
+/// `name` is the one by which programs linked with it look for it.
+bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const std::string &symbol, const std::string &name,
+                       const Target &target, const std::string &path, std::string &error);
 /// The same without touching the disk.
 bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &target, MemoryFile &library,
                        std::string &error);

@@ -25,7 +25,7 @@ static std::string faultOf(const std::string &path) {
   }
   const bool isArm = llvm::Triple(llvm::sys::getProcessTriple()).isAArch64();
   if (file->getHeader().e_machine != (isArm ? llvm::ELF::EM_AARCH64 : llvm::ELF::EM_X86_64))
-    return "is compiled for another architecture than this machine's";
+    return "is compiled for another architecture than this machine's; compile the model for this one";
   auto segments = file->program_headers();
   if (!segments) {
     llvm::consumeError(segments.takeError());

@@ -7,6 +7,7 @@
 
 The names are onnxruntime's where it has one.
 """
+import os
 import warnings
 
 import numpy as np
@@ -192,7 +193,9 @@ class InferenceSession:
     Raises ValueError where the model or an input is at fault, with the node's name in the message.
     """
 
-    def __init__(self, path_or_bytes, sess_options=None, providers=None, *, threads=0, cpu="", opt_level=3, dims=None, **_):
+    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", opt_level=3, dims=None, **others):
+        if others:
+            warnings.warn(f"Lepton has no option {', '.join(others)}; it is ignored", stacklevel=2)
         if providers and not any("CPU" in str(provider) for provider in providers):
             warnings.warn(f"Lepton runs on the CPU; the providers {providers} are ignored", stacklevel=2)
         threads = threads or (sess_options.intra_op_num_threads if sess_options else 0)
@@ -200,7 +203,7 @@ class InferenceSession:
         if isinstance(path_or_bytes, (bytes, bytearray)):
             self._executable = _lepton.open_bytes(bytes(path_or_bytes), cpu, threads, opt_level, sizes)
         else:
-            self._executable = _lepton.open(str(path_or_bytes), cpu, threads, opt_level, sizes)
+            self._executable = _lepton.open(os.fspath(path_or_bytes), cpu, threads, opt_level, sizes)
         self._inputs = [NodeArg(*info) for info in self._executable.inputs()]
         self._outputs = [NodeArg(*info) for info in self._executable.outputs()]
 
@@ -248,4 +251,4 @@ class InferenceSession:
 
 def compile(model, output, *, cpu="", target="", emit="", threads=1, opt_level=3, dims=None):
     """Compiles a model file to an artifact; the ending of `output` (.so, .a, .o, .s, .ll) says what it is."""
-    _lepton.compile(str(model), str(output), cpu, target, emit, threads, opt_level, _ranges(dims))
+    _lepton.compile(os.fspath(model), os.fspath(output), cpu, target, emit, threads, opt_level, _ranges(dims))

@@ -64,14 +64,22 @@ def test_two_models_in_one_program(tmp_path, ending, compiler):
         compile_to(tmp_path, save_square(tmp_path / "square.onnx"), f"the-square.{ending}"),
     ]
     if ending == "o":
-        for name in ("small", "the-square"):
-            compile_to(tmp_path, tmp_path / f"{name.split('-')[-1]}.onnx", f"{name}.h")
         artifacts.append(ROOT / "build/lib/x86_64/liblepton_rt.a")
     (tmp_path / "the-square.h").rename(tmp_path / "the_square.h")
     libraries = [part for artifact in artifacts for part in ("-xnone", artifact)]
     result = build_and_run(tmp_path, TWO_MODELS, [*compiler, *WARNINGS, f"-I{tmp_path}"], *libraries, f"-Wl,-rpath,{tmp_path}")
     assert result.returncode == 0, result.stdout
     np.testing.assert_allclose(np.array(result.stdout.split(), float), [*small_result(ROWS).ravel(), 9, 16], rtol=1e-5)
+
+
+def test_library_moves_with_its_program(tmp_path):
+    """A program looks for the library by its name, not where it lay when they were linked."""
+    (tmp_path / "built").mkdir()
+    library = compile_to(tmp_path, save_small(tmp_path / "small.onnx"), "built/small.so")
+    source = '#include "small.h"\nint main(void) { return small_api()->model->input_count != 1; }\n'
+    assert build_and_run(tmp_path / "built", source, [CLANG], library, "-Wl,-rpath,$ORIGIN").returncode == 0
+    (tmp_path / "built").rename(tmp_path / "moved")
+    subprocess.run([tmp_path / "moved/program"], check=True, timeout=SECONDS)
 
 
 def test_model_of_many_kernels_in_parts(tmp_path):

@@ -58,6 +58,7 @@ def test_faults(tmp_path, model):
         ([model, "--dim=M=2"], 1, "no dimension 'M'"),
         ([model, "--against=luck"], 2, "unknown peer 'luck'; there are onnxruntime, openvino"),
         ([model, "--threads=0"], 2, "positive"),
+        ([model, "--json", tmp_path / "absent/r.json"], 1, "absent/r.json: cannot be written: No such file"),
         ([model, "--threads=two"], 2, "whole numbers"),
         ([], 2, "MODEL"),
     ):

@@ -120,7 +120,8 @@ def test_input_that_is_no_array(tmp_path, model):
 
 def test_missing_or_unknown_input(model):
     require_fault(lepton("run", model), INPUT, model, "no value for input 'x'", "--random-inputs")
-    require_fault(lepton("run", model, "--input", "z=z.npy"), INPUT, model, "no input 'z'")
+    require_fault(lepton("run", model, "--input", "z=z.npy"), INPUT, model, "no input 'z'; its inputs are 'x'")
+    require_fault(lepton("run", model, "--input", "x=x.npy", "--input", "x=y.npy"), INPUT, model, "'x' is given twice")
     require_fault(lepton("run", model, "--input", "x.npy"), USAGE, "x.npy", "NAME=FILE")
 
 
@@ -185,6 +186,11 @@ def test_help_fits_a_page():
     assert result.returncode == OK and len(result.stdout.splitlines()) < 40
     for verb in ("compile", "run", "inspect", "check", "bench"):
         assert verb in result.stdout and f"lepton {verb}" in lepton(verb, "--help").stdout
+
+
+def test_version():
+    result = lepton("--version")
+    assert result.returncode == OK and re.fullmatch(r"lepton \d+\.\d+\.\d+ on LLVM 22\.\S+\n", result.stdout), result.stdout
 
 
 def test_output_of_unknown_kind(tmp_path, model):
@@ -340,6 +346,17 @@ def test_phase_in_a_file_of_another_kind(tmp_path, model):
 def test_dump_phases(tmp_path, model):
     assert lepton("compile", model, "-o", tmp_path / "a.so", f"--dump-phases={tmp_path / 'dump'}").returncode == OK
     assert files(tmp_path / "dump") == [f"{i}-{phase}.mlir" for i, phase in enumerate(PHASES)]
+    (tmp_path / "usual").mkdir()
+    assert (tmp_path / "dump").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_timing(tmp_path, model):
+    """One report, in which each phase holds its passes."""
+    result = lepton("compile", model, "-o", tmp_path / "a.so", "--mlir-timing")
+    assert result.returncode == OK and result.stderr.count("Execution time report") == 1
+    rows = re.findall(r"^.*%\)( +)(\S.*)", result.stderr, re.MULTILINE)
+    assert [name for indent, name in rows if len(indent) == 2] == [*PHASES, "object", "Rest", "Total"]
+    assert ("    ", "FormKernels") in rows
 
 
 def require_small(runnable, folder, *flags):
@@ -485,7 +502,6 @@ def test_c_program(tmp_path, model, ending):
 def test_object_links_with_the_runtime(tmp_path, model):
     """An object holds the model alone; the runtime is an archive of the build."""
     assert lepton("compile", model, "-o", tmp_path / "small.o").returncode == OK
-    assert lepton("compile", model, "-o", tmp_path / "small.h").returncode == OK
     libraries = [tmp_path / "small.o", ROOT / "build/lib/x86_64/liblepton_rt.a"]
     np.testing.assert_allclose(run_client(tmp_path, libraries), small_result(ROWS), rtol=1e-5)
 
@@ -505,6 +521,8 @@ def test_aarch64(tmp_path, model, ending):
     np.testing.assert_allclose(outputs, small_result(ROWS), rtol=1e-5)
     if ending == "so":
         require_fault(lepton("run", artifact, "--random-inputs=0"), INPUT, artifact, "another architecture")
+        for verb in (["run", "--random-inputs=0"], ["inspect"]):
+            require_fault(lepton(*verb, model, "--target=aarch64-linux-gnu"), INPUT, model, "another architecture")
 
 
 def test_tensor_proto_files(tmp_path, model):

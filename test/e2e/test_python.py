@@ -101,6 +101,13 @@ def test_wrong_models(tmp_path):
         lepton.compile(save_small(tmp_path / "small.onnx"), tmp_path / "absent/small.so")
 
 
+def test_what_is_no_option(model):
+    with pytest.warns(UserWarning, match="no option use_magic"):
+        require_small(lepton.InferenceSession(model, use_magic=True))
+    with pytest.raises(TypeError):
+        lepton.InferenceSession(None)
+
+
 def test_wrong_output_name(model):
     with pytest.raises(ValueError, match="no output.*'q'"):
         lepton.InferenceSession(model).run(["q"], {"x": ROWS})

@@ -101,12 +101,18 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
   std::map<std::string, std::string> files;
   for (const std::string &input : options.inputs) {
     size_t equals = input.find('=');
-    files[input.substr(0, equals)] = input.substr(equals + 1);
+    if (!files.try_emplace(input.substr(0, equals), input.substr(equals + 1)).second) {
+      error = "input '" + input.substr(0, equals) + "' is given twice";
+      return false;
+    }
   }
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < model.input_count; ++i)
+    names.push_back(model.inputs[i].name);
   for (const auto &entry : files)
-    if (std::none_of(model.inputs, model.inputs + model.input_count,
-                     [&](const lepton_value_info &info) { return entry.first == info.name; })) {
-      error = "the model has no input '" + entry.first + "'";
+    if (!llvm::is_contained(names, entry.first)) {
+      error = "the model has no input '" + entry.first + "'; " +
+              (names.empty() ? "it takes none" : "its inputs are '" + llvm::join(names, "', '") + "'");
       return false;
     }
   std::mt19937_64 random(options.seed);
@@ -131,7 +137,8 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
 
 static bool writeOutputs(const RunOptions &options, const lepton_model &model,
                          const std::vector<lepton_tensor> &outputs, std::string &error) {
-  if (auto problem = llvm::sys::fs::create_directories(options.outputFolder)) {
+  if (auto problem =
+          llvm::sys::fs::create_directories(options.outputFolder, /*IgnoreExisting=*/true, llvm::sys::fs::all_all)) {
     error = options.outputFolder + ": cannot be made: " + problem.message();
     return false;
   }

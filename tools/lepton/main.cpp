@@ -4,6 +4,7 @@
 #include "tools/lepton/Faults.h"
 #include "tools/lepton/Scripts.h"
 
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
@@ -23,7 +24,8 @@ static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Require
                                   cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<std::string> output("o", cl::desc("file to write; its ending says what"), cl::value_desc("FILE"),
                                    cl::init("-"), cl::sub(compileCommand));
-static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, asm, llvm, header"), cl::sub(compileCommand));
+static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, asm, llvm, mlir, header"),
+                                 cl::sub(compileCommand));
 static cl::opt<std::string> target("target", cl::desc("target triple"), cl::sub(compileCommand), cl::sub(runCommand),
                                    cl::sub(inspectCommand));
 static cl::opt<std::string> cpu("cpu", cl::desc("processor: native, x86-64-v2, x86-64-v3, x86-64-v4, znver3, ..."),
@@ -135,6 +137,8 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   if (int status = cli::runScript(argc, argv); status >= 0)
     return status;
+  cl::SetVersionPrinter(
+      [](llvm::raw_ostream &os) { os << "lepton " LEPTON_VERSION " on LLVM " LLVM_VERSION_STRING "\n"; });
   static cl::OptionCategory none("no options");
   cl::HideUnrelatedOptions(none); // without a verb: LLVM's own
   // A wrong flag is a wrong use: LLVM would exit with 1, which says that the model is at fault.
