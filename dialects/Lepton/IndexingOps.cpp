@@ -1,6 +1,7 @@
 //===- IndexingOps.cpp - ops that read or write at computed positions, and scans ---------------------------------------===//
 
 #include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/TileEmitter.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -293,23 +294,32 @@ static Value meet(KernelEmitter &e, ScatterKind kind, Value old, Value update, T
   return e.narrow(result, elementType);
 }
 
-/// Copies `input` to `init` and applies the updates; `place` gives the position in it of an update.
-static Value scatter(KernelEmitter &e, ScatterKind kind, Value init, Value input, Value updates,
+/// Copies `input` to `init` and applies the updates; `place` gives the first indices of the part of it that an update goes to, from the update's first
+/// `placed` indices. The others are the same on both sides.
+static Value scatter(KernelEmitter &e, ScatterKind kind, Value init, Value input, Value updates, int64_t placed,
                      llvm::function_ref<SmallVector<Value>(ValueRange)> place) {
   Type elementType = elementTypeOf(input);
   Value copy = e.map(init, elementType, [&](ValueRange indices) { return e.load(input, indices); });
   SmallVector<AffineExpr> sizes = e.shapes.shape(updates);
+  auto write = [&](ValueRange source, ValueRange position, Value carried) -> Value {
+    Value update = e.load(updates, source);
+    if (kind != ScatterKind::none) {
+      Value old = e.fromStorage(tensor::ExtractOp::create(e.b, e.loc, carried, position), elementType);
+      update = meet(e, kind, old, update, elementType);
+    }
+    return tensor::InsertOp::create(e.b, e.loc, e.toStorage(update, elementType), carried, position);
+  };
   return e
-      .inOrder(sizes, copy,
-               [&](ValueRange indices, ValueRange carriedValues) -> SmallVector<Value> {
-                 Value carried = carriedValues.front();
-                 SmallVector<Value> position = place(indices);
-                 Value update = e.load(updates, indices);
-                 if (kind != ScatterKind::none) {
-                   Value old = e.fromStorage(tensor::ExtractOp::create(e.b, e.loc, carried, position), elementType);
-                   update = meet(e, kind, old, update, elementType);
-                 }
-                 return {tensor::InsertOp::create(e.b, e.loc, e.toStorage(update, elementType), carried, position)};
+      .inOrder(ArrayRef(sizes).take_front(placed), copy,
+               [&](ValueRange first, ValueRange outer) {
+                 SmallVector<Value> start = place(first);
+                 return e.inOrder(ArrayRef(sizes).drop_front(placed), outer,
+                                  [&](ValueRange rest, ValueRange carried) -> SmallVector<Value> {
+                                    SmallVector<Value> source(first), position(start);
+                                    llvm::append_range(source, rest);
+                                    llvm::append_range(position, rest);
+                                    return {write(source, position, carried.front())};
+                                  });
                })
       .front();
 }
@@ -338,7 +348,7 @@ LogicalResult ScatterElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorI
 }
 
 SmallVector<Value> ScatterElementsOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  return {scatter(e, getKind(), inits[0], getInput(), getUpdates(), [&](ValueRange indices) {
+  return {scatter(e, getKind(), inits[0], getInput(), getUpdates(), rankOf(getUpdates()), [&](ValueRange indices) {
     SmallVector<Value> position(indices);
     position[getAxis()] =
         e.checkedIndex(e.load(getIndices(), indices), e.dim(getInput(), getAxis()), "an index is out of range");
@@ -372,20 +382,19 @@ LogicalResult ScatterNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Re
 
 SmallVector<Value> ScatterNDOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   int64_t tuples = rankOf(getIndices()) - 1, count = cast<RankedTensorType>(getIndices().getType()).getShape().back();
-  return {scatter(e, getKind(), inits[0], getInput(), getUpdates(), [&](ValueRange indices) {
-    SmallVector<Value> position, tuple(indices.begin(), indices.begin() + tuples);
+  return {scatter(e, getKind(), inits[0], getInput(), getUpdates(), tuples, [&](ValueRange indices) {
+    SmallVector<Value> position, tuple(indices);
     for (int64_t i = 0; i < count; ++i) {
       tuple.resize(tuples);
       tuple.push_back(e.index(i));
       position.push_back(e.checkedIndex(e.load(getIndices(), tuple), e.dim(getInput(), i), "an index is out of range"));
     }
-    position.append(indices.begin() + tuples, indices.end());
     return position;
   })};
 }
 
 //===------------------------------------------------------------------------------------------------------------------===//
-// Cumulate: slices along an axis in parallel, each from one end to the other
+// Cumulate: lines along an axis in parallel, each from one end to the other
 //===------------------------------------------------------------------------------------------------------------------===//
 
 LogicalResult CumulateOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
@@ -397,24 +406,78 @@ LogicalResult CumulateOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Res
   return success();
 }
 
+namespace {
+
+struct Cumulation {
+  CumulateOp op;
+  KernelEmitter &e;
+  const int64_t axis = op.getAxis();
+  const Type elementType = elementTypeOf(op.getInput()), type = e.computeType(elementType);
+  const SmallVector<AffineExpr> sizes = e.shapes.shape(op.getInput());
+
+  Value neutral() { return e.scalar(type, op.getKind() == ReduceKind::sum ? 0 : 1); }
+
+  /// The position along the axis of step `i`.
+  Value place(Value i) { return op.getReverse() ? e.sub(e.sub(e.size(sizes[axis]), e.index(1)), i) : i; }
+
+  /// From what lies before an element: what goes on after it, and what is written in its place.
+  std::pair<Value, Value> step(ValueRange position, Value before) {
+    Value x = e.widen(e.load(op.getInput(), position), elementType);
+    Value after = op.getKind() == ReduceKind::sum ? e.accumulate(before, x) : e.product(before, x);
+    return {after, e.toStorage(e.narrow(op.getExclusive() ? before : after, elementType), elementType)};
+  }
+
+  Value line(ValueRange position, Value slice) {
+    return e.inOrder(e.index(0), e.size(sizes[axis]), {neutral(), slice},
+                     [&](ValueRange i, ValueRange carried) -> SmallVector<Value> {
+                       Value at = place(i[0]);
+                       auto [after, written] = step(inLine(position, axis, at), carried[0]);
+                       return {after, tensor::InsertOp::create(e.b, e.loc, written, carried[1], at)};
+                     })[1];
+  }
+
+  /// Neighbouring lines along an outer axis: a block of the last dimension.
+  KernelEmitter::Part block(ValueRange ivs, Value destination, int64_t capacity) {
+    auto [first, count] = tileRange(e, ivs.back(), sizes.back(), capacity);
+    SmallVector<Value> start = inLine(ivs, axis, e.index(0));
+    start.back() = first;
+    SmallVector<OpFoldResult> offsets(start.begin(), start.end()), extents(start.size(), e.b.getIndexAttr(1));
+    extents[axis] = getAsOpFoldResult(e.size(sizes[axis]));
+    extents.back() = count;
+    SmallVector<bool> drop(start.size(), true);
+    drop[axis] = drop.back() = false;
+    Value lines = slice(e, destination, offsets, extents, drop),
+          end = getValueOrCreateConstantIndexOp(e.b, e.loc, count);
+    Value sums = e.fill(tensor::EmptyOp::create(e.b, e.loc, {capacity}, type), neutral());
+    Value result = e.inOrder(e.index(0), e.size(sizes[axis]), {sums, lines}, [&](ValueRange i, ValueRange outer) {
+      Value at = place(i[0]);
+      return e.inOrder(e.index(0), end, outer, [&](ValueRange line, ValueRange carried) -> SmallVector<Value> {
+        SmallVector<Value> position(start);
+        position[axis] = at;
+        position.back() = e.add(first, line[0]);
+        auto [after, written] = step(position, tensor::ExtractOp::create(e.b, e.loc, carried[0], line));
+        return {tensor::InsertOp::create(e.b, e.loc, after, carried[0], line),
+                tensor::InsertOp::create(e.b, e.loc, written, carried[1], ValueRange{at, line[0]})};
+      });
+    })[1];
+    return {result, offsets, extents};
+  }
+};
+
+} // namespace
+
 SmallVector<Value> CumulateOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  int64_t axis = getAxis();
-  Type elementType = elementTypeOf(getInput()), type = e.computeType(elementType);
-  AffineExpr size = e.shapes.dim(getInput(), axis);
-  return {e.forEachLine(inits[0], axis, [&](ValueRange position, Value slice) -> Value {
-    Value n = e.size(size), neutral = e.scalar(type, getKind() == ReduceKind::sum ? 0 : 1);
-    auto loop = scf::ForOp::create(e.b, e.loc, e.index(0), n, e.index(1), ValueRange{neutral, slice},
-                                   [](OpBuilder &, Location, Value, ValueRange) {});
-    OpBuilder::InsertionGuard guard(e.b);
-    e.b.setInsertionPointToEnd(loop.getBody());
-    Value at = loop.getInductionVar(), before = loop.getRegionIterArg(0);
-    if (getReverse())
-      at = e.sub(e.sub(n, e.index(1)), at);
-    Value x = e.widen(e.load(getInput(), inLine(position, axis, at)), elementType);
-    Value after = getKind() == ReduceKind::sum ? e.accumulate(before, x) : e.product(before, x);
-    Value y = e.toStorage(e.narrow(getExclusive() ? before : after, elementType), elementType);
-    Value next = tensor::InsertOp::create(e.b, e.loc, y, loop.getRegionIterArg(1), at);
-    scf::YieldOp::create(e.b, e.loc, ValueRange{after, next});
-    return loop.getResult(1);
-  })};
+  constexpr int64_t linesPerBlock = 128;
+  Cumulation cumulation{*this, e};
+  const int64_t last = int64_t(cumulation.sizes.size()) - 1, axis = getAxis();
+  if (axis == last)
+    return {e.forEachLine(inits[0], axis,
+                          [&](ValueRange position, Value slice) { return cumulation.line(position, slice); })};
+  const int64_t lines = pickTile(cumulation.sizes[last], linesPerBlock);
+  SmallVector<OpFoldResult> bounds;
+  for (auto [d, size] : llvm::enumerate(cumulation.sizes))
+    if (int64_t(d) != axis)
+      bounds.push_back(getAsOpFoldResult(e.size(int64_t(d) == last ? tileCount(size, lines) : size)));
+  return {e.forEach(bounds, inits[0],
+                    [&](ValueRange ivs, Value destination) { return cumulation.block(ivs, destination, lines); })};
 }

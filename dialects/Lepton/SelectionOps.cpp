@@ -124,6 +124,59 @@ SmallVector<Value> NonZeroOp::emitKernel(KernelEmitter &e, ValueRange inits) {
            }).front()};
 }
 
+namespace {
+
+/// A stable merge sort, from the bottom up, of the first `count` numbers, by the keys that they stand for.
+struct MergeSort {
+  KernelEmitter &e;
+  Value count;
+  llvm::function_ref<Value(Value, Value)> precedes; // whether the first number comes before the second for certain
+
+  /// Merges the sorted runs of `width` numbers in `from` pairwise into `to`.
+  Value pass(Value from, Value to, Value width) {
+    Value zero = e.index(0), one = e.index(1), last = e.sub(count, one), span = e.mul(width, e.index(2));
+    Value pairs = e.b.createOrFold<arith::CeilDivUIOp>(e.loc, count, span);
+    return e
+        .inOrder(zero, pairs, to,
+                 [&](ValueRange pair, ValueRange written) -> SmallVector<Value> {
+                   Value start = e.mul(pair[0], span), middle = smaller(e, e.add(start, width), count),
+                         end = smaller(e, e.add(start, span), count);
+                   return {e.inOrder(start, end, {start, middle, written[0]}, [&](ValueRange at, ValueRange carried) {
+                     return step(from, middle, end, last, at[0], carried);
+                   })[2]};
+                 })
+        .front();
+  }
+
+  /// Writes the next number of a merged run; `carried` are the places of the next ones in both runs, and what is written.
+  SmallVector<Value> step(Value from, Value middle, Value end, Value last, Value at, ValueRange carried) {
+    Value left = carried[0], right = carried[1], one = e.index(1);
+    Value noLeft = e.compare(CmpIPredicate::sge, left, middle), hasRight = e.compare(CmpIPredicate::slt, right, end);
+    // While numbers are left, only the right run can have ended at the end of all.
+    Value leftNumber = readIndex(e, from, left), rightNumber = readIndex(e, from, smaller(e, right, last));
+    Value takesRight = both(e, hasRight, either(e, noLeft, precedes(rightNumber, leftNumber)));
+    Value number = toI64(e, e.select(takesRight, rightNumber, leftNumber));
+    return {e.select(takesRight, left, e.add(left, one)), e.select(takesRight, e.add(right, one), right),
+            tensor::InsertOp::create(e.b, e.loc, number, carried[2], at)};
+  }
+
+  /// The numbers of `order`, sorted, and memory for as many, which `other` is before.
+  std::pair<Value, Value> emit(Value order, Value other) {
+    // Two passes at a time, so that the order is back where it was.
+    SmallVector<Value> result = repeatWhile(
+        e, {e.index(1), order, other},
+        [&](ValueRange carried) { return e.compare(CmpIPredicate::slt, carried[0], count); },
+        [&](ValueRange carried) -> SmallVector<Value> {
+          Value doubled = e.mul(carried[0], e.index(2));
+          Value there = pass(carried[1], carried[2], carried[0]);
+          return {e.mul(doubled, e.index(2)), pass(there, carried[1], doubled), there};
+        });
+    return {result[1], result[2]};
+  }
+};
+
+} // namespace
+
 //===------------------------------------------------------------------------------------------------------------------===//
 // TopK: lines along an axis in parallel
 //===------------------------------------------------------------------------------------------------------------------===//
@@ -145,63 +198,136 @@ LogicalResult TopKOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultS
   return success();
 }
 
-/// The best elements so far are kept sorted; one that is better than the last of them is inserted.
+namespace {
+
+/// The best elements of one line.
+struct BestOfLine {
+  TopKOp op;
+  KernelEmitter &e;
+  ValueRange position;
+  AffineExpr size, wanted;
+
+  /// A key for each element, larger for a better one; a loop of its own makes them as vectors.
+  Value lineKeys() {
+    Type i64 = e.b.getI64Type();
+    return e.map(e.temporary(size, i64), i64, [&](ValueRange at) {
+      Value element = e.load(op.getInput(), inLine(position, op.getAxis(), at[0]));
+      Value key = emitOrderedKey(e, element, elementTypeOf(op.getInput()));
+      return op.getLargest() ? key : e.b.createOrFold<arith::XOrIOp>(e.loc, key, e.scalar(i64, -1));
+    });
+  }
+
+  /// For many: those that are better than the worst of the best are collected, twice as many as are wanted; then they are sorted, and the best of them stay.
+  Value bySort(Value slice) {
+    Type i64 = e.b.getI64Type();
+    Value k = e.size(wanted), capacity = e.size(wanted * 2), zero = e.index(0), one = e.index(1);
+    Value n = e.select(e.compare(CmpIPredicate::sgt, k, zero), e.size(size), zero), keys = lineKeys();
+    auto keyAt = [&](Value at) -> Value { return tensor::ExtractOp::create(e.b, e.loc, keys, at); };
+    auto isBetter = [&](Value a, Value b) { return e.compare(CmpIPredicate::sgt, keyAt(a), keyAt(b)); };
+    // The next place to look at, the number of those collected, their places, and memory.
+    SmallVector<Value> result = repeatWhile(
+        e, {zero, zero, e.temporary(wanted * 2, i64), e.temporary(wanted * 2, i64)},
+        [&](ValueRange now) { return e.compare(CmpIPredicate::slt, now[0], n); },
+        [&](ValueRange now) -> SmallVector<Value> {
+          Value isFirst = e.compare(CmpIPredicate::eq, now[0], zero);
+          Value worst = keyAt(e.select(isFirst, zero, readIndex(e, now[2], e.select(isFirst, zero, e.sub(k, one)))));
+          SmallVector<Value> found = repeatWhile(
+              e, {now[0], now[1], now[2]},
+              [&](ValueRange next) {
+                return both(e, e.compare(CmpIPredicate::slt, next[0], n),
+                            e.compare(CmpIPredicate::slt, next[1], capacity));
+              },
+              [&](ValueRange next) -> SmallVector<Value> {
+                // One that is not taken is overwritten.
+                Value isTaken = either(e, isFirst, e.compare(CmpIPredicate::sgt, keyAt(next[0]), worst));
+                Value places = tensor::InsertOp::create(e.b, e.loc, toI64(e, next[0]), next[2], next[1]);
+                return {e.add(next[0], one), e.select(isTaken, e.add(next[1], one), next[1]), places};
+              });
+          auto [sorted, memory] = MergeSort{e, found[1], isBetter}.emit(found[2], now[3]);
+          return {found[0], smaller(e, found[1], k), sorted, memory};
+        });
+    return e
+        .inOrder(zero, result[1], e.fill(slice, e.scalar(i64, 0)),
+                 [&](ValueRange at, ValueRange carried) -> SmallVector<Value> {
+                   Value place = tensor::ExtractOp::create(e.b, e.loc, result[2], at[0]);
+                   return {tensor::InsertOp::create(e.b, e.loc, place, carried[0], at[0])};
+                 })
+        .front();
+  }
+
+  Value byInsertion(Value slice);
+};
+
+} // namespace
+
+/// For few: the best elements so far are kept sorted; one that is better than the last of them is inserted.
+Value BestOfLine::byInsertion(Value slice) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  Type i64 = b.getI64Type();
+  auto none = [](OpBuilder &, Location, Value, ValueRange) {};
+  Value k = e.size(wanted), zero = e.index(0), one = e.index(1), last = e.sub(k, one);
+  Value n = e.select(e.compare(CmpIPredicate::sgt, k, zero), e.size(size), zero);
+  Value all = lineKeys(), keys = e.fill(e.temporary(wanted, i64), e.scalar(i64, 0)),
+        places = e.fill(slice, e.scalar(i64, 0));
+  auto loop = scf::ForOp::create(b, loc, zero, n, one, ValueRange{keys, places}, none);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(loop.getBody());
+  Value at = loop.getInductionVar(), key = tensor::ExtractOp::create(b, loc, all, at);
+  Value place = e.b.createOrFold<arith::IndexCastOp>(loc, i64, at);
+  auto read = [&](Value tensor, Value index) -> Value { return tensor::ExtractOp::create(b, loc, tensor, index); };
+  Value isBetter = e.compare(CmpIPredicate::slt, read(loop.getRegionIterArg(0), last), key);
+  Value filling = e.compare(CmpIPredicate::slt, at, k);
+  auto insert = scf::IfOp::create(b, loc, TypeRange(loop.getRegionIterArgs()), either(e, filling, isBetter),
+                                  /*withElseRegion=*/true);
+  b.setInsertionPointToEnd(insert.elseBlock());
+  scf::YieldOp::create(b, loc, loop.getRegionIterArgs());
+  // From the last place on, worse elements move down by one, and the new one takes the place before them. Places from `at` on are empty.
+  b.setInsertionPointToEnd(insert.thenBlock());
+  auto shift = scf::ForOp::create(b, loc, zero, k, one, loop.getRegionIterArgs(), none);
+  scf::YieldOp::create(b, loc, shift.getResults());
+  b.setInsertionPointToEnd(shift.getBody());
+  Value oldKeys = shift.getRegionIterArg(0), oldPlaces = shift.getRegionIterArg(1);
+  Value p = e.sub(last, shift.getInductionVar()), isFirst = e.compare(CmpIPredicate::eq, p, zero),
+        above = e.select(isFirst, zero, e.sub(p, one));
+  Value keyAbove = read(oldKeys, above), keyHere = read(oldKeys, p);
+  Value isEmpty = e.compare(CmpIPredicate::sge, p, at), aboveIsEmpty = e.compare(CmpIPredicate::sgt, p, at);
+  Value notFirst = e.compare(CmpIPredicate::ne, p, zero);
+  Value moves = both(e, notFirst, either(e, aboveIsEmpty, e.compare(CmpIPredicate::slt, keyAbove, key)));
+  Value takes = either(e, isEmpty, e.compare(CmpIPredicate::slt, keyHere, key));
+  Value newKey = e.select(moves, keyAbove, e.select(takes, key, keyHere));
+  Value newPlace = e.select(moves, read(oldPlaces, above), e.select(takes, place, read(oldPlaces, p)));
+  Value nextKeys = tensor::InsertOp::create(b, loc, newKey, oldKeys, p),
+        nextPlaces = tensor::InsertOp::create(b, loc, newPlace, oldPlaces, p);
+  scf::YieldOp::create(b, loc, ValueRange{nextKeys, nextPlaces});
+  b.setInsertionPointToEnd(loop.getBody());
+  scf::YieldOp::create(b, loc, insert.getResults());
+  return loop.getResult(1);
+}
+
 SmallVector<Value> TopKOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  int64_t axis = getAxis();
-  Type elementType = elementTypeOf(getInput()), i64 = e.b.getI64Type();
-  AffineExpr size = e.shapes.dim(getInput(), axis), wanted = e.shapes.dim(getResult(), axis);
+  // Up to here, the moves of the insertions are fewer than those of a sort.
+  constexpr int64_t few = 48;
+  AffineExpr size = e.shapes.dim(getInput(), getAxis()), wanted = e.shapes.dim(getResult(), getAxis());
   Value enough = e.compare(CmpIPredicate::sle, e.size(wanted), e.size(size));
   cf::AssertOp::create(e.b, e.loc, enough, "k is larger than the dimension");
-  auto none = [](OpBuilder &, Location, Value, ValueRange) {};
-  return {e.forEachLine(inits[0], axis, [&](ValueRange position, Value slice) -> Value {
-    OpBuilder &b = e.b;
-    Location loc = e.loc;
-    Value k = e.size(wanted), zero = e.index(0), one = e.index(1), last = e.sub(k, one);
-    Value n = e.select(e.compare(CmpIPredicate::sgt, k, zero), e.size(size), zero);
-    Value keys = e.fill(e.temporary(wanted, i64), e.scalar(i64, 0)), places = e.fill(slice, e.scalar(i64, 0));
-    auto loop = scf::ForOp::create(b, loc, zero, n, one, ValueRange{keys, places}, none);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToEnd(loop.getBody());
-    Value at = loop.getInductionVar(),
-          key = emitOrderedKey(e, e.load(getInput(), inLine(position, axis, at)), elementType);
-    if (!getLargest())
-      key = arith::XOrIOp::create(b, loc, key, e.scalar(i64, -1));
-    Value place = e.b.createOrFold<arith::IndexCastOp>(loc, i64, at);
-    auto read = [&](Value tensor, Value index) -> Value { return tensor::ExtractOp::create(b, loc, tensor, index); };
-    Value isBetter = e.compare(CmpIPredicate::slt, read(loop.getRegionIterArg(0), last), key);
-    Value filling = e.compare(CmpIPredicate::slt, at, k);
-    auto insert = scf::IfOp::create(b, loc, TypeRange(loop.getRegionIterArgs()),
-                                    b.createOrFold<arith::OrIOp>(loc, filling, isBetter), /*withElseRegion=*/true);
-    b.setInsertionPointToEnd(insert.elseBlock());
-    scf::YieldOp::create(b, loc, loop.getRegionIterArgs());
-    // From the last place on, worse elements move down by one, and the new one takes the place before them. Places from `at` on are empty.
-    b.setInsertionPointToEnd(insert.thenBlock());
-    auto shift = scf::ForOp::create(b, loc, zero, k, one, loop.getRegionIterArgs(), none);
-    scf::YieldOp::create(b, loc, shift.getResults());
-    b.setInsertionPointToEnd(shift.getBody());
-    Value oldKeys = shift.getRegionIterArg(0), oldPlaces = shift.getRegionIterArg(1);
-    Value p = e.sub(last, shift.getInductionVar()), isFirst = e.compare(CmpIPredicate::eq, p, zero),
-          above = e.select(isFirst, zero, e.sub(p, one));
-    Value keyAbove = read(oldKeys, above), keyHere = read(oldKeys, p);
-    auto both = [&](Value l, Value r) { return b.createOrFold<arith::AndIOp>(loc, l, r); };
-    auto either = [&](Value l, Value r) { return b.createOrFold<arith::OrIOp>(loc, l, r); };
-    Value isEmpty = e.compare(CmpIPredicate::sge, p, at), aboveIsEmpty = e.compare(CmpIPredicate::sgt, p, at);
-    Value notFirst = e.compare(CmpIPredicate::ne, p, zero);
-    Value moves = both(notFirst, either(aboveIsEmpty, e.compare(CmpIPredicate::slt, keyAbove, key)));
-    Value takes = either(isEmpty, e.compare(CmpIPredicate::slt, keyHere, key));
-    Value newKey = e.select(moves, keyAbove, e.select(takes, key, keyHere));
-    Value newPlace = e.select(moves, read(oldPlaces, above), e.select(takes, place, read(oldPlaces, p)));
-    Value nextKeys = tensor::InsertOp::create(b, loc, newKey, oldKeys, p),
-          nextPlaces = tensor::InsertOp::create(b, loc, newPlace, oldPlaces, p);
-    scf::YieldOp::create(b, loc, ValueRange{nextKeys, nextPlaces});
-    b.setInsertionPointToEnd(loop.getBody());
-    scf::YieldOp::create(b, loc, insert.getResults());
-    return loop.getResult(1);
+  return {e.forEachLine(inits[0], getAxis(), [&](ValueRange position, Value slice) -> Value {
+    BestOfLine line{*this, e, position, size, wanted};
+    if (auto k = ShapeAnalysis::constantValue(wanted))
+      return *k <= few ? line.byInsertion(slice) : line.bySort(slice);
+    Value isFew = e.compare(CmpIPredicate::sle, e.size(wanted), e.index(few));
+    auto choice = scf::IfOp::create(e.b, e.loc, slice.getType(), isFew, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPointToEnd(choice.thenBlock());
+    scf::YieldOp::create(e.b, e.loc, line.byInsertion(slice));
+    e.b.setInsertionPointToEnd(choice.elseBlock());
+    scf::YieldOp::create(e.b, e.loc, line.bySort(slice));
+    return choice.getResult(0);
   })};
 }
 
 //===------------------------------------------------------------------------------------------------------------------===//
-// ArgSort: tables in parallel, each by a merge sort from the bottom up
+// ArgSort: tables in parallel, each by a merge sort
 //===------------------------------------------------------------------------------------------------------------------===//
 
 LogicalResult ArgSortOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
@@ -213,85 +339,48 @@ LogicalResult ArgSortOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
   return success();
 }
 
-namespace {
-
-/// The sort of one table.
-struct MergeSort {
-  ArgSortOp op;
-  KernelEmitter &e;
-  SmallVector<Value> table; // its indices among the batch
-  Value rows, columns;
-
-  Value key(Value row, Value column) {
+/// Whether row `a` of a table, whose indices are `table`, comes before row `b` for certain: by the first column in which they differ, or the last.
+static Value rowPrecedes(ArgSortOp op, KernelEmitter &e, ValueRange table, Value a, Value b) {
+  auto key = [&](Value row, Value column) {
     SmallVector<Value> at(table);
     at.append({row, column});
     return emitOrderedKey(e, e.load(op.getInput(), at), elementTypeOf(op.getInput()));
-  }
-
-  /// Whether row `a` comes before row `b` for certain.
-  Value precedes(Value a, Value b) {
-    if (op.getDescending())
-      std::swap(a, b);
-    Value column = e.index(0);
-    if (getConstantIntValue(columns) != 1) { // the first column in which they differ, or the last
-      Value last = e.sub(columns, e.index(1));
-      column = repeatWhile(
-                   e, column,
-                   [&](ValueRange at) {
-                     Value isEqual = e.compare(CmpIPredicate::eq, key(a, at[0]), key(b, at[0]));
-                     return both(e, e.compare(CmpIPredicate::slt, at[0], last), isEqual);
-                   },
-                   [&](ValueRange at) -> SmallVector<Value> { return {e.add(at[0], e.index(1))}; })
-                   .front();
-    }
-    return e.compare(CmpIPredicate::slt, key(a, column), key(b, column));
-  }
-
-  /// Merges the sorted runs of `width` rows in `from` pairwise into `to`.
-  Value pass(Value from, Value to, Value width) {
-    Value zero = e.index(0), one = e.index(1), last = e.sub(rows, one), span = e.mul(width, e.index(2));
-    return e.inOrder(zero, rows, {zero, zero, to}, [&](ValueRange iv, ValueRange carried) -> SmallVector<Value> {
-      Value at = iv[0], offset = e.b.createOrFold<arith::RemUIOp>(e.loc, at, span), start = e.sub(at, offset);
-      Value middle = smaller(e, e.add(start, width), rows), end = smaller(e, e.add(start, span), rows);
-      Value isFirst = e.compare(CmpIPredicate::eq, offset, zero);
-      Value left = e.select(isFirst, start, carried[0]), right = e.select(isFirst, middle, carried[1]);
-      Value noLeft = e.compare(CmpIPredicate::sge, left, middle), hasRight = e.compare(CmpIPredicate::slt, right, end);
-      Value leftRow = readIndex(e, from, smaller(e, left, last)),
-            rightRow = readIndex(e, from, smaller(e, right, last));
-      Value takesRight = both(e, hasRight, either(e, noLeft, precedes(rightRow, leftRow)));
-      Value row = toI64(e, e.select(takesRight, rightRow, leftRow));
-      return {e.select(takesRight, left, e.add(left, one)), e.select(takesRight, e.add(right, one), right),
-              tensor::InsertOp::create(e.b, e.loc, row, carried[2], at)};
-    })[2];
-  }
-
-  Value emit(Value slice, Value other) {
-    Value order = e.inOrder(e.index(0), rows, slice, [&](ValueRange iv, ValueRange carried) -> SmallVector<Value> {
-                     return {tensor::InsertOp::create(e.b, e.loc, toI64(e, iv[0]), carried[0], iv[0])};
-                   }).front();
-    // Rows without columns are equal.
-    Value hasColumns = e.compare(CmpIPredicate::sgt, columns, e.index(0));
-    Value end = e.select(hasColumns, rows, e.index(0));
-    // Two passes at a time, so that the order is back where it was.
-    return repeatWhile(
-        e, {e.index(1), order, other},
-        [&](ValueRange carried) { return e.compare(CmpIPredicate::slt, carried[0], end); },
-        [&](ValueRange carried) -> SmallVector<Value> {
-          Value doubled = e.mul(carried[0], e.index(2));
-          Value there = pass(carried[1], carried[2], carried[0]);
-          return {e.mul(doubled, e.index(2)), pass(there, carried[1], doubled), there};
-        })[1];
-  }
-};
-
-} // namespace
+  };
+  Value last = e.sub(e.dim(op.getInput(), table.size() + 1), e.index(1));
+  Value column = repeatWhile(
+                     e, e.index(0),
+                     [&](ValueRange at) {
+                       Value isEqual = e.compare(CmpIPredicate::eq, key(a, at[0]), key(b, at[0]));
+                       return both(e, e.compare(CmpIPredicate::slt, at[0], last), isEqual);
+                     },
+                     [&](ValueRange at) -> SmallVector<Value> { return {e.add(at[0], e.index(1))}; })
+                     .front();
+  return e.compare(CmpIPredicate::slt, key(a, column), key(b, column));
+}
 
 SmallVector<Value> ArgSortOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   int64_t batch = rankOf(getInput()) - 2;
+  Type i64 = e.b.getI64Type();
   return {e.forEachLine(inits[0], batch, [&](ValueRange table, Value slice) -> Value {
-    AffineExpr rows = e.shapes.dim(getInput(), batch);
-    MergeSort sort{*this, e, SmallVector<Value>(table), e.size(rows), e.dim(getInput(), batch + 1)};
-    return sort.emit(slice, e.temporary(rows, e.b.getI64Type()));
+    AffineExpr rows = e.shapes.dim(getInput(), batch), columns = e.shapes.dim(getInput(), batch + 1);
+    Value keys; // of single columns: once for each row, not once for each comparison
+    if (ShapeAnalysis::constantValue(columns) == 1)
+      keys = e.map(e.temporary(rows, i64), i64, [&](ValueRange row) {
+        SmallVector<Value> at(table);
+        at.append({row[0], e.index(0)});
+        return emitOrderedKey(e, e.load(getInput(), at), elementTypeOf(getInput()));
+      });
+    auto read = [&](Value at) -> Value { return tensor::ExtractOp::create(e.b, e.loc, keys, at); };
+    auto precedes = [&](Value a, Value b) {
+      if (getDescending())
+        std::swap(a, b);
+      return keys ? e.compare(CmpIPredicate::slt, read(a), read(b)) : rowPrecedes(*this, e, table, a, b);
+    };
+    // Rows without columns are equal: there is nothing to sort.
+    Value hasColumns = e.compare(CmpIPredicate::sgt, e.size(columns), e.index(0));
+    MergeSort sort{e, e.select(hasColumns, e.size(rows), e.index(0)), precedes};
+    Value order = e.map(slice, i64, [&](ValueRange row) { return toI64(e, row[0]); });
+    return sort.emit(order, e.temporary(rows, i64)).first;
   })};
 }
 
@@ -364,70 +453,80 @@ LogicalResult SuppressBoxesOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
 
 namespace {
 
-/// Overlap of the boxes of one image.
-struct BoxOverlap {
+/// The boxes that a class keeps: the corners and the area of each, in memory [5, n], so that many are compared at a time.
+struct KeptBoxes {
   SuppressBoxesOp op;
   KernelEmitter &e;
   FloatMath m;
-  Value image;
+  enum { lowY, highY, lowX, highX, area, values };
 
-  struct Side {
-    Value low, high;
-  };
-  Side side(Value box, int64_t corner) {
+  /// Corners in order, and the area.
+  SmallVector<Value> measures(Value image, Value box) {
     Type element = elementTypeOf(op.getBoxes());
     auto at = [&](int64_t i) { return e.widen(e.load(op.getBoxes(), {image, box, e.index(i)}), element); };
-    Value first = at(corner), second = at(corner + 2);
-    return {m.min(first, second), m.max(first, second)};
+    Value y = at(0), x = at(1), otherY = at(2), otherX = at(3);
+    SmallVector<Value> box4 = {m.min(y, otherY), m.max(y, otherY), m.min(x, otherX), m.max(x, otherX)};
+    box4.push_back(m.mul(m.sub(box4[highY], box4[lowY]), m.sub(box4[highX], box4[lowX])));
+    return box4;
   }
 
-  Value area(Side y, Side x) { return m.mul(m.sub(y.high, y.low), m.sub(x.high, x.low)); }
-
-  Value exceeds(Value box, Value other, Value threshold) {
-    Side y = side(box, 0), x = side(box, 1), otherY = side(other, 0), otherX = side(other, 1);
-    auto common = [&](Side l, Side r) { return m.max(m.sub(m.min(l.high, r.high), m.max(l.low, r.low)), m.number(0)); };
-    Value intersection = m.mul(common(y, otherY), common(x, otherX));
-    Value united = m.sub(m.add(area(y, x), area(otherY, otherX)), intersection);
+  Value exceeds(ArrayRef<Value> box, ArrayRef<Value> other, Value threshold) {
+    auto common = [&](int64_t low, int64_t high) {
+      return m.max(m.sub(m.min(box[high], other[high]), m.max(box[low], other[low])), m.number(0));
+    };
+    Value intersection = m.mul(common(lowY, highY), common(lowX, highX));
+    Value united = m.sub(m.add(box[area], other[area]), intersection);
     Value overlaps = m.less(m.number(0), intersection);
     return both(e, overlaps, m.less(threshold, m.div(intersection, united)));
+  }
+
+  /// Whether one of the first `count` boxes in `kept` overlaps too much: all are compared, as vectors, rather than those up to the first that does.
+  Value anyExceeds(Value kept, Value count, ArrayRef<Value> box, Value threshold) {
+    Type flag = e.b.getI32Type();
+    Value any = e.inOrder(e.index(0), count, e.scalar(flag, 0), [&](ValueRange i, ValueRange carried) {
+                   SmallVector<Value> other;
+                   for (int64_t value = 0; value < values; ++value)
+                     other.push_back(tensor::ExtractOp::create(e.b, e.loc, kept, ValueRange{e.index(value), i[0]}));
+                   Value here = e.b.createOrFold<arith::ExtUIOp>(e.loc, flag, exceeds(box, other, threshold));
+                   return SmallVector<Value>{either(e, carried[0], here)};
+                 }).front();
+    return e.compare(CmpIPredicate::ne, any, e.scalar(flag, 0));
+  }
+
+  Value insert(Value kept, Value at, ArrayRef<Value> box) {
+    for (auto [i, value] : llvm::enumerate(box))
+      kept = tensor::InsertOp::create(e.b, e.loc, value, kept, ValueRange{e.index(i), at});
+    return kept;
   }
 };
 
 } // namespace
 
 SmallVector<Value> SuppressBoxesOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  Type i1 = e.b.getI1Type();
+  Type i1 = e.b.getI1Type(), real = e.computeType(elementTypeOf(getBoxes()));
   return {e.forEachLine(inits[0], 2, [&](ValueRange position, Value slice) -> Value {
     AffineExpr places = e.shapes.dim(getOrder(), 2);
-    BoxOverlap overlap{*this, e, {e, e.computeType(elementTypeOf(getBoxes()))}, position[0]};
+    KeptBoxes boxes{*this, e, {e, real}};
     Value threshold = e.widen(e.loadScalar(getThreshold()), elementTypeOf(getBoxes())),
           limit = toIndex(e, e.loadScalar(getLimit())), zero = e.index(0), one = e.index(1);
-    Value kept = e.temporary(places, e.b.getI64Type()); // the boxes, then their number
+    Value memory = e.temporary({e.shapes.constant(KeptBoxes::values), places}, real);
     return e
-        .inOrder(zero, e.size(places), {slice, kept, zero},
+        .inOrder(zero, e.size(places), {slice, memory, zero},
                  [&](ValueRange at, ValueRange carried) -> SmallVector<Value> {
                    SmallVector<Value> place = inLine(position, 2, at[0]);
-                   Value box = e.checkedIndex(e.load(getOrder(), place), e.dim(getBoxes(), 1),
-                                              "the number of a box is out of range");
-                   Value count = carried[2], isCandidate = both(e, e.load(getCandidates(), place),
-                                                                e.compare(CmpIPredicate::slt, count, limit));
+                   Value number = e.checkedIndex(e.load(getOrder(), place), e.dim(getBoxes(), 1),
+                                                 "the number of a box is out of range");
+                   Value kept = carried[1], count = carried[2];
+                   Value isCandidate =
+                       both(e, e.load(getCandidates(), place), e.compare(CmpIPredicate::slt, count, limit));
+                   SmallVector<Value> box = boxes.measures(position[0], number);
                    Value compared = e.select(isCandidate, count, zero);
-                   Value passed = repeatWhile(
-                                      e, {zero},
-                                      [&](ValueRange i) -> Value {
-                                        // Beyond the last one, the box is compared with itself, in vain.
-                                        Value more = e.compare(CmpIPredicate::slt, i[0], compared);
-                                        Value other = e.select(more, readIndex(e, carried[1], i[0]), box);
-                                        Value differs = e.b.createOrFold<arith::XOrIOp>(
-                                            e.loc, overlap.exceeds(box, other, threshold), e.scalar(i1, 1));
-                                        return both(e, more, differs);
-                                      },
-                                      [&](ValueRange i) -> SmallVector<Value> { return {e.add(i[0], one)}; })
-                                      .front();
-                   Value stays = both(e, isCandidate, e.compare(CmpIPredicate::eq, passed, count));
-                   Value boxes = tensor::InsertOp::create(e.b, e.loc, toI64(e, box), carried[1], count);
+                   Value excluded = boxes.anyExceeds(kept, compared, box, threshold);
+                   Value stays =
+                       both(e, isCandidate, e.b.createOrFold<arith::XOrIOp>(e.loc, excluded, e.scalar(i1, 1)));
                    Value flags = tensor::InsertOp::create(e.b, e.loc, e.toStorage(stays, i1), carried[0], at[0]);
-                   return {flags, boxes, e.select(stays, e.add(count, one), count)};
+                   // A box that does not stay is overwritten by the next one that does.
+                   return {flags, boxes.insert(kept, count, box), e.select(stays, e.add(count, one), count)};
                  })
         .front();
   })};

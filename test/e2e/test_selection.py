@@ -63,6 +63,50 @@ def test_unique_rows(tmp_path, level):
         np.testing.assert_array_equal(i, first)
 
 
+def best_places(x, k, axis, largest):
+    """Places of the k best along an axis: a NaN is the largest, zeros are equal, and of equals the first comes first."""
+    rank = np.where(np.isnan(x), np.inf, x)
+    order = np.argsort(-rank if largest else rank, axis=axis, kind="stable")
+    return np.take(order, np.arange(k), axis=axis)
+
+
+@LEVELS
+@pytest.mark.parametrize("largest", [0, 1])
+@pytest.mark.parametrize("count", ["known", "unknown"])
+def test_best_of_lines_few_and_many(tmp_path, level, largest, count):
+    random = np.random.default_rng(6)
+    for shape, axis, counts in [((3, 133), 1, (0, 1, 7, 48, 49, 60, 133)), ((70, 5), 0, (3, 69)), ((1, 1), 1, (1,)), ((2, 0), 1, (0,))]:
+        x = random.integers(-9, 9, shape).astype(np.float32)
+        x[x == 4] = np.nan
+        x[x == 0] = random.choice([0.0, -0.0], (x == 0).sum())
+        for k in counts:
+            node = helper.make_node("TopK", ["x", "k"], ["y", "i"], axis=axis, largest=largest)
+            given, outputs = {"k": np.array([k])}, {"y": (FLOAT, None), "i": (INT64, None)}
+            known, fed = (given, {}) if count == "known" else ({}, given)
+            inputs = {"x": (FLOAT, list(shape))} | ({"k": (INT64, [1])} if fed else {})
+            path = save(tmp_path / "model.onnx", [node], inputs, outputs, known)
+            y, i = lepton.InferenceSession(path, opt_level=level).run(None, {"x": x} | fed)
+            want = best_places(x, k, axis, largest)
+            np.testing.assert_array_equal(i, want)
+            np.testing.assert_array_equal(y, np.take_along_axis(x, want, axis))
+
+
+@LEVELS
+@pytest.mark.parametrize("exclusive", [0, 1])
+@pytest.mark.parametrize("reverse", [0, 1])
+def test_sums_along_every_axis(tmp_path, level, exclusive, reverse):
+    random = np.random.default_rng(8)
+    for shape in [(5, 3, 301), (4, 7), (2, 0, 3), (0, 4), (9,), (3, 130, 2)]:
+        x = random.integers(-99, 99, shape)
+        for axis in range(len(shape)):
+            node = helper.make_node("CumSum", ["x", "a"], ["y"], exclusive=exclusive, reverse=reverse)
+            path = save(tmp_path / "model.onnx", [node], {"x": (INT64, ["n", *shape[1:]])}, {"y": (INT64, None)}, {"a": np.int64(axis)})
+            flipped = np.flip(x, axis) if reverse else x
+            want = np.cumsum(flipped, axis) - (flipped if exclusive else 0)
+            got = lepton.InferenceSession(path, opt_level=level).run(None, {"x": x})[0]
+            np.testing.assert_array_equal(got, np.flip(want, axis) if reverse else want)
+
+
 @LEVELS
 @pytest.mark.parametrize("centre", [0, 1])
 def test_boxes_are_suppressed_as_in_the_reference(tmp_path, level, centre):
