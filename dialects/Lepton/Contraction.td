@@ -10,7 +10,7 @@ def Lepton_MatMulOp : Lepton_KernelOp<"matmul"> {
   let summary = "matrix product by NumPy's rules";
   let description = [{
     Leading dimensions are batches and broadcast; a vector operand is a row (left) or a column (right). The element type of the result is the
-    operands', or i32 where they are 8-bit integers.
+    operands', or i32 where they are 8-bit or 16-bit integers.
 
     Example:
     ```mlir
@@ -26,7 +26,7 @@ def Lepton_ConvOp : Lepton_KernelOp<"conv"> {
   let summary = "convolution, channels first";
   let description = [{
     Input `[N, C, spatial...]`, filter `[M, C/group, kernel...]`, result `[N, M, spatial...]`, without bias. `pads` holds the counts before,
-    then after each spatial dimension. The result's element type is the input's, or i32 where that is an 8-bit integer.
+    then after each spatial dimension. The result's element type is the input's, or i32 where that is an 8-bit or 16-bit integer.
 
     Example:
     ```mlir

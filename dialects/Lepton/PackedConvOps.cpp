@@ -273,7 +273,8 @@ LogicalResult DepthwiseConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
   for (int64_t i = 0; i < spatial; ++i)
     dims.push_back(windowCount(shapes, x[1 + i], w[i], getStrides()[i], getDilations()[i]));
   dims.push_back(x.back());
-  results.push_back({elementTypeOf(getInput()), dims});
+  OpBuilder b(getContext());
+  results.push_back({contractionResultType(b, elementTypeOf(getInput())), dims});
   return success();
 }
 
@@ -331,7 +332,7 @@ SmallVector<Value> DepthwiseConvOp::emitKernel(KernelEmitter &e, ValueRange init
     Value input = slice(e, e.tensor(getInput()), xOffsets, xSizes, xDrop),
           filter = slice(e, e.tensor(getFilter()), wOffsets, wSizes, SmallVector<bool>(spatial + 1, false));
     Value acc = contract(e, input, filter, accumulatorTile(e, type, {tile, block}, {pixels.second, channels.second}),
-                         {map(inputDims), map(filterDims), map({p, c})}, 2, element, element);
+                         {map(inputDims), map(filterDims), map({p, c})}, 2, element, elementTypeOf(getFilter()));
     SmallVector<Value> start(ivs.slice(1, spatial));
     start.append({pixels.first, channels.first});
     SmallVector<OpFoldResult> sizes(spatial, one);

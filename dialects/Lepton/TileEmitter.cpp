@@ -10,7 +10,9 @@ using namespace mlir;
 using namespace lepton;
 
 Type lepton::contractionResultType(OpBuilder &b, Type elementType) {
-  return isa<IntegerType>(elementType) && elementType.getIntOrFloatBitWidth() == 8 ? b.getI32Type() : elementType;
+  const bool isNarrow = isa<IntegerType>(elementType) &&
+                        (elementType.getIntOrFloatBitWidth() == 8 || elementType.getIntOrFloatBitWidth() == 16);
+  return isNarrow ? b.getI32Type() : elementType;
 }
 
 Type lepton::sumType(OpBuilder &b, Type elementType) {

@@ -123,13 +123,13 @@ LogicalResult conv(Node &n) {
   return n.result(addBias(n, convolve(n, n.input(0), n.input(1), *w), n.input(2)));
 }
 
-/// x - zero point, in i32; the zero point of a filter may differ per output channel.
+/// x - zero point, in the 16 bits that the difference of two 8-bit numbers needs; the zero point of a filter may differ per output channel.
 Value centred(Node &n, int value, int zero, bool perChannel) {
-  Type i32 = n.g.b.getI32Type();
-  Value x = n.g.cast(n.loc, n.input(value), i32);
+  Type i16 = n.g.b.getI16Type();
+  Value x = n.g.cast(n.loc, n.input(value), i16);
   if (!n.input(zero))
     return x;
-  Value z = n.g.cast(n.loc, n.input(zero), i32);
+  Value z = n.g.cast(n.loc, n.input(zero), i16);
   if (perChannel && rankOf(z) == 1 && cast<RankedTensorType>(z.getType()).getDimSize(0) != 1) {
     SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, n.rank(value)));
     z = n.make<UnsqueezeOp>(z, n.g.attr("axes", ArrayRef<int64_t>(axes)));
@@ -160,16 +160,16 @@ LogicalResult qLinearConv(Node &n) {
 }
 
 LogicalResult matMulInteger(Node &n) {
-  Type i32 = n.g.b.getI32Type();
-  Value a = n.g.cast(n.loc, n.input(0), i32), b = n.g.cast(n.loc, n.input(1), i32);
+  Type i16 = n.g.b.getI16Type();
+  Value a = n.g.cast(n.loc, n.input(0), i16), b = n.g.cast(n.loc, n.input(1), i16);
   if (Value zero = n.input(2)) {
-    zero = n.g.cast(n.loc, zero, i32);
+    zero = n.g.cast(n.loc, zero, i16);
     if (rankOf(zero) == 1 && cast<RankedTensorType>(zero.getType()).getDimSize(0) != 1)
       zero = n.make<UnsqueezeOp>(zero, n.g.attr("axes", ArrayRef<int64_t>{1})); // one per row
     a = n.make<SubOp>({a, zero});
   }
   if (n.input(3))
-    b = n.make<SubOp>({b, n.g.cast(n.loc, n.input(3), i32)});
+    b = n.make<SubOp>({b, n.g.cast(n.loc, n.input(3), i16)});
   return n.result(n.make<MatMulOp>({a, b}));
 }
 

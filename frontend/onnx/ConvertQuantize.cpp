@@ -150,7 +150,10 @@ LogicalResult dynamicQuantizeLinear(Node &n) {
 }
 
 LogicalResult qLinearMatMul(Node &n) {
-  Type f32 = n.g.b.getF32Type(), wide = n.isFloat(0) || n.isFloat(3) ? f32 : Type(n.g.b.getI32Type());
+  // The difference of two numbers has one bit more than they.
+  auto width = [&](int i) { return n.elementType(i).getIntOrFloatBitWidth(); };
+  Type f32 = n.g.b.getF32Type(), integer = n.g.b.getIntegerType(std::max(width(0), width(3)) <= 8 ? 16 : 32),
+       wide = n.isFloat(0) || n.isFloat(3) ? f32 : integer;
   if (!isQuantized(n.elementType(7)))
     return n.error(unsupported);
   // What the left operand and the result have per row stands in a column; the right operand's is per column as it is.

@@ -55,11 +55,11 @@ struct Recurrence {
     Value weights = slice0(n.input(operand), direction);
     if (!isQuantized)
       return n.make<MatMulOp>({value, g.transpose(loc, weights, {1, 0})});
-    Type i32 = g.b.getI32Type();
+    Type i16 = g.b.getI16Type(); // holds the difference of two 8-bit numbers
     DynamicallyQuantized x = dynamicallyQuantized(n, value);
     auto centred = [&](Value values, Value zero) {
-      Value wide = g.cast(loc, values, i32);
-      return zero ? sub(wide, g.cast(loc, zero, i32)) : wide;
+      Value wide = g.cast(loc, values, i16);
+      return zero ? sub(wide, g.cast(loc, zero, i16)) : wide;
     };
     int scale = operand == 1 ? 8 : 10;
     Value sum = n.make<MatMulOp>({centred(x.values, x.zero), centred(weights, slice0(n.input(scale + 1), direction))});

@@ -10,6 +10,7 @@
 //===------------------------------------------------------------------------------------------------------------------------------===//
 
 #include "dialects/Lepton/GraphBuilder.h"
+#include "dialects/Lepton/TileEmitter.h"
 #include "passes/Passes.h"
 #include "passes/graph/WinogradConvolution.h"
 
@@ -85,6 +86,11 @@ struct Layouts {
   static bool isFloat(Value value) {
     return isa<FloatType>(elementTypeOf(value)) && elementTypeOf(value).getIntOrFloatBitWidth() >= 16;
   }
+  /// What a micro-kernel multiplies and adds.
+  static bool isNumber(Value value) {
+    auto integer = dyn_cast<IntegerType>(elementTypeOf(value));
+    return integer ? integer.getWidth() >= 8 : isFloat(value);
+  }
   static bool isStatic(Value value) { return cast<RankedTensorType>(value.getType()).hasStaticShape(); }
 
   //===------------------------------------------------------------------------------------------------------------------------===//
@@ -116,7 +122,7 @@ struct Layouts {
     auto type = cast<RankedTensorType>(rhs.getType());
     // A right operand that is computed is packed at run time: worth it only for several rows.
     bool isConstant = isConstantValue(rhs);
-    if (type.getRank() != 2 || !type.hasStaticShape() || rankOf(lhs) < 2 || !isFloat(lhs) || !isConstant ||
+    if (type.getRank() != 2 || !type.hasStaticShape() || rankOf(lhs) < 2 || !isNumber(lhs) || !isConstant ||
         type.getNumElements() == 0)
       return {};
     int64_t n = type.getDimSize(1), k = type.getDimSize(0);
@@ -171,7 +177,7 @@ struct Layouts {
 
   Value conv(ConvOp op) {
     Location loc = op.getLoc();
-    if (!isFloat(op.getInput()) || !isStatic(op.getFilter()) ||
+    if (!isNumber(op.getInput()) || !isStatic(op.getFilter()) ||
         op.getInput().getType().getDimSize(1) == ShapedType::kDynamic)
       return {};
     auto filterType = cast<RankedTensorType>(op.getFilter().getType());
@@ -193,8 +199,8 @@ struct Layouts {
       result = withLeadingSizesOf(loc, packedMatMul(loc, rows, packColumns(loc, filter), outputs), input, outputs);
     } else {
       // Few outputs would leave most of a vector empty.
-      const bool channelsInner = 2 * outputs < target.lanes(elementTypeOf(input)) && group == 1 &&
-                                 channels >= target.lanes(elementTypeOf(input));
+      const int64_t lanes = target.lanes(sumType(g.b, elementTypeOf(input)));
+      const bool channelsInner = 2 * outputs < lanes && group == 1 && channels >= lanes;
       Value filter = g.reshape(loc, op.getFilter(), groupedShape(filterType, group));
       SmallVector<NamedAttribute> attributes = {g.attr("strides", op.getStrides()),
                                                 g.attr("dilations", op.getDilations()), g.attr("channels", outputs)};

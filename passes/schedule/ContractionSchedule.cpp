@@ -132,8 +132,9 @@ ScheduleAttr lepton::selectSchedule(const Contraction &contraction, TargetAttr t
     block.rows = llvm::divideCeil(rows, llvm::divideCeil(rows, target.getRegisters() / 2 / block.vectors));
   } else {
     // Without a fused operation each product needs a register.
-    BlockSearch search(rows, vectors, panels, target.getRegisters() - (target.getFma() ? 0 : 1),
-                       maxRowsFor(contraction), linesOf(contraction));
+    const bool isFused = target.getFma() && contraction.body.isFloat;
+    BlockSearch search(rows, vectors, panels, target.getRegisters() - (isFused ? 0 : 1), maxRowsFor(contraction),
+                       linesOf(contraction));
     block = search.run();
     if (isDot)
       std::swap(block.vectors, block.panels);

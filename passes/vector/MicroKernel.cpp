@@ -185,6 +185,35 @@ Value MicroKernel::maskOf(unsigned column) {
 // Reductions
 //===----------------------------------------------------------------------===//
 
+/// Whether the innermost reduction goes by pairs of 16-bit integers, whose elements of A lie next to each other.
+bool MicroKernel::takesPairs() const {
+  auto isWidened = [](ArrayRef<Operation *> chain) {
+    auto extension = chain.size() == 1 ? dyn_cast<arith::ExtSIOp>(chain.front()) : arith::ExtSIOp();
+    return extension && extension.getIn().getType().isInteger(16) && extension.getType().isInteger(32);
+  };
+  return contraction.form == ContractionForm::Columns && !contraction.vectorA && isWidened(contraction.body.aChain) &&
+         isWidened(contraction.body.bChain) && contraction.a.isUnit(contraction.reductionDims.back());
+}
+
+/// `count` consecutive iterations of a reduction dimension, from `at` on.
+MicroKernel::Values MicroKernel::steps(unsigned depth, int64_t count, Position at, Values accumulators) {
+  const unsigned dim = contraction.reductionDims[depth];
+  const bool pairs = takesPairs() && depth + 1 == contraction.reductionDims.size();
+  auto position = [&](int64_t i) -> Position {
+    OpFoldResult copy = builder.getIndexAttr(i);
+    return {add(at.a, scale(copy, a.steps[dim])), add(at.b, scale(copy, b.steps[dim]))};
+  };
+  for (int64_t i = 0; i < count; ++i) {
+    if (pairs && i + 1 < count) {
+      accumulators = pairStep(position(i), position(i + 1), std::move(accumulators));
+      ++i;
+    } else {
+      accumulators = reduce(depth + 1, position(i), std::move(accumulators));
+    }
+  }
+  return accumulators;
+}
+
 /// One loop over a reduction dimension, `step` consecutive iterations per body.
 MicroKernel::Values MicroKernel::loop(unsigned depth, OpFoldResult from, OpFoldResult to, int64_t step, Position at,
                                       Values accumulators) {
@@ -195,12 +224,7 @@ MicroKernel::Values MicroKernel::loop(unsigned depth, OpFoldResult from, OpFoldR
   Values inner(loop.getRegionIterArgs());
   Position first = {add(at.a, scale(loop.getInductionVar(), a.steps[dim])),
                     add(at.b, scale(loop.getInductionVar(), b.steps[dim]))};
-  for (int64_t i = 0; i < step; ++i) {
-    OpFoldResult copy = builder.getIndexAttr(i);
-    inner = reduce(depth + 1, {add(first.a, scale(copy, a.steps[dim])), add(first.b, scale(copy, b.steps[dim]))},
-                   std::move(inner));
-  }
-  scf::YieldOp::create(builder, loc, inner);
+  scf::YieldOp::create(builder, loc, steps(depth, step, first, std::move(inner)));
   return Values(loop.getResults());
 }
 
@@ -213,26 +237,21 @@ MicroKernel::Values MicroKernel::reduce(unsigned depth, Position at, Values accu
   if (depth == contraction.reductionDims.size())
     return columnsStep(at, std::move(accumulators));
   unsigned dim = contraction.reductionDims[depth];
-  if (!isDot && depth >= unrolledFrom) {
-    for (int64_t i = 0; i < contraction.extents[dim]; ++i) {
-      OpFoldResult copy = builder.getIndexAttr(i);
-      accumulators = reduce(depth + 1, {add(at.a, scale(copy, a.steps[dim])), add(at.b, scale(copy, b.steps[dim]))},
-                            std::move(accumulators));
-    }
-    return accumulators;
-  }
+  if (!isDot && depth >= unrolledFrom)
+    return steps(depth, contraction.extents[dim], at, std::move(accumulators));
   OpFoldResult zero = builder.getIndexAttr(0), extent = extents[dim];
-  bool unroll = !isDot && schedule.getUnroll() > 1 && depth + 1 == contraction.reductionDims.size();
-  if (!unroll)
+  const bool isInnermost = !isDot && depth + 1 == contraction.reductionDims.size();
+  const int64_t unroll = isInnermost ? llvm::alignTo(schedule.getUnroll(), takesPairs() ? 2 : 1) : 1;
+  if (unroll == 1)
     return loop(depth, zero, extent, 1, at, std::move(accumulators));
   OpFoldResult main;
   if (auto trip = getConstantIntValue(extent)) {
-    main = builder.getIndexAttr(*trip - *trip % schedule.getUnroll());
+    main = builder.getIndexAttr(*trip - *trip % unroll);
   } else {
-    Value rest = arith::RemUIOp::create(builder, loc, value(extent), value(builder.getIndexAttr(schedule.getUnroll())));
+    Value rest = arith::RemUIOp::create(builder, loc, value(extent), value(builder.getIndexAttr(unroll)));
     main = arith::SubIOp::create(builder, loc, value(extent), rest, arith::IntegerOverflowFlags::nsw).getResult();
   }
-  accumulators = loop(depth, zero, main, schedule.getUnroll(), at, std::move(accumulators));
+  accumulators = loop(depth, zero, main, unroll, at, std::move(accumulators));
   if (getConstantIntValue(main) && getConstantIntValue(main) == getConstantIntValue(extent))
     return accumulators;
   return loop(depth, main, extent, 1, at, std::move(accumulators));
@@ -257,6 +276,39 @@ MicroKernel::Values MicroKernel::columnsStep(Position at, Values accumulators) {
       }
       Value &accumulator = accumulators[row * bVectors.size() + column];
       accumulator = multiplyAdd(aVector, bVector, accumulator);
+    }
+  }
+  return accumulators;
+}
+
+/// Two steps of the reduction at once. Neighbouring products are taken apart by shuffles, not by a deinterleave: LLVM finds the instruction in that form.
+MicroKernel::Values MicroKernel::pairStep(Position at, Position next, Values accumulators) {
+  const int64_t lanes = tile->lanes;
+  SmallVector<int64_t> evens, odds;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    evens.push_back(2 * lane);
+    odds.push_back(2 * lane + 1);
+  }
+  auto pick = [&](Value x, ArrayRef<int64_t> places) -> Value {
+    return vector::ShuffleOp::create(builder, loc, x, x, places);
+  };
+  Values bVectors;
+  for (auto [column, offset] : llvm::enumerate(bColumns)) {
+    Value first = load(b, add(at.b, offset), lanes, maskOf(column)),
+          second = load(b, add(next.b, offset), lanes, maskOf(column));
+    bVectors.push_back(apply(contraction.body.bChain, vector::InterleaveOp::create(builder, loc, first, second)));
+  }
+  // The broadcast of a whole pair is that of one 32-bit integer.
+  auto one = VectorType::get(1, builder.getI32Type()), pairs = VectorType::get(2 * lanes, a.elementType);
+  for (auto [row, offset] : llvm::enumerate(aRows)) {
+    Value pair = vector::BitCastOp::create(builder, loc, one, load(a, add(at.a, offset), 2));
+    Value bits = broadcast(vector::ExtractOp::create(builder, loc, pair, 0), lanes);
+    Value aVector = apply(contraction.body.aChain, vector::BitCastOp::create(builder, loc, pairs, bits));
+    for (auto [column, bVector] : llvm::enumerate(bVectors)) {
+      Value products = arith::MulIOp::create(builder, loc, aVector, bVector);
+      Value sums = arith::AddIOp::create(builder, loc, pick(products, evens), pick(products, odds));
+      Value &accumulator = accumulators[row * bVectors.size() + column];
+      accumulator = arith::AddIOp::create(builder, loc, accumulator, sums);
     }
   }
   return accumulators;

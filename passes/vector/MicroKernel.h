@@ -8,6 +8,9 @@
 //     for each row: a = broadcast(load A); acc[r][v] = fma(a, b[v], acc[r][v])
 //   store acc to C
 //
+// Where the target multiplies 16-bit integers in pairs, two steps of the innermost reduction are one: the vectors of B interleave, the elements of A are
+// broadcast together, and neighbouring products are added (LLVM knows the form).
+//
 // Addresses are formed on flat views of the operands, one addition per load: what does not change in a loop is added
 // outside of it, and distances between rows end up as displacements in the load instructions.
 //
@@ -70,10 +73,13 @@ private:
   mlir::Value maskOf(unsigned column);
 
   Values reduce(unsigned depth, Position at, Values accumulators);
+  bool takesPairs() const;
+  Values steps(unsigned depth, int64_t count, Position at, Values accumulators);
   Values loop(unsigned depth, mlir::OpFoldResult from, mlir::OpFoldResult to, int64_t step, Position at,
               Values accumulators);
   Values dotLoops(Position at, Values accumulators);
   Values columnsStep(Position at, Values accumulators);
+  Values pairStep(Position at, Position next, Values accumulators);
   Values dotStep(Position at, Values accumulators, int64_t lanes, mlir::Value mask);
   void emitColumns();
   void emitDot();

@@ -63,6 +63,26 @@ def test_convolution(name, level):
     require_agreement(model, x, level, threads=2)
 
 
+@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_integer_convolution(name, level):
+    """Of 8-bit integers with zero points, each sum is exact; here products reach all 17 bits that they may have."""
+    shape, filter_shape, attributes = CONVOLUTIONS[name]
+    rng = np.random.default_rng(11)
+    w = rng.choice(np.array([0, 3, 128, 254, 255], np.uint8), filter_shape)
+    graph = helper.make_graph(
+        [helper.make_node("ConvInteger", ["x", "w", "x0", "w0"], ["y"], name="conv", **attributes)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, None)],
+        [numpy_helper.from_array(w, "w"), numpy_helper.from_array(np.uint8(255), "x0"), numpy_helper.from_array(np.uint8(1), "w0")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
+    x = rng.choice(np.array([0, 1, 77, 255], np.uint8), shape)
+    expected = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+    np.testing.assert_array_equal(lepton.InferenceSession(model, opt_level=level).run(None, {"x": x})[0], expected)
+
+
 TRANSPOSED = {
     "kernel_of_two_strides": ((1, 16, 8, 8), (16, 24, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
     "kernel_is_the_stride": ((1, 16, 9, 7), (16, 8, 2, 2), {"strides": [2, 2]}),

@@ -37,6 +37,16 @@ func.func @depthwise(%x: tensor<1x8x8x8xf32>, %w: tensor<8x1x3x3xf32>) -> tensor
   return %0 : tensor<1x8x6x6xf32>
 }
 
+// Integers too, whose sums are wider.
+// CHECK-LABEL: @integers
+// CHECK:         lepton.packed_conv {{.*}} (tensor<1x8x8x3xi16>, tensor<1x1x3x3x3x16xi16>) -> tensor<1x6x6x16xi32>
+// CHECK:         lepton.depthwise_conv {{.*}} (tensor<1x8x8x3xi16>, tensor<3x3x3xi16>) -> tensor<1x6x6x3xi32>
+func.func @integers(%x: tensor<1x3x8x8xi16>, %w: tensor<16x3x3x3xi16>, %v: tensor<3x1x3x3xi16>) -> (tensor<1x16x6x6xi32>, tensor<1x3x6x6xi32>) {
+  %0 = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x3x8x8xi16>, tensor<16x3x3x3xi16>) -> tensor<1x16x6x6xi32>
+  %1 = lepton.conv %x, %v {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 3 : i64} : (tensor<1x3x8x8xi16>, tensor<3x1x3x3xi16>) -> tensor<1x3x6x6xi32>
+  return %0, %1 : tensor<1x16x6x6xi32>, tensor<1x3x6x6xi32>
+}
+
 // A transposed convolution's taps are ordered by phases: of 3 at stride 2 and padding 1, phase 0 has tap 1, phase 1 has taps 2 and 0.
 // CHECK-LABEL: @transposed
 // CHECK:         %[[ORDER:.*]] = lepton.constant dense<[1, 2, 0]>

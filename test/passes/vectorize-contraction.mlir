@@ -229,6 +229,43 @@ func.func @ExtensionsStayInTheLoop(%A: memref<6x64xi8>, %B: memref<64x16xi8>, %C
 
 // -----
 
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 4, rows = 2, vectors = 1>
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+
+// Two steps of the reduction at a time: two vectors of B interleave, two elements of A are broadcast as one, neighbouring products are added. The last of
+// an odd number of steps goes alone.
+
+// CHECK-LABEL: func @IntegersMultiplyInPairs
+// CHECK:         scf.for {{.*}} to %c64 step %c2 iter_args
+// CHECK-COUNT-2:   vector.load {{.*}} vector<4xi16>
+// CHECK:           vector.interleave {{.*}} : vector<4xi16> -> vector<8xi16>
+// CHECK:           %[[B:.*]] = arith.extsi {{.*}} : vector<8xi16> to vector<8xi32>
+// CHECK:           vector.load {{.*}} vector<2xi16>
+// CHECK:           vector.broadcast {{.*}} : i32 to vector<4xi32>
+// CHECK:           %[[A:.*]] = arith.extsi {{.*}} : vector<8xi16> to vector<8xi32>
+// CHECK:           %[[P:.*]] = arith.muli %[[A]], %[[B]] : vector<8xi32>
+// CHECK-DAG:       vector.shuffle %[[P]], %[[P]] [0, 2, 4, 6]
+// CHECK-DAG:       vector.shuffle %[[P]], %[[P]] [1, 3, 5, 7]
+// CHECK-COUNT-2:   arith.addi {{.*}} vector<4xi32>
+// CHECK:         memref.load {{.*}} memref<{{.*}}xi16
+// CHECK-NOT:     vector.shuffle
+func.func @IntegersMultiplyInPairs(%A: memref<2x65xi16>, %B: memref<65x4xi16>, %C: memref<2x4xi32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%A, %B : memref<2x65xi16>, memref<65x4xi16>) outs(%C : memref<2x4xi32>) attrs = {lepton.schedule = #schedule} {
+  ^bb0(%a: i16, %b: i16, %c: i32):
+    %ax = arith.extsi %a : i16 to i32
+    %bx = arith.extsi %b : i16 to i32
+    %p = arith.muli %ax, %bx : i32
+    %s = arith.addi %c, %p : i32
+    linalg.yield %s : i32
+  }
+  return
+}
+
+// -----
+
 #schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
 #x = affine_map<(oh, ow, c, kh, kw) -> (oh + kh, ow + kw, c)>
 #w = affine_map<(oh, ow, c, kh, kw) -> (kh, kw, c)>
