@@ -217,16 +217,17 @@ struct BestOfLine {
     });
   }
 
-  /// For many: those that are better than the worst of the best are collected, twice as many as are wanted; then they are sorted, and the best of them stay.
+  /// For many: those that are better than the worst of the best are collected, up to twice as many as are wanted; then they are sorted, and the best of them stay.
   Value bySort(Value slice) {
     Type i64 = e.b.getI64Type();
-    Value k = e.size(wanted), capacity = e.size(wanted * 2), zero = e.index(0), one = e.index(1);
+    AffineExpr room = e.shapes.apply(F::Min, {wanted * 2, size});
+    Value k = e.size(wanted), capacity = e.size(room), zero = e.index(0), one = e.index(1);
     Value n = e.select(e.compare(CmpIPredicate::sgt, k, zero), e.size(size), zero), keys = lineKeys();
     auto keyAt = [&](Value at) -> Value { return tensor::ExtractOp::create(e.b, e.loc, keys, at); };
     auto isBetter = [&](Value a, Value b) { return e.compare(CmpIPredicate::sgt, keyAt(a), keyAt(b)); };
     // The next place to look at, the number of those collected, their places, and memory.
     SmallVector<Value> result = repeatWhile(
-        e, {zero, zero, e.temporary(wanted * 2, i64), e.temporary(wanted * 2, i64)},
+        e, {zero, zero, e.temporary(room, i64), e.temporary(room, i64)},
         [&](ValueRange now) { return e.compare(CmpIPredicate::slt, now[0], n); },
         [&](ValueRange now) -> SmallVector<Value> {
           Value isFirst = e.compare(CmpIPredicate::eq, now[0], zero);

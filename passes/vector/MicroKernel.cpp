@@ -191,8 +191,11 @@ bool MicroKernel::takesPairs() const {
     auto extension = chain.size() == 1 ? dyn_cast<arith::ExtSIOp>(chain.front()) : arith::ExtSIOp();
     return extension && extension.getIn().getType().isInteger(16) && extension.getType().isInteger(32);
   };
-  return contraction.form == ContractionForm::Columns && !contraction.vectorA && isWidened(contraction.body.aChain) &&
-         isWidened(contraction.body.bChain) && contraction.a.isUnit(contraction.reductionDims.back());
+  // The AVX families multiply so; NEON would take the products apart again, and adds each to its sum in the same instruction.
+  const bool isFast = target.getVectorBits() >= 256;
+  return isFast && contraction.form == ContractionForm::Columns && !contraction.vectorA &&
+         isWidened(contraction.body.aChain) && isWidened(contraction.body.bChain) &&
+         contraction.a.isUnit(contraction.reductionDims.back());
 }
 
 /// `count` consecutive iterations of a reduction dimension, from `at` on.

@@ -8,7 +8,7 @@
 //     for each row: a = broadcast(load A); acc[r][v] = fma(a, b[v], acc[r][v])
 //   store acc to C
 //
-// Where the target multiplies 16-bit integers in pairs, two steps of the innermost reduction are one: the vectors of B interleave, the elements of A are
+// Where the target multiplies 16-bit integers in pairs (AVX2, AVX-512), two steps of the innermost reduction are one: the vectors of B interleave, the elements of A are
 // broadcast together, and neighbouring products are added (LLVM knows the form).
 //
 // Addresses are formed on flat views of the operands, one addition per load: what does not change in a loop is added
