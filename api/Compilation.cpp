@@ -141,7 +141,11 @@ Compilation::Compilation(const CompileOptions &options) : options(options), cont
   timing = timer.getRootScope();
   // Every error that a pass or the importer reports becomes one line.
   context->getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
-    std::string line = placeOf(diagnostic.getLocation()) + diagnostic.str();
+    std::string place = placeOf(diagnostic.getLocation()), text = diagnostic.str();
+    // Who is told the node need not know what MLIR calls its op: `'lepton.matmul' op `.
+    if (!place.empty() && llvm::StringRef(text).starts_with("'lepton.") && llvm::StringRef(text).contains("' op "))
+      text = llvm::StringRef(text).split("' op ").second.str();
+    std::string line = place + text;
     llvm::replace(line, '\n', ' ');
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
       errors += (errors.empty() ? "" : "\n") + source + ": " + line;

@@ -76,8 +76,15 @@ static bool writeText(const std::string &path, const std::string &text, std::str
   return false;
 }
 
+/// What lies beside a library, an archive or an object; nothing beside other files.
+static std::string headerBeside(const std::string &output, const std::string &form) {
+  if (form != "shared" && form != "archive" && form != "obj")
+    return {};
+  return output.substr(0, output.size() - llvm::sys::path::extension(output).size()) + ".h";
+}
+
 static bool writeLinked(Compilation &compilation, const std::string &form, const std::string &output,
-                        CompileFacts *facts, std::string &error) {
+                        const std::string &header, CompileFacts *facts, std::string &error) {
   std::vector<ObjectBytes> objects;
   if (!compilation.emitObjects(objects)) {
     error = compilation.takeError();
@@ -97,17 +104,20 @@ static bool writeLinked(Compilation &compilation, const std::string &form, const
   if (linked && !problem)
     problem = llvm::sys::fs::rename(temporary, output);
   if (linked && !problem)
-    return form == "exe" || writeText(std::string(llvm::StringRef(output).take_front(
-                                          output.size() - llvm::sys::path::extension(output).size())) +
-                                          ".h",
-                                      writeHeader(compilation.info()), error);
+    return header.empty() || writeText(header, writeHeader(compilation.info()), error);
   (void)llvm::sys::fs::remove(temporary);
   error = output + ": cannot be written: " + (problem ? problem.message() : error);
   return false;
 }
 
 /// Whether a file can be made there, as far as can be told before.
-static bool hasFolder(const std::string &path, std::string &error) {
+static bool canBeMade(const std::string &path, std::string &error) {
+  llvm::sys::fs::file_status there;
+  if (path != "-" && !llvm::sys::fs::status(path, there) && there.type() != llvm::sys::fs::file_type::regular_file) {
+    // The file that takes its place would end a device or a pipe, such as /dev/null, for everyone.
+    error = path + ": cannot be written: what is there is no regular file; name another";
+    return false;
+  }
   llvm::StringRef folder = llvm::sys::path::parent_path(path);
   if (path == "-" || folder.empty() || llvm::sys::fs::is_directory(folder))
     return true;
@@ -144,7 +154,8 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
     error = "machine code is not written to standard output; name a file with -o";
     return Failure::usage;
   }
-  if (!hasFolder(output, error) || !hasFolder(options.report, error))
+  const std::string header = headerBeside(output, form);
+  if (!canBeMade(output, error) || !canBeMade(header, error) || !canBeMade(options.report, error))
     return Failure::input;
   CompileFacts facts;
   if (!options.report.empty() && !wanted.facts)
@@ -167,7 +178,7 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
   } else if (form == "header") {
     done = writeText(output, writeHeader(compilation.info()), error);
   } else {
-    done = writeLinked(compilation, form, output, wanted.facts, error);
+    done = writeLinked(compilation, form, output, header, wanted.facts, error);
   }
   if (done && !options.report.empty())
     done = writeText(options.report, writeReport(model, *wanted.facts, compilation.info()), error);

@@ -5,7 +5,7 @@
 
 include "dialects/Lepton/LeptonBase.td"
 
-def Lepton_YieldOp : Op<Lepton_Dialect, "yield", [Pure, ReturnLike, Terminator]> {
+def Lepton_YieldOp : Op<Lepton_Dialect, "yield", [Pure, ReturnLike, Terminator, ParentOneOf<["IfOp", "LoopOp"]>]> {
   let summary = "ends a region with its values";
   let description = [{
     Example:
@@ -35,6 +35,7 @@ def Lepton_IfOp : Op<Lepton_Dialect, "if", [RecursiveMemoryEffects, NoRegionArgu
   let results = (outs Variadic<AnyType>:$results);
   let regions = (region SizedRegion<1>:$thenRegion, SizedRegion<1>:$elseRegion);
   let assemblyFormat = "$condition `:` type($condition) `->` type($results) $thenRegion `else` $elseRegion attr-dict";
+  let hasVerifier = 1;
 }
 
 def Lepton_AssertOp : Op<Lepton_Dialect, "assert", [MemoryEffects<[MemWrite]>]> {
@@ -49,6 +50,7 @@ def Lepton_AssertOp : Op<Lepton_Dialect, "assert", [MemoryEffects<[MemWrite]>]> 
   }];
   let arguments = (ins Lepton_Tensor:$condition, StrAttr:$message);
   let assemblyFormat = "$condition `,` $message attr-dict `:` type($condition)";
+  let hasVerifier = 1;
 }
 
 def Lepton_LoopOp : Op<Lepton_Dialect, "loop", [RecursiveMemoryEffects, SingleBlock, AttrSizedOperandSegments]> {
@@ -71,9 +73,10 @@ def Lepton_LoopOp : Op<Lepton_Dialect, "loop", [RecursiveMemoryEffects, SingleBl
   let results = (outs Variadic<Lepton_Tensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "(`(` $tripCount^ `:` type($tripCount) `)`)? (`while` $condition^ `:` type($condition))? (`init` `(` $inits^ `:` type($inits) `)`)? (`sizes` `(` $sizes^ `)`)? `->` type($results) $body attr-dict";
+  let hasVerifier = 1;
 }
 
-def Lepton_CallOp : Op<Lepton_Dialect, "call", [Pure, AttrSizedOperandSegments]> {
+def Lepton_CallOp : Op<Lepton_Dialect, "call", [Pure, AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "calls a kernel";
   let description = [{
     `dims` are the dynamic sizes of the results, in order; the results' memory is allocated by the caller.

@@ -72,6 +72,14 @@ def test_two_models_in_one_program(tmp_path, ending, compiler):
     np.testing.assert_allclose(np.array(result.stdout.split(), float), [*small_result(ROWS).ravel(), 9, 16], rtol=1e-5)
 
 
+def test_whole_runtime_is_small(tmp_path):
+    """With what few models need, such as images; an artifact takes its part."""
+    runtime = ROOT / "build/lib/x86_64/liblepton_rt.a"
+    subprocess.run([CLANG, "-shared", "-s", "-Wl,--whole-archive", runtime, "-Wl,--no-whole-archive", "-lm", "-o", tmp_path / "runtime.so"], check=True, timeout=SECONDS)
+    assert (tmp_path / "runtime.so").stat().st_size < 150_000
+    assert "libstdc++" not in subprocess.run(["ldd", tmp_path / "runtime.so"], capture_output=True, text=True).stdout
+
+
 def test_library_moves_with_its_program(tmp_path):
     """A program looks for the library by its name, not where it lay when they were linked."""
     (tmp_path / "built").mkdir()
