@@ -399,14 +399,18 @@ static uint64_t hashOf(ModuleOp module, const ObjectBytes &weights) {
   return os.value();
 }
 
+ObjectBytes Compilation::seal() {
+  modelInfo.kernels = 0;
+  module().walk([&](Operation *op) { modelInfo.kernels += op->hasAttr("lepton.kernel"); });
+  ObjectBytes weights = writeWeightsObject(module(), chosen.arch);
+  modelInfo.hash = hashOf(module(), weights);
+  return weights;
+}
+
 bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   PhaseClock clock(options.facts, "object");
   TimingScope timed = timing.nest("object");
-  unsigned kernels = 0;
-  module().walk([&](Operation *op) { kernels += op->hasAttr("lepton.kernel"); });
-  modelInfo.kernels = kernels;
-  ObjectBytes weights = writeWeightsObject(module(), chosen.arch);
-  modelInfo.hash = hashOf(module(), weights);
+  ObjectBytes weights = seal();
   objects = emitCode(module(), modelInfo, chosen, options.optLevel, CodeForm::object,
                      std::max(1u, std::thread::hardware_concurrency()));
   if (objects.empty())
@@ -416,6 +420,7 @@ bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
 }
 
 bool Compilation::emitText(bool assembly, std::string &text) {
+  (void)seal();
   auto code =
       emitCode(module(), modelInfo, chosen, options.optLevel, assembly ? CodeForm::assembly : CodeForm::llvmIr, 1);
   if (code.empty())

@@ -27,6 +27,8 @@ public:
   void take(mlir::OwningOpRef<mlir::ModuleOp> newModule);
   /// Runs the phases up to the one that the options name, or all.
   bool runPhases();
+  /// Gives what is known of the model its last facts, the number of kernels and the hash; returns the weights. After all phases.
+  ObjectBytes seal();
   /// Machine code and weights; after all phases.
   bool emitObjects(std::vector<ObjectBytes> &objects);
   /// Text: assembly or LLVM IR.

@@ -176,6 +176,7 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
   } else if (form == "asm" || form == "llvm") {
     done = compilation.emitText(form == "asm", text) && writeText(output, text, error);
   } else if (form == "header") {
+    (void)compilation.seal();
     done = writeText(output, writeHeader(compilation.info()), error);
   } else {
     done = writeLinked(compilation, form, output, header, wanted.facts, error);

@@ -105,13 +105,14 @@ def test_model_of_many_kernels_in_parts(tmp_path):
 
 
 def test_hash_is_of_code_and_weights(tmp_path):
-    def hash_of(model, *flags):
-        header = compile_to(tmp_path, model, "m.so", *flags).with_suffix(".h").read_text()
+    def hash_of(model, *flags, output="m.so"):
+        header = compile_to(tmp_path, model, output, *flags).with_suffix(".h").read_text()
         return next(line.split()[2] for line in header.splitlines() if line.startswith("#define M_HASH"))
 
     small = save_small(tmp_path / "small.onnx")
     first = hash_of(small, "--cpu=x86-64-v2")
-    assert hash_of(small, "--cpu=x86-64-v2") == first
+    for output in ("m.so", "m.o", "m.h"):
+        assert hash_of(small, "--cpu=x86-64-v2", output=output) == first
     assert len({first, hash_of(small, "--cpu=x86-64-v3"), hash_of(save_square(tmp_path / "square.onnx"))}) == 3
 
 
