@@ -21,6 +21,7 @@ struct Processor {
   int vectorBits, registers; // of the widest vectors that run at full speed
   bool fma;
   int l1 = 32, l2 = 512; // KiB of data cache of one core; of a level of features: what most of its processors have
+  int multiplyAdds = 2;  // of such vectors, begun in a cycle
 };
 
 /// LLVM's names of features that compilers use unasked and the runtime can check.
@@ -39,7 +40,7 @@ constexpr Processor processors[] = {
     {"haswell", "x86_64", 256, 16, true, 32, 256},
     {"znver2", "x86_64", 256, 16, true},
     {"znver3", "x86_64", 256, 16, true},
-    {"znver4", "x86_64", 512, 32, true, 32, 1024},
+    {"znver4", "x86_64", 512, 32, true, 32, 1024, 1},
     {"znver5", "x86_64", 512, 32, true, 48, 1024},
     {"skylake-avx512", "x86_64", 512, 32, true, 32, 1024},
     {"icelake-server", "x86_64", 512, 32, true, 48, 1280},
@@ -89,6 +90,7 @@ static Target fromTable(const Processor &processor) {
   target.fma = processor.fma;
   target.l1 = processor.l1 << 10;
   target.l2 = processor.l2 << 10;
+  target.multiplyAdds = processor.multiplyAdds;
   target.required = requiredFeatures(featuresOf(processor));
   return target;
 }
@@ -116,6 +118,9 @@ static Target host() {
     target.l1 = l1;
   if (long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE); l2 >= target.l1)
     target.l2 = l2;
+  for (const Processor &processor : processors)
+    if (target.cpu == processor.name && target.vectorBits == processor.vectorBits)
+      target.multiplyAdds = processor.multiplyAdds;
   target.required = requiredFeatures(features);
   return target;
 }
@@ -156,5 +161,5 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
 
 TargetAttr lepton::targetAttribute(mlir::MLIRContext &context, const Target &target) {
   return TargetAttr::get(&context, target.cpu, target.vectorBits, target.vectorRegisters, target.fma, target.l1,
-                         target.l2);
+                         target.l2, target.multiplyAdds);
 }

@@ -25,6 +25,7 @@ struct Target {
   int64_t vectorRegisters = 16;
   bool fma = false;
   int64_t l1 = 32 << 10, l2 = 512 << 10; // bytes of data cache of one core
+  int64_t multiplyAdds = 2;              // of whole vectors, begun in a cycle
 };
 
 /// The target for the flags --target and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.

@@ -23,7 +23,8 @@ def Lepton_TargetAttr : Lepton_Attr<"Target", "target"> {
                         "int64_t":$registers,
                         "bool":$fma,
                         DefaultValuedParameter<"int64_t", "32768">:$l1,
-                        DefaultValuedParameter<"int64_t", "524288">:$l2);
+                        DefaultValuedParameter<"int64_t", "524288">:$l2,
+                        DefaultValuedParameter<"int64_t", "2", "multiply-adds of whole vectors begun in a cycle">:$multiply_adds);
   let extraClassDeclaration = [{
     /// Elements of a type in one vector register.
     int64_t lanes(::mlir::Type type) const { return getVectorBits() / type.getIntOrFloatBitWidth(); }

@@ -8,13 +8,15 @@ using namespace mlir;
 using namespace lepton;
 
 LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef cpu, int64_t vectorBits,
-                                 int64_t registers, bool, int64_t l1, int64_t l2) {
+                                 int64_t registers, bool, int64_t l1, int64_t l2, int64_t multiplyAdds) {
   if (cpu.empty())
     return emitError() << "a target needs the name of a processor";
   if (vectorBits < 64 || vectorBits > 4096 || !llvm::isPowerOf2_64(vectorBits))
     return emitError() << "vector_bits is " << vectorBits << ", expected a power of two from 64 to 4096";
   if (registers < 4 || registers > 256)
     return emitError() << "registers is " << registers << ", expected 4 to 256";
+  if (multiplyAdds <= 0)
+    return emitError() << multiplyAdds << " multiply-adds a cycle, expected at least 1";
   if (l1 <= 0 || l2 < l1)
     return emitError() << "caches of " << l1 << " and " << l2 << " bytes, expected 0 < l1 <= l2";
   return success();
@@ -40,7 +42,7 @@ TargetAttr lepton::targetOf(Operation *op) {
   if (auto target = module->getAttrOfType<TargetAttr>("lepton.target"))
     return target;
   return TargetAttr::get(op->getContext(), "x86-64-v3", /*vector_bits=*/256, /*registers=*/16, /*fma=*/true,
-                         /*l1=*/32 << 10, /*l2=*/512 << 10);
+                         /*l1=*/32 << 10, /*l2=*/512 << 10, /*multiply_adds=*/2);
 }
 
 LogicalResult lepton::verifySchedule(Operation *root, ScheduleAttr schedule, TargetAttr target) {

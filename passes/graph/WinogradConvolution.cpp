@@ -42,11 +42,11 @@ bool lepton::prefersWinograd(ConvOp op, TargetAttr target) {
   const Sizes s = sizesOf(op);
   if (s.inputs % 8 || s.inputs < 16 || s.outputs < 16 || s.tiles() == 0)
     return false;
-  // Cycles of one core: two multiply-adds or two loads a cycle, and the filter streams from memory or the last cache at about 6 bytes a cycle where it does not
+  // Cycles of one core: the filter streams from memory or the last cache at about 6 bytes a cycle where it does not
   // fit the second level.
-  const double lanes = target.lanes(elementTypeOf(op.getInput())), channels = double(s.inputs) * s.outputs,
-               direct = 9 * channels * s.images * s.height * s.width / lanes / 2,
-               products = side * side * channels * s.tiles() / lanes / 2,
+  const double lanes = target.lanes(elementTypeOf(op.getInput())), rate = lanes * target.getMultiplyAdds(),
+               channels = double(s.inputs) * s.outputs, direct = 9 * channels * s.images * s.height * s.width / rate,
+               products = side * side * channels * s.tiles() / rate,
                transforms = s.tiles() * (s.inputs + s.outputs) / lanes * 200, filterBytes = side * side * channels * 4,
                stream = filterBytes > target.getL2() ? filterBytes / 6 : 0;
   return products + transforms + stream < 0.8 * direct;
