@@ -438,23 +438,23 @@ struct Cumulation {
 
   /// Neighbouring lines along an outer axis: a block of the last dimension.
   KernelEmitter::Part block(ValueRange ivs, Value destination, int64_t capacity) {
-    auto [first, count] = tileRange(e, ivs.back(), sizes.back(), capacity);
+    const std::pair<Value, OpFoldResult> range = tileRange(e, ivs.back(), sizes.back(), capacity);
     SmallVector<Value> start = inLine(ivs, axis, e.index(0));
-    start.back() = first;
+    start.back() = range.first;
     SmallVector<OpFoldResult> offsets(start.begin(), start.end()), extents(start.size(), e.b.getIndexAttr(1));
     extents[axis] = getAsOpFoldResult(e.size(sizes[axis]));
-    extents.back() = count;
+    extents.back() = range.second;
     SmallVector<bool> drop(start.size(), true);
     drop[axis] = drop.back() = false;
     Value lines = slice(e, destination, offsets, extents, drop),
-          end = getValueOrCreateConstantIndexOp(e.b, e.loc, count);
+          end = getValueOrCreateConstantIndexOp(e.b, e.loc, range.second);
     Value sums = e.fill(tensor::EmptyOp::create(e.b, e.loc, {capacity}, type), neutral());
     Value result = e.inOrder(e.index(0), e.size(sizes[axis]), {sums, lines}, [&](ValueRange i, ValueRange outer) {
       Value at = place(i[0]);
       return e.inOrder(e.index(0), end, outer, [&](ValueRange line, ValueRange carried) -> SmallVector<Value> {
         SmallVector<Value> position(start);
         position[axis] = at;
-        position.back() = e.add(first, line[0]);
+        position.back() = e.add(range.first, line[0]);
         auto [after, written] = step(position, tensor::ExtractOp::create(e.b, e.loc, carried[0], line));
         return {tensor::InsertOp::create(e.b, e.loc, after, carried[0], line),
                 tensor::InsertOp::create(e.b, e.loc, written, carried[1], ValueRange{at, line[0]})};

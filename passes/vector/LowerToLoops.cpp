@@ -47,6 +47,8 @@ struct LoopNest {
   bool parallelOutside;
   SmallVector<Value> bounds, ivs;
 
+  static constexpr int64_t tileSize = 16;
+
   LoopNest(RewriterBase &b, linalg::LinalgOp op, bool parallelOutside)
       : b(b), op(op), loc(op.getLoc()), parallelOutside(parallelOutside) {
     for (Range range : op.createLoopRanges(b, loc))
@@ -84,6 +86,21 @@ struct LoopNest {
            readsRatherAlong(parallel[parallel.size() - 2], parallel.back());
   }
 
+  /// The loop along which most of what is read lies in order, if it is not the last one, which the writes go along; nothing where a vector's worth of one of
+  /// the two is not there.
+  std::optional<int64_t> crossedLoop(ArrayRef<int64_t> parallel) {
+    auto isLong = [&](int64_t loop) {
+      const int64_t extent = op.getStaticLoopRanges()[loop];
+      return ShapedType::isDynamic(extent) || extent >= tileSize / 2;
+    };
+    if (parallel.empty() || op.getNumDpsInits() != 1 || !isLong(parallel.back()))
+      return std::nullopt;
+    for (int64_t loop : llvm::reverse(parallel.drop_back()))
+      if (isLong(loop) && readsRatherAlong(loop, parallel.back()))
+        return loop;
+    return std::nullopt;
+  }
+
   void emit() {
     SmallVector<int64_t> parallel, reduction;
     for (auto [i, kind] : llvm::enumerate(op.getIteratorTypesArray()))
@@ -95,6 +112,9 @@ struct LoopNest {
     std::optional<int64_t> planes;
     if (reduction.empty() && interleavesPlanes(parallel))
       planes = parallel.pop_back_val();
+    if (reduction.empty() && !planes)
+      if (auto crossed = crossedLoop(parallel))
+        return emitTiled(parallel, *crossed);
     bool asParallel = parallelOutside && !parallel.empty();
     if (asParallel)
       openParallel(parallel);
@@ -114,6 +134,45 @@ struct LoopNest {
       ivs[*planes] = arith::ConstantIndexOp::create(b, loc, plane);
       emitBody();
     }
+  }
+
+  /// A transposition: squares of the loop that is read along and the one that is written along, so that lines of both stay in the first-level cache.
+  void emitTiled(ArrayRef<int64_t> parallel, int64_t crossed) {
+    const std::pair<int64_t, int64_t> tiled(crossed, parallel.back());
+    auto isTiled = [&](int64_t d) { return d == tiled.first || d == tiled.second; };
+    Value size = arith::ConstantIndexOp::create(b, loc, tileSize);
+    SmallVector<Value> upper, steps;
+    for (int64_t d : parallel) {
+      upper.push_back(bounds[d]);
+      steps.push_back(isTiled(d) ? size : one());
+    }
+    auto place = [&](ValueRange begins) {
+      for (auto [d, begin] : llvm::zip_equal(parallel, begins))
+        ivs[d] = begin;
+    };
+    if (parallelOutside) {
+      auto loop = scf::ParallelOp::create(b, loc, SmallVector<Value>(parallel.size(), zero()), upper, steps);
+      place(loop.getInductionVars());
+      b.setInsertionPointToStart(loop.getBody());
+    } else {
+      SmallVector<Value> begins;
+      for (auto [end, step] : llvm::zip_equal(upper, steps)) {
+        auto loop = scf::ForOp::create(b, loc, zero(), end, step);
+        begins.push_back(loop.getInductionVar());
+        b.setInsertionPointToStart(loop.getBody());
+      }
+      place(begins);
+    }
+    for (int64_t d : {tiled.second, tiled.first}) {
+      const int64_t extent = op.getStaticLoopRanges()[d];
+      Value end = arith::AddIOp::create(b, loc, ivs[d], size);
+      if (ShapedType::isDynamic(extent) || extent % tileSize)
+        end = arith::MinSIOp::create(b, loc, end, bounds[d]);
+      auto loop = scf::ForOp::create(b, loc, ivs[d], end, one());
+      ivs[d] = loop.getInductionVar();
+      b.setInsertionPointToStart(loop.getBody());
+    }
+    emitBody();
   }
 
   Value zero() { return arith::ConstantIndexOp::create(b, loc, 0); }

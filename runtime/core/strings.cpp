@@ -225,8 +225,8 @@ LEPTON_LIBRARY_FUNCTION(string_to_number) {
 }
 
 LEPTON_LIBRARY_FUNCTION(number_to_string) {
-  int64_t count = elementCount(tensors[0]);
-  for (int64_t i = 0; i < count; ++i) {
+  int64_t total = elementCount(tensors[0]);
+  for (int64_t i = 0; i < total; ++i) {
     char text[64];
     if (tensors[0].dtype == LEPTON_FLOAT)
       spellFloat(elements<const float>(tensors[0])[i], text, sizeof text);

@@ -66,3 +66,21 @@ func.func @planes(%ctx: !llvm.ptr, %x: memref<2x64xf32>, %y: memref<64x2xf32>) a
   }
   return
 }
+
+// A transposition goes by squares, so that lines of both sides stay in the cache; what is read in order is innermost.
+// CHECK-LABEL: @transposes
+// CHECK:         scf.parallel (%[[I:.*]], %[[J:.*]]) = {{.*}} step (%c16, %c16)
+// CHECK:           scf.for %[[COLUMN:.*]] = %[[J]] to
+// CHECK:             scf.for %[[ROW:.*]] = %[[I]] to
+// CHECK:               memref.load %arg1[%[[COLUMN]], %[[ROW]]]
+// CHECK:               memref.store %{{.*}}, %arg2[%[[ROW]], %[[COLUMN]]]
+func.func @transposes(%ctx: !llvm.ptr, %x: memref<40x50xf32>, %y: memref<50x40xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%y : memref<50x40xf32>) {
+  ^bb0(%out: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %v = memref.load %x[%j, %i] : memref<40x50xf32>
+    linalg.yield %v : f32
+  }
+  return
+}
