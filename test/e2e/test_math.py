@@ -17,11 +17,11 @@ FUNCTIONS = {
     "Log": (np.log, 2),
     "Tanh": (np.tanh, 6),
     "Sigmoid": (lambda x: 1 / (1 + np.exp(-x)), 2.5),
-    "Erf": (np.vectorize(math.erf), 5),
+    "Erf": (np.vectorize(math.erf), 6),
     "Softplus": (lambda x: np.logaddexp(0, x), 3),
     "Sin": (np.sin, 1),
     "Cos": (np.cos, 1),
-    "Tan": (np.tan, 1),
+    "Tan": (np.tan, 1.5),
     "Atan": (np.arctan, 1),
     "Sqrt": (np.sqrt, 0.5),
 }
