@@ -253,7 +253,9 @@ def test_support_vector_machines(kernel):
         if probabilities:
             attributes |= {"prob_a": (-np.abs(draw(pairs))).tolist(), "prob_b": draw(pairs)}
         context = (classes, transform, probabilities)
-        check(build("SVMClassifier", x, ["label", "scores"], 1, **attributes), x, context=context, tolerance=1e-4)
+        # The probabilities of more than two classes are iterated until they are within 0.005 / classes (libsvm), a step more or less where rounding differs.
+        tolerance = 0.005 / classes if probabilities and classes > 2 else 1e-4
+        check(build("SVMClassifier", x, ["label", "scores"], 1, **attributes), x, context=context, tolerance=tolerance)
     for one_class in (0, 1):
         attributes = {"kernel_type": kernel, "kernel_params": [0.3, 0.1, 2.0], "rho": [0.1], "one_class": one_class}
         attributes |= {"coefficients": draw(6), "support_vectors": draw(6 * FEATURES), "n_supports": 6}
