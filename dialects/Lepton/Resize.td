@@ -19,7 +19,7 @@ def Lepton_ResizeCoordinates : Lepton_ResizeEnum<"ResizeCoordinates", "which inp
 def Lepton_ResizeCoordinatesAttr : EnumAttr<Lepton_Dialect, Lepton_ResizeCoordinates, "resize_coordinates">;
 
 def Lepton_ResizeRounding : Lepton_ResizeEnum<"ResizeRounding", "which neighbour is the nearest",
-    ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]>;
+    ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil", "by_scale"]>;
 def Lepton_ResizeRoundingAttr : EnumAttr<Lepton_Dialect, Lepton_ResizeRounding, "resize_rounding">;
 
 def Lepton_ResizeFit : Lepton_ResizeEnum<"ResizeFit", "how sizes are met", ["stretch", "not_larger", "not_smaller"]>;
@@ -35,6 +35,7 @@ def Lepton_ResizeOp : Lepton_ElementOp<"resize", [AttrSizedOperandSegments]> {
 
     `coordinates` maps positions to the input; `tf_crop_and_resize` reads the part given by `roi` (f32: starts, then ends, per axis, as fractions) and
     yields `extrapolation` outside of the input. `antialias` widens the filter of linear and cubic modes when a dimension shrinks.
+    The rounding `by_scale` is that of ONNX's operator set 10: up along an axis that shrinks, down along the others.
     `exclude_outside` gives no weight to neighbours outside of the input; without it they repeat the edge.
 
     Example:

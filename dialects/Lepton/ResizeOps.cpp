@@ -221,14 +221,18 @@ struct Resampler {
     llvm_unreachable("a coordinate mode");
   }
 
-  Value nearest(Value x) {
+  Value ceil(Value x) { return b.createOrFold<math::CeilOp>(loc, x); }
+
+  Value nearest(Value x, Value scale) {
     switch (op.getRounding()) {
     case ResizeRounding::floor:
       return floor(x);
     case ResizeRounding::ceil:
-      return b.createOrFold<math::CeilOp>(loc, x);
+      return ceil(x);
+    case ResizeRounding::by_scale:
+      return e.select(less(scale, number(1)), ceil(x), floor(x));
     case ResizeRounding::round_prefer_floor:
-      return b.createOrFold<math::CeilOp>(loc, sub(x, number(0.5)));
+      return ceil(sub(x, number(0.5)));
     case ResizeRounding::round_prefer_ceil:
       return floor(add(x, number(0.5)));
     }
@@ -242,7 +246,7 @@ struct Resampler {
     switch (op.getCoordinates()) {
     case ResizeCoordinates::asymmetric:
     case ResizeCoordinates::tf_half_pixel_for_nn:
-      return op.getRounding() == ResizeRounding::floor;
+      return op.getRounding() == ResizeRounding::floor || op.getRounding() == ResizeRounding::by_scale;
     case ResizeCoordinates::half_pixel:
     case ResizeCoordinates::half_pixel_symmetric:
     case ResizeCoordinates::pytorch_half_pixel:
@@ -278,7 +282,7 @@ struct Resampler {
     }
     Value scale = factor(axis, i), x = coordinate(axis, i, index, scale);
     if (op.getMode() == ResizeMode::nearest) {
-      result.unrolled.push_back({clamped(toIndex(nearest(x)), result.size), {}});
+      result.unrolled.push_back({clamped(toIndex(nearest(x, scale)), result.size), {}});
       return result;
     }
     Value whole = floor(x);

@@ -190,9 +190,11 @@ LogicalResult resize(Node &n) {
   return r.emit();
 }
 
-/// Resize of opset 10 and Upsample: asymmetric; nearest rounds down where an axis grows, up where it shrinks.
+/// Resize of opset 10 and Upsample: asymmetric; nearest rounds down where an axis grows, up where it shrinks. The
+/// standard leaves the rounding open, this one is onnxruntime's.
 LogicalResult resizeByScales(Node &n) {
   Resize r(n);
+  r.rounding = ResizeRounding::by_scale;
   if (failed(r.readMode()) || failed(r.readAxes()))
     return failure();
   if (n.has("scales")) {
@@ -206,8 +208,6 @@ LogicalResult resizeByScales(Node &n) {
     if (failed(r.readScales(n.input(1))))
       return failure();
   }
-  if (r.scales && llvm::all_of(*r.scales, [](double scale) { return scale <= 1; }))
-    r.rounding = ResizeRounding::ceil;
   return r.emit();
 }
 

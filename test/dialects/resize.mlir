@@ -11,6 +11,9 @@ func.func @ResizeRoundTrips(%x: tensor<1x8x?x6xf32>, %sizes: tensor<2xi64>, %fac
   // CHECK: lepton.resize linear tf_crop_and_resize %arg0 to %arg1 roi %arg3 {axes = array<i64: 2, 3>, extrapolation = 1.000000e+01 : f64}
   %2 = lepton.resize linear tf_crop_and_resize %x to %sizes roi %roi {axes = array<i64: 2, 3>, extrapolation = 10.0 : f64}
      : (tensor<1x8x?x6xf32>, tensor<2xi64>, tensor<4xf32>) -> tensor<1x8x?x?xf32>
+  // CHECK: lepton.resize nearest asymmetric %arg0 {axes = array<i64: 2>, rounding = #lepton<resize_rounding by_scale>, scales = array<f64: 5.000000e-01>}
+  %3 = lepton.resize nearest asymmetric %x {axes = array<i64: 2>, rounding = #lepton<resize_rounding by_scale>, scales = array<f64: 0.5>}
+     : (tensor<1x8x?x6xf32>) -> tensor<1x8x?x6xf32>
   return
 }
 

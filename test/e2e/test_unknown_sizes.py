@@ -155,6 +155,33 @@ def test_a_diagonal_of_unknown_size(tmp_path, level):
 
 @LEVELS
 @pytest.mark.parametrize("are_known", [True, False])
+@pytest.mark.parametrize("scales", [(0.5, 0.75), (0.5, 1), (0.625, 1.75), (1.5, 0.25), (1.5, 2)])
+def test_nearest_of_operator_set_10(tmp_path, scales, are_known, level):
+    """Up where an axis shrinks, down where it grows; onnx.reference has no Resize of this version."""
+    node, scales = helper.make_node("Resize", ["x", "s"], ["y"], mode="nearest"), np.float32([1, 1, *scales])
+    inputs = {"x": ("f", 4)} | ({} if are_known else {"s": ("f", 1)})
+    made, oracle = sessions(tmp_path / "m.onnx", node, inputs, level, {"s": scales} if are_known else {}, opset=10)
+    require_agreement(made, oracle, {"x": random(1, 2, 7, 6)} | ({} if are_known else {"s": scales}))
+
+
+@LEVELS
+def test_branches_of_one_element_meet(tmp_path, level):
+    """Where one branch gives a scalar and the other a vector of one element, as AffineGrid's definition writes them."""
+    values = [helper.make_tensor_value_info(name, FLOAT, None) for name in "tf"]
+    branches = {
+        "then_branch": helper.make_graph([helper.make_node("ReduceSum", ["v"], ["t"], keepdims=0)], "then", [], values[:1]),
+        "else_branch": helper.make_graph([helper.make_node("Neg", ["v"], ["f"])], "else", [], values[1:]),
+    }
+    nodes = [helper.make_node("If", ["c"], ["w"], name="if", **branches), helper.make_node("Mul", ["x", "w"], ["y"])]
+    inputs = {"c": (TensorProto.BOOL, []), "v": (FLOAT, [1]), "x": (FLOAT, ["N"])}
+    made, x = lepton.InferenceSession(str(save(tmp_path / "m.onnx", nodes, inputs, {"y": (FLOAT, ["N"])})), opt_level=level), random(5)
+    for condition in (True, False):
+        y = made.run(None, {"c": np.array(condition), "v": np.float32([3]), "x": x})[0]
+        assert difference(x * (3 if condition else -3), y) == 0
+
+
+@LEVELS
+@pytest.mark.parametrize("are_known", [True, False])
 def test_parts_that_do_not_add_up(tmp_path, are_known, level):
     node = helper.make_node("Split", ["x", "s"], ["y", "z"], name="split")
     inputs = {"x": (FLOAT, ["N"])} | ({} if are_known else {"s": (INT64, [2])})
