@@ -111,7 +111,7 @@ LogicalResult concatFromSequence(Node &n) {
 LogicalResult optional(Node &n) {
   if (!n.input(0)) {
     const auto *type = n.attribute("type");
-    Type content = type ? n.importer.typeOf(type->tp()) : Type();
+    Type content = type ? n.importer.typeOf(type->tp(), [] { return InFlightDiagnostic(); }) : Type();
     if (!content)
       return n.error("holds nothing, and says of no type that is supported what it could hold");
     auto handle = OptionalType::get(n.g.b.getContext(), cast<TensorType>(content), /*empty=*/true);

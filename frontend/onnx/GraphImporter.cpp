@@ -228,10 +228,9 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
                                                      SmallVectorImpl<Attribute> &names) {
   Location loc = NameLoc::get(b.getStringAttr(input.name()));
   if (!input.type().has_tensor_type()) {
-    if (Type type = typeOf(input.type()))
+    if (Type type = typeOf(input.type(), [&] { return emitError(loc) << "input '" << input.name() << "' "; }))
       return cast<RankedTensorType>(type);
-    return emitError(loc) << "input '" << input.name()
-                          << "' is a sparse tensor, or holds a type that is not supported; give it as dense tensors";
+    return failure();
   }
   const auto &tensor = input.type().tensor_type();
   Type element = elementTypeOfNumber(b.getContext(), tensor.elem_type());
@@ -273,27 +272,36 @@ SmallVector<int64_t> importer::declaredSizes(const ::onnx::TensorShapeProto &sha
   return sizes;
 }
 
-Type GraphImporter::typeOf(const ::onnx::TypeProto &type) {
+Type GraphImporter::typeOf(const ::onnx::TypeProto &type, function_ref<InFlightDiagnostic()> refuse) {
+  auto unsupported = [&] {
+    refuse() << "is a sparse tensor, or holds a type that is not supported; give it as dense tensors";
+    return Type();
+  };
   bool isSequence = type.has_sequence_type();
   if (isSequence || type.has_optional_type()) {
-    auto content = dyn_cast_or_null<TensorType>(
-        typeOf(isSequence ? type.sequence_type().elem_type() : type.optional_type().elem_type()));
-    if (!content || (isSequence && isa<SequenceType, OptionalType>(content.getElementType())))
+    auto content = cast_or_null<TensorType>(
+        typeOf(isSequence ? type.sequence_type().elem_type() : type.optional_type().elem_type(), refuse));
+    if (!content)
       return {};
+    if (isSequence && isa<SequenceType, OptionalType>(content.getElementType()))
+      return unsupported();
     Type handle = isSequence ? Type(SequenceType::get(b.getContext(), content, /*empty=*/false))
                              : Type(OptionalType::get(b.getContext(), content, /*empty=*/false));
     return RankedTensorType::get({}, handle);
   }
   if (type.has_map_type()) {
     Type key = elementTypeOfNumber(b.getContext(), type.map_type().key_type());
-    auto value = dyn_cast_or_null<TensorType>(typeOf(type.map_type().value_type()));
-    auto refuse = [&] { return emitError(b.getUnknownLoc()); };
-    Type map = key && value ? MapType::getChecked(refuse, b.getContext(), key, value.getElementType()) : MapType();
+    if (!key)
+      return unsupported();
+    auto value = cast_or_null<TensorType>(typeOf(type.map_type().value_type(), refuse));
+    Type map = value ? MapType::getChecked(refuse, b.getContext(), key, value.getElementType()) : MapType();
     return map ? Type(RankedTensorType::get({}, map)) : Type();
   }
   Type element = type.has_tensor_type() ? elementTypeOfNumber(b.getContext(), type.tensor_type().elem_type()) : Type();
-  if (!element || !type.tensor_type().has_shape())
-    return element ? Type(UnrankedTensorType::get(element)) : Type();
+  if (!element)
+    return unsupported();
+  if (!type.tensor_type().has_shape())
+    return UnrankedTensorType::get(element);
   return RankedTensorType::get(declaredSizes(type.tensor_type().shape()), element);
 }
 

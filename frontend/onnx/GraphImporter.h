@@ -40,8 +40,9 @@ public:
   /// Imports the nodes of a subgraph at the insertion point, with `arguments` for its inputs; returns its outputs.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> importSubgraph(const ::onnx::GraphProto &graph,
                                                                  mlir::ValueRange arguments);
-  /// The type of a value that a model declares, a ranked tensor but for the contents of sequences, optionals and maps; null where it is not supported.
-  mlir::Type typeOf(const ::onnx::TypeProto &type);
+  /// The type of a value that a model declares, a ranked tensor but for the contents of sequences, optionals and maps; null where it is not supported,
+  /// after `refuse` got the reason, the predicate of a sentence.
+  mlir::Type typeOf(const ::onnx::TypeProto &type, llvm::function_ref<mlir::InFlightDiagnostic()> refuse);
   /// A tensor as a value of the graph.
   mlir::FailureOr<mlir::Value> constant(const ::onnx::TensorProto &tensor, mlir::Location loc);
   /// A tensor of numbers as a constant.

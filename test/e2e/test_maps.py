@@ -108,6 +108,22 @@ def test_wrong_maps_are_refused(x, reason):
         run(model, x)
 
 
+@pytest.mark.parametrize(
+    "kind, reason",
+    [
+        (mapping(TensorProto.INT32, FLOAT), "has keys of type 'i32'; i64 and strings are allowed"),
+        (mapping(INT64, TensorProto.INT8), "has values of type 'i8'; f32, f64, i64 and strings are allowed"),
+        (helper.make_sequence_type_proto(mapping(TensorProto.UINT8, FLOAT)), "has keys of type 'ui8'"),
+        (mapping(INT64, TensorProto.UNDEFINED), "holds a type that is not supported"),
+    ],
+)
+def test_maps_of_other_types_are_refused_in_one_message(tmp_path, kind, reason):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(build("CastMap", kind, tensor(FLOAT)))
+    done = common.lepton("inspect", path)
+    assert done.returncode and done.stderr.count("error:") == 1 and "input 'x' " in done.stderr and reason in done.stderr
+
+
 REFUSED = [
     ("ZipMap", tensor(FLOAT, [2]), {}, "needs either classlabels_strings or classlabels_int64s"),
     ("ZipMap", tensor(FLOAT, [2]), {"classlabels_int64s": [1, 1]}, "has a class label twice"),
