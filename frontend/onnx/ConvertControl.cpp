@@ -10,6 +10,8 @@ using namespace lepton::importer;
 
 namespace {
 
+bool hasOneElement(RankedTensorType type) { return type.hasStaticShape() && type.getNumElements() == 1; }
+
 /// A value as a scalar of an element type; null, with an error, where it is none. Exporters also write scalars as vectors of one element.
 Value scalarOf(Node &n, Value value, Type element, StringRef what) {
   auto type = cast<RankedTensorType>(value.getType());
@@ -49,6 +51,21 @@ FailureOr<SmallVector<Value>> importBranch(Node &n, Region &region, const ::onnx
   return outputs;
 }
 
+/// A scalar and a vector of one element meet in the higher rank, which broadcasting does not tell apart.
+void raiseToHigherRank(Node &n, Region &thenRegion, Region &elseRegion) {
+  OpBuilder::InsertionGuard guard(n.g.b);
+  Operation *yields[] = {thenRegion.back().getTerminator(), elseRegion.back().getTerminator()};
+  for (auto [a, b] : llvm::zip_equal(yields[0]->getOpOperands(), yields[1]->getOpOperands())) {
+    auto left = cast<RankedTensorType>(a.get().getType()), right = cast<RankedTensorType>(b.get().getType());
+    bool sameElements = left.getElementType() == right.getElementType() && hasOneElement(left) && hasOneElement(right);
+    if (!sameElements || left.getRank() == right.getRank())
+      continue;
+    OpOperand &lower = left.getRank() < right.getRank() ? a : b;
+    n.g.b.setInsertionPoint(lower.getOwner());
+    lower.set(n.g.reshape(n.loc, lower.get(), (&lower == &a ? right : left).getShape()));
+  }
+}
+
 /// Branches whose results differ in rank: exporters write "squeeze, if the dimension is 1" so. The first branch is what the author meant; that it is
 /// taken is checked when the model runs.
 LogicalResult speculate(Node &n, const ::onnx::GraphProto &branch) {
@@ -78,8 +95,10 @@ LogicalResult importIf(Node &n) {
     return failure();
   if (thenValues->size() != elseValues->size())
     return n.error("has branches with different numbers of outputs");
-  for (auto [a, b] : llvm::zip_equal(*thenValues, *elseValues)) {
-    RankedTensorType type = join(a.getType(), b.getType());
+  raiseToHigherRank(n, *thenRegion, *elseRegion);
+  for (auto [a, b] : llvm::zip_equal(thenRegion->back().getTerminator()->getOperandTypes(),
+                                     elseRegion->back().getTerminator()->getOperandTypes())) {
+    RankedTensorType type = join(a, b);
     if (!type) {
       n.importer.retire(state);
       return speculate(n, thenGraph->g());
