@@ -174,10 +174,15 @@ template <bool Rms> LogicalResult layerNormalization(Node &n) {
   if (n.input(2))
     y = n.make<AddOp>({y, n.input(2)});
   if (n.wants(1) || n.wants(2)) {
-    Value mean = reduce(n, ReduceKind::mean, x, axes, true), centred = n.make<SubOp>({x, mean});
+    Value centred = x;
+    if (!Rms) {
+      Value mean = reduce(n, ReduceKind::mean, x, axes, true);
+      centred = n.make<SubOp>({x, mean});
+      n.set(1, mean);
+    }
     Value variance = reduce(n, ReduceKind::mean, n.make<MulOp>({centred, centred}), axes, true);
-    n.set(1, mean);
-    n.set(2, n.make<ReciprocalOp>(n.make<SqrtOp>(n.make<AddOp>({variance, n.scalarLike(variance, epsilon)}))));
+    Value deviation = n.make<SqrtOp>(n.make<AddOp>({variance, n.scalarLike(variance, epsilon)}));
+    n.set(Rms ? 1 : 2, n.make<ReciprocalOp>(deviation));
   }
   return n.result(y);
 }
@@ -303,7 +308,9 @@ const Entry entries[] = {
     {"Softmax", 1, softmaxFlattened<false>},
     {"LogSoftmax", 1, softmaxFlattened<true>},
     {"Hardmax", 13, hardmaxOnAxis},
-    {"LayerNormalization", 17, layerNormalization<false>},
+    // The standard's from version 17 on; onnxruntime writes it, and the one without a mean, into older models of this domain.
+    {"LayerNormalization", 1, layerNormalization<false>},
+    {"SimplifiedLayerNormalization", 1, layerNormalization<true>},
     {"RMSNormalization", 23, layerNormalization<true>},
     {"InstanceNormalization", 6, instanceNormalization},
     {"BatchNormalization", 1, batchNormalization},

@@ -124,6 +124,24 @@ def test_contrib(name, level):
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("outputs", [["y"], ["y", "inverse"]])
+@pytest.mark.parametrize("op, opset", [("LayerNormalization", 14), ("SimplifiedLayerNormalization", 14), ("SimplifiedLayerNormalization", 18)])
+def test_normalizations_that_onnxruntime_writes_into_the_standard_domain(op, opset, outputs, level):
+    if op == "LayerNormalization" and len(outputs) == 2:
+        outputs = ["y", "mean", "inverse"]
+    x, weights = real(2, 3, 8), real(8)
+    infos = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["B", 3, 8]), helper.make_tensor_value_info("w", TensorProto.FLOAT, [8])]
+    node = helper.make_node(op, ["x", "w"], outputs, axis=-1, epsilon=1e-3)
+    graph = helper.make_graph([node], "g", infos, [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8).SerializeToString()
+    feed = {"x": x, "w": weights}
+    expected = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, feed)
+    for wanted, got in zip(expected, lepton.InferenceSession(model, opt_level=level).run(None, feed), strict=True):
+        assert wanted.shape == got.shape
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_a_form_that_is_not_covered_is_reported():
     inputs = [real(2, 3, 8), real(8, 24), real(24)]
     with pytest.raises(ValueError, match="com.microsoft::Attention"):
