@@ -261,12 +261,13 @@ void skipSimplifiedLayerNormalization(Body &b) {
 }
 
 constexpr Contrib contribs[] = {
-    {"Attention", attention},
+    {"Attention", attention, nullptr, "no rotary embedding, no buffer that past and present share"},
     {"EmbedLayerNormalization", embedLayerNormalization},
-    {"MultiHeadAttention", multiHeadAttention},
-    {"RotaryEmbedding", rotaryEmbedding},
+    {"MultiHeadAttention", multiHeadAttention, nullptr, "no cache indirection, no output of the product"},
+    {"RotaryEmbedding", rotaryEmbedding, nullptr, "no packed batches"},
     {"SkipLayerNormalization", skipLayerNormalization},
-    {"SkipSimplifiedLayerNormalization", skipSimplifiedLayerNormalization},
+    {"SkipSimplifiedLayerNormalization", skipSimplifiedLayerNormalization, nullptr,
+     "no second output, which is reserved"},
 };
 
 } // namespace

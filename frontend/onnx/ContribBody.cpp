@@ -152,10 +152,10 @@ std::unique_ptr<::onnx::FunctionProto> importer::contribBody(const NodeProto &no
   return function;
 }
 
-std::vector<const char *> importer::contribNames() {
-  std::vector<const char *> names;
+std::vector<ContribOperator> importer::contribOperators() {
+  std::vector<ContribOperator> operators;
   for (llvm::ArrayRef<Contrib> family : allContribs())
     for (const Contrib &contrib : family)
-      names.push_back(contrib.op);
-  return names;
+      operators.push_back({contrib.op, contrib.limit});
+  return operators;
 }

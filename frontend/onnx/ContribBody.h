@@ -15,8 +15,11 @@ namespace lepton::importer {
 std::unique_ptr<::onnx::FunctionProto> contribBody(const ::onnx::NodeProto &node,
                                                    llvm::ArrayRef<::onnx::TypeProto> types);
 
+struct ContribOperator {
+  const char *name, *limit; // what of it is not covered; empty: all of it is
+};
 /// The operators of which it covers some form.
-std::vector<const char *> contribNames();
+std::vector<ContribOperator> contribOperators();
 
 } // namespace lepton::importer
 

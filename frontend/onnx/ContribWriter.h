@@ -65,6 +65,7 @@ struct Contrib {
   void (*write)(Body &);
   /// The standard operator that takes over the node's attributes of the same names; none where it is null.
   const char *heir = nullptr;
+  const char *limit = ""; // what of the operator is refused; empty: nothing
 };
 
 /// The operators of transformers, and the quantized ones.

@@ -279,7 +279,10 @@ LogicalResult importBatchedScan(Node &n) {
 }
 
 const Entry entries[] = {
-    {"If", 1, importIf}, {"Loop", 1, importLoop}, {"Scan", 8, importBatchedScan}, {"Scan", 9, importScan}};
+    {"If", 1, importIf, "", "branches that differ in rank: compiled for the first, which the run checks"},
+    {"Loop", 1, importLoop, "", "carried values keep their rank"},
+    {"Scan", 8, importBatchedScan},
+    {"Scan", 9, importScan}};
 
 } // namespace
 

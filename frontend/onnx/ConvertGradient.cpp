@@ -167,7 +167,9 @@ LogicalResult gradient(Node &n) {
   return success();
 }
 
-const Entry entries[] = {{"Gradient", 1, gradient, "ai.onnx.preview.training"}};
+const Entry entries[] = {
+    {"Gradient", 1, gradient, "ai.onnx.preview.training",
+     "through arithmetic, exp, log, sqrt, sin, cos, tanh, sigmoid, relu, sums, means, shapes and matrix products"}};
 
 } // namespace
 

@@ -22,7 +22,7 @@ LogicalResult imageDecoder(Node &n) {
 }
 
 const Entry entries[] = {
-    {"ImageDecoder", 20, imageDecoder},
+    {"ImageDecoder", 20, imageDecoder, "", "no JPEG 2000 and no WebP"},
 };
 
 } // namespace

@@ -245,7 +245,7 @@ const Entry entries[] = {
     {"CumProd", 26, cumulate<ReduceKind::prod>},
     {"TopK", 1, topK},
     {"MaxUnpool", 9, maxUnpool},
-    {"Col2Im", 18, col2im},
+    {"Col2Im", 18, col2im, "", "at most 16 spatial dimensions"},
 };
 
 } // namespace

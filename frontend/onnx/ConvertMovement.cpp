@@ -380,13 +380,13 @@ LogicalResult spaceToDepth(Node &n) {
 
 const Entry entries[] = {
     {"Identity", 1, identity},
-    {"Constant", 1, constant},
+    {"Constant", 1, constant, "", "no sparse tensors"},
     {"ConstantOfShape", 9, constantOfShape},
     {"Reshape", 5, reshape},
     {"Reshape", 1, reshapeByAttribute},
     {"Transpose", 1, transpose},
-    {"Squeeze", 1, squeeze},
-    {"Unsqueeze", 1, unsqueeze},
+    {"Squeeze", 1, squeeze, "", "computed axes: a known number of them"},
+    {"Unsqueeze", 1, unsqueeze, "", "computed axes: a known number of them"},
     {"Flatten", 1, flatten},
     {"Shape", 1, shape},
     {"Size", 1, size},

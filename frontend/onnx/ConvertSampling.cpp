@@ -205,7 +205,7 @@ LogicalResult roiAlign(Node &n) {
 const Entry entries[] = {
     {"GridSample", 16, gridSample},
     {"AffineGrid", 20, affineGrid},
-    {"DeformConv", 19, deformConv},
+    {"DeformConv", 19, deformConv, "", "a kernel of known size"},
     {"RoiAlign", 10, roiAlign},
 };
 

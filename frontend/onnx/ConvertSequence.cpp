@@ -136,7 +136,7 @@ const Entry entries[] = {
     {"SequenceInsert", 11, sequenceInsert},
     {"SequenceErase", 11, sequenceErase},
     {"SplitToSequence", 11, splitToSequence},
-    {"ConcatFromSequence", 11, concatFromSequence},
+    {"ConcatFromSequence", 11, concatFromSequence, "", "tensors of known rank"},
     {"Optional", 15, optional},
     {"OptionalHasElement", 15, optionalHasElement},
     {"OptionalGetElement", 15, optionalGetElement},

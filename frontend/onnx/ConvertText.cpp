@@ -141,7 +141,7 @@ LogicalResult stringNormalizer(Node &n) {
 const Entry entries[] = {
     {"StringConcat", 20, stringConcat},
     {"StringSplit", 20, stringSplit},
-    {"RegexFullMatch", 20, regexFullMatch},
+    {"RegexFullMatch", 20, regexFullMatch, "", "no Unicode classes, no named sets, no sets of characters beyond ASCII"},
     {"StringNormalizer", 10, stringNormalizer},
 };
 

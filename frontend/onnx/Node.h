@@ -78,6 +78,7 @@ struct Entry {
   int since;
   Converter convert;
   const char *domain = "";
+  const char *limit = ""; // what of the operator it does not take; empty: all of it
 };
 
 /// All converters, one function per family.
@@ -111,6 +112,8 @@ llvm::ArrayRef<Entry> mapConverters();
 std::vector<llvm::ArrayRef<Entry>> converterFamilies();
 /// The converter for an op at a version; null where there is none.
 Converter findConverter(llvm::StringRef domain, llvm::StringRef op, int64_t version);
+/// Operators that the standard allows strings, but that compute with what they get.
+bool takesNoStrings(llvm::StringRef op);
 
 } // namespace lepton::importer
 

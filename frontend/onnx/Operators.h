@@ -12,8 +12,11 @@ namespace lepton {
 struct OperatorEntry {
   std::string domain; ///< empty: ONNX's own
   std::string name;
-  int since;       ///< the first version of the operator set in this form
-  bool isExpanded; ///< by a function body in terms of other operators: the standard's, or one of Lepton's
+  int since;         ///< the first version of the operator set in this form
+  bool isExpanded;   ///< by a function body in terms of other operators: the standard's, or one of Lepton's
+  std::string limit; ///< what of it is not taken; empty: nothing
+  std::string
+      types; ///< those that the standard gives its newest version in this form; empty for operators that are not the standard's
 };
 
 /// All of them, from the tables that the importer itself reads; sorted by domain, name and version.

@@ -60,8 +60,7 @@ static bool allows(const ::onnx::OpSchema::FormalParameter &formal, TensorType t
                       [name = typeName(tensor)](::onnx::DataType type) { return type && *type == name; });
 }
 
-/// Operators that the standard allows strings, but that compute with what they get.
-static bool computes(StringRef op) {
+bool importer::takesNoStrings(StringRef op) {
   return llvm::is_contained({"GridSample", "Upsample", "Resize", "Trilu", "Pad", "CenterCropPad", "Col2Im",
                              "TensorScatter", "RandomUniformLike", "RandomNormalLike"},
                             op);
@@ -92,7 +91,7 @@ LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t ve
       return fail("has the input '" + node.input(i) + "' of type " + typeName(type) +
                   ", which the standard does not allow there" +
                   (isNarrow(type.getElementType()) ? "; insert a cast" : ""));
-    if (isHandle(type.getElementType()) && computes(node.op_type()))
+    if (isHandle(type.getElementType()) && takesNoStrings(node.op_type()))
       return fail("has the input '" + node.input(i) + "' of type " + typeName(type) +
                   ", which is not supported there; look its strings up as numbers first");
   }
