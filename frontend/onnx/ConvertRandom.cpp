@@ -74,6 +74,16 @@ LogicalResult multinomial(Node &n) {
   return n.result(n.g.cast(n.loc, n.make<lepton::MinOp>({classes, last}), type));
 }
 
+/// 1 with the probability that an element gives. The function body that the standard has for it is of no use: it takes `random > p` for that.
+LogicalResult bernoulli(Node &n) {
+  Type type = n.has("dtype") ? numericType(n.g.b.getContext(), n.integer("dtype", 0)) : n.elementType(0);
+  if (!type)
+    return n.error("makes a data type that is not supported");
+  Value numbers = drawn(n, n.g.shapeOf(n.loc, n.input(0)), false);
+  Value isOne = n.make<LessOp>({numbers, n.g.cast(n.loc, n.input(0), n.g.b.getF64Type())});
+  return n.result(n.g.cast(n.loc, isOne, type));
+}
+
 /// Whether the mode is known to be inference.
 bool isInference(Node &n) {
   if (!n.input(2))
@@ -102,9 +112,13 @@ LogicalResult dropout(Node &n) {
 }
 
 const Entry entries[] = {
-    {"RandomUniform", 1, ofShape<uniform>},  {"RandomNormal", 1, ofShape<normal>},
-    {"RandomUniformLike", 1, like<uniform>}, {"RandomNormalLike", 1, like<normal>},
-    {"Multinomial", 7, multinomial},         {"Dropout", 1, dropout},
+    {"RandomUniform", 1, ofShape<uniform>},
+    {"RandomNormal", 1, ofShape<normal>},
+    {"RandomUniformLike", 1, like<uniform>},
+    {"RandomNormalLike", 1, like<normal>},
+    {"Multinomial", 7, multinomial},
+    {"Dropout", 1, dropout},
+    {"Bernoulli", 15, bernoulli},
 };
 
 } // namespace

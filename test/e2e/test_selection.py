@@ -172,3 +172,15 @@ def test_multinomial_follows_its_probabilities(tmp_path, level):
     y = s.run(None, {"x": np.log(p)})[0]
     for row, want in zip(y, p):
         np.testing.assert_allclose(np.bincount(row, minlength=4) / row.size, want, atol=0.015)
+
+
+@LEVELS
+@pytest.mark.parametrize("dtype", [None, TensorProto.BOOL, TensorProto.INT8])
+def test_bernoulli_follows_its_probabilities(tmp_path, dtype, level):
+    node = helper.make_node("Bernoulli", ["x"], ["y"], seed=3.0, **({} if dtype is None else {"dtype": dtype}))
+    s = session(tmp_path, [node], {"x": (FLOAT, ["n", 20000])}, {"y": (dtype or FLOAT, None)}, level)
+    p = np.float32([0, 0.05, 0.3, 0.9, 1])
+    y = s.run(None, {"x": np.repeat(p, 20000).reshape(5, 20000)})[0]
+    assert y.dtype == helper.tensor_dtype_to_np_dtype(dtype or FLOAT) and set(np.unique(y)) == {0, 1}
+    np.testing.assert_allclose(y.mean(axis=1, dtype=np.float64), p, atol=0.012)
+    assert not y[0].any() and y[4].all()
