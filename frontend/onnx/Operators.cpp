@@ -33,9 +33,10 @@ static bool isCovered(const ::onnx::OpSchema &schema, int depth = 8) {
 /// Types of tensors, those that often come together under one name.
 static std::string shorten(std::set<std::string> types) {
   static constexpr std::pair<const char *, const char *> groups[] = {
-      {"floats", "float16 bfloat16 float double"}, {"ints", "int8 int16 int32 int64"},
-      {"uints", "uint8 uint16 uint32 uint64"},     {"float8s", "float8e4m3fn float8e4m3fnuz float8e5m2 float8e5m2fnuz"},
-      {"complexes", "complex64 complex128"},
+      {"floats", "float16 bfloat16 float double"},
+      {"ints", "int8 int16 int32 int64"},
+      {"uints", "uint8 uint16 uint32 uint64"},
+      {"float8s", "float8e4m3fn float8e4m3fnuz float8e5m2 float8e5m2fnuz"},
   };
   std::vector<std::string> names;
   for (auto [group, members] : groups) {
@@ -51,15 +52,18 @@ static std::string shorten(std::set<std::string> types) {
   return llvm::join(names, ", ");
 }
 
-/// The types of an operator, by the standard's type parameters; operands of one type only by their names.
-static std::string typesOf(const ::onnx::OpSchema &schema) {
+/// The types of an operator that Lepton has, by the standard's type parameters; operands of one type only by their names.
+static std::string typesOf(const ::onnx::OpSchema &schema, mlir::MLIRContext &context) {
   std::vector<std::string> parts;
   auto add = [&](const std::string &name, const auto &allowed) {
     std::map<std::string, std::set<std::string>> wrapped; // `optional(seq(` -> the types of the tensors in them
     for (llvm::StringRef type : allowed) {
       auto [wrapper, rest] = type.split("tensor(");
       llvm::StringRef element = rest.split(')').first;
-      if (element != "string" || !takesNoStrings(schema.Name()))
+      auto number = ::onnx::TensorProto::UNDEFINED;
+      ::onnx::TensorProto::DataType_Parse(element.upper(), &number);
+      bool isMissing = !element.empty() && !elementTypeOfNumber(&context, number);
+      if (!isMissing && (element != "string" || !takesNoStrings(schema.Name())))
         wrapped[wrapper.str()].insert(element.str());
     }
     std::vector<std::string> texts;
@@ -93,13 +97,15 @@ std::vector<OperatorEntry> lepton::supportedOperators() {
         !converted.count({schema.domain(), schema.Name()}) && isCovered(schema))
       found.insert({schema.domain(), schema.Name(), schema.SinceVersion(), true, {}, {}});
   std::vector<OperatorEntry> operators(found.begin(), found.end());
+  mlir::MLIRContext context;
+  context.loadDialect<LeptonDialect>();
   for (size_t i = 0; i < operators.size(); ++i) {
     OperatorEntry &entry = operators[i];
     bool isLast =
         i + 1 == operators.size() || operators[i + 1].domain != entry.domain || operators[i + 1].name != entry.name;
     int last = isLast ? std::numeric_limits<int>::max() : operators[i + 1].since - 1;
     if (const auto *schema = ::onnx::OpSchemaRegistry::Schema(entry.name, last, entry.domain))
-      entry.types = typesOf(*schema);
+      entry.types = typesOf(*schema, context);
   }
   return operators;
 }
