@@ -49,4 +49,22 @@ def Lepton_RoiAlignOp : Lepton_ElementOp<"roi_align"> {
   let assemblyFormat = "$input `,` $rois `,` $batch attr-dict `:` functional-type(operands, results)";
 }
 
+def Lepton_MaxRoiPoolOp : Lepton_ElementOp<"max_roi_pool"> {
+  let summary = "the largest elements in the bins of regions of images";
+  let description = [{
+    ONNX MaxRoiPool: `rois[r]` is the number of an image and two corners (x, y, x, y) that, scaled by `spatial_scale` and rounded, halves away from
+    zero, belong to region r. It is cut into `height` by `width` bins, from the element in which a bin begins to the one in which it ends. The standard
+    gives no formula; this is onnxruntime's. A bin without elements is 0.
+
+    Example:
+    ```mlir
+    %y = lepton.max_roi_pool %x, %r {height = 7 : i64, width = 7 : i64, spatial_scale = 6.25e-02 : f64}
+       : (tensor<1x512x38x38xf32>, tensor<?x5xf32>) -> tensor<?x512x7x7xf32>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input, Lepton_Tensor:$rois, I64Attr:$height, I64Attr:$width, F64Attr:$spatial_scale);
+  let results = (outs Lepton_Tensor:$result);
+  let assemblyFormat = "$input `,` $rois attr-dict `:` functional-type(operands, results)";
+}
+
 #endif // LEPTON_SAMPLING_TD

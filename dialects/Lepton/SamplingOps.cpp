@@ -16,7 +16,21 @@ static constexpr double farOutside = 8;
 /// A bin has at most this many samples per dimension, however large its region is.
 static constexpr double mostSamples = 4096;
 
+/// Corners of regions, and numbers of images, are kept below this before they become indices; single precision counts up to here.
+static constexpr double farthestCorner = 1 << 24;
+
 static Value both(KernelEmitter &e, Value l, Value r) { return l ? e.b.createOrFold<arith::AndIOp>(e.loc, l, r) : r; }
+
+/// A loop over [begin, end) that carries one number.
+static Value loop(KernelEmitter &e, Value begin, Value end, Value init,
+                  llvm::function_ref<Value(Value i, Value carried)> body) {
+  auto loop =
+      scf::ForOp::create(e.b, e.loc, begin, end, e.index(1), init, [](OpBuilder &, Location, Value, ValueRange) {});
+  OpBuilder::InsertionGuard guard(e.b);
+  e.b.setInsertionPointToEnd(loop.getBody());
+  scf::YieldOp::create(e.b, e.loc, body(loop.getInductionVar(), loop.getRegionIterArg(0)));
+  return loop.getResult(0);
+}
 
 static Value clampedIndex(KernelEmitter &e, Value position, Value size) {
   Value high = e.b.createOrFold<arith::MinSIOp>(e.loc, position, e.sub(size, e.index(1)));
@@ -263,16 +277,6 @@ struct RoiPool {
     return e.select(both(e, y.inside, x.inside), result, m.number(0));
   }
 
-  /// A loop over [0, count) that carries one number.
-  Value loop(Value count, Value init, llvm::function_ref<Value(Value i, Value carried)> body) {
-    auto loop = scf::ForOp::create(b, e.loc, e.index(0), count, e.index(1), init,
-                                   [](OpBuilder &, Location, Value, ValueRange) {});
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToEnd(loop.getBody());
-    scf::YieldOp::create(b, e.loc, body(loop.getInductionVar(), loop.getRegionIterArg(0)));
-    return loop.getResult(0);
-  }
-
   Value emit(ValueRange indices) {
     Value roi = indices[0];
     Value image =
@@ -280,9 +284,9 @@ struct RoiPool {
     Side y = side(roi, 1, indices[2], op.getHeight(), e.dim(op.getInput(), 2)),
          x = side(roi, 0, indices[3], op.getWidth(), e.dim(op.getInput(), 3));
     Value init = m.number(op.getMax() ? -std::numeric_limits<double>::infinity() : 0);
-    Value total = loop(y.count, init, [&](Value i, Value outer) {
+    Value total = loop(e, e.index(0), y.count, init, [&](Value i, Value outer) {
       Place row = placeOf(y, i);
-      return loop(x.count, outer, [&](Value j, Value inner) {
+      return loop(e, e.index(0), x.count, outer, [&](Value j, Value inner) {
         Value value = sample(image, indices[1], row, placeOf(x, j));
         return op.getMax() ? m.max(inner, value) : m.add(inner, value);
       });
@@ -298,4 +302,56 @@ struct RoiPool {
 
 Value RoiAlignOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
   return RoiPool(*this, e).emit(indices);
+}
+
+//===------------------------------------------------------------------------------------------------------------------===//
+// MaxRoiPool
+//===------------------------------------------------------------------------------------------------------------------===//
+
+LogicalResult MaxRoiPoolOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
+  SmallVector<AffineExpr> input = shapes.shape(getInput()), rois = shapes.shape(getRois());
+  if (input.size() != 4 || !isa<FloatType>(elementTypeOf(getInput())))
+    return emitOpError() << "needs a floating-point input of four dimensions, got " << getInput().getType();
+  if (rois.size() != 2 || ShapeAnalysis::constantValue(rois[1]) != 5 ||
+      elementTypeOf(getRois()) != elementTypeOf(getInput()))
+    return emitOpError() << "needs an image and four corners per region, of the input's element type, got "
+                         << getRois().getType();
+  if (getHeight() < 1 || getWidth() < 1)
+    return emitOpError() << "has a height or width below 1";
+  results.push_back(
+      {elementTypeOf(getInput()), {rois[0], input[1], shapes.constant(getHeight()), shapes.constant(getWidth())}});
+  return success();
+}
+
+Value MaxRoiPoolOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
+  Type element = elementTypeOf(getInput());
+  FloatMath m{e, e.computeType(element)};
+  Value roi = indices[0], zero = m.number(0);
+  auto read = [&](int64_t i) { return e.widen(e.load(getRois(), {roi, e.index(i)}), element); };
+  // Kept near, so that it fits an index; a NaN becomes the lower bound.
+  auto near = [&](Value x, double bound) { return m.min(m.max(x, m.number(-bound)), m.number(bound)); };
+  auto corner = [&](int64_t i) {
+    Value x = near(m.mul(read(i), m.number(getSpatialScale().convertToDouble())), farthestCorner);
+    return e.b.createOrFold<math::RoundOp>(e.loc, x);
+  };
+  /// The elements of a bin along one dimension, [begin, end); `first` is where rois have its lower corner.
+  auto range = [&](int64_t first, Value bin, int64_t bins, Value size) {
+    Value start = corner(first), length = m.add(m.sub(corner(first + 2), start), m.number(1));
+    Value each = m.div(m.max(length, m.number(1)), m.number(bins)), number = m.fromIndex(bin);
+    auto onImage = [&](Value x) { return m.toIndex(m.min(m.max(m.add(x, start), zero), m.fromIndex(size))); };
+    return std::make_pair(onImage(m.floor(m.mul(number, each))),
+                          onImage(m.ceil(m.mul(m.add(number, m.number(1)), each))));
+  };
+  Value image = e.checkedIndex(m.toIndex(near(read(0), farthestCorner)), e.dim(getInput(), 0),
+                               "the number of an image is out of range");
+  auto [top, bottom] = range(2, indices[2], getHeight(), e.dim(getInput(), 2));
+  auto [left, right] = range(1, indices[3], getWidth(), e.dim(getInput(), 3));
+  Value lowest = m.number(-std::numeric_limits<double>::infinity());
+  Value largest = loop(e, top, bottom, lowest, [&, left = left, right = right](Value y, Value outer) {
+    return loop(e, left, right, outer, [&](Value x, Value inner) {
+      return m.max(inner, e.widen(e.load(getInput(), {image, indices[1], y, x}), element));
+    });
+  });
+  Value hasElements = both(e, e.compare(CmpIPredicate::slt, top, bottom), e.compare(CmpIPredicate::slt, left, right));
+  return e.narrow(e.select(hasElements, largest, zero), element);
 }

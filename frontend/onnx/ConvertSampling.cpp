@@ -202,11 +202,22 @@ LogicalResult roiAlign(Node &n) {
   return n.result(n.make<RoiAlignOp>({n.input(0), n.input(1), n.input(2)}, attributes));
 }
 
+LogicalResult maxRoiPool(Node &n) {
+  SmallVector<int64_t> shape = n.integers("pooled_shape");
+  if (shape.size() != 2)
+    return n.error("needs a pooled_shape of height and width");
+  pin(n, 1, 1, 5);
+  return n.result(
+      n.make<MaxRoiPoolOp>({n.input(0), n.input(1)}, {n.g.attr("spatial_scale", n.number("spatial_scale", 1)),
+                                                      n.g.attr("height", shape[0]), n.g.attr("width", shape[1])}));
+}
+
 const Entry entries[] = {
     {"GridSample", 16, gridSample},
     {"AffineGrid", 20, affineGrid},
     {"DeformConv", 19, deformConv, "", "a kernel of known size"},
     {"RoiAlign", 10, roiAlign},
+    {"MaxRoiPool", 1, maxRoiPool},
 };
 
 } // namespace

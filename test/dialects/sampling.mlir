@@ -12,6 +12,39 @@ func.func @roundTrip(%x: tensor<1x3x8x8xf32>, %p: tensor<1x5x6x2xf32>, %r: tenso
 
 // -----
 
+// CHECK-LABEL: func @maxRoiPool
+func.func @maxRoiPool(%x: tensor<1x3x8x8xf32>, %r: tensor<?x5xf32>) {
+  // CHECK: lepton.max_roi_pool %arg0, %arg1 {height = 5 : i64, spatial_scale = 5.000000e-01 : f64, width = 4 : i64}
+  %0 = lepton.max_roi_pool %x, %r {height = 5 : i64, width = 4 : i64, spatial_scale = 0.5 : f64} : (tensor<1x3x8x8xf32>, tensor<?x5xf32>) -> tensor<?x3x5x4xf32>
+  return
+}
+
+// -----
+
+func.func @maxRoiPoolOfRows(%x: tensor<3x8x8xf32>, %r: tensor<2x5xf32>) {
+  // expected-error @+1 {{'lepton.max_roi_pool' op needs a floating-point input of four dimensions, got 'tensor<3x8x8xf32>'}}
+  %0 = lepton.max_roi_pool %x, %r {height = 1 : i64, width = 1 : i64, spatial_scale = 1.0 : f64} : (tensor<3x8x8xf32>, tensor<2x5xf32>) -> tensor<2x3x1x1xf32>
+  return
+}
+
+// -----
+
+func.func @maxRoiPoolWithoutImages(%x: tensor<1x3x8x8xf32>, %r: tensor<2x4xf32>) {
+  // expected-error @+1 {{'lepton.max_roi_pool' op needs an image and four corners per region, of the input's element type, got 'tensor<2x4xf32>'}}
+  %0 = lepton.max_roi_pool %x, %r {height = 1 : i64, width = 1 : i64, spatial_scale = 1.0 : f64} : (tensor<1x3x8x8xf32>, tensor<2x4xf32>) -> tensor<2x3x1x1xf32>
+  return
+}
+
+// -----
+
+func.func @maxRoiPoolOfNoBins(%x: tensor<1x3x8x8xf32>, %r: tensor<2x5xf32>) {
+  // expected-error @+1 {{'lepton.max_roi_pool' op has a height or width below 1}}
+  %0 = lepton.max_roi_pool %x, %r {height = 0 : i64, width = 1 : i64, spatial_scale = 1.0 : f64} : (tensor<1x3x8x8xf32>, tensor<2x5xf32>) -> tensor<2x3x0x1xf32>
+  return
+}
+
+// -----
+
 func.func @wrong0(%x: tensor<3x8xf32>, %p: tensor<3x5x1xf32>) {
   // expected-error @+1 {{'lepton.sample' op needs an input of at least three dimensions, got 'tensor<3x8xf32>'}}
   %0 = lepton.sample linear zeros %x, %p : (tensor<3x8xf32>, tensor<3x5x1xf32>) -> tensor<3x8x5xf32>

@@ -1,6 +1,7 @@
 """Results whose size depends on data, sampling, transforms and random numbers, against NumPy and onnx.reference, over sizes that only the run knows."""
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
@@ -184,3 +185,22 @@ def test_bernoulli_follows_its_probabilities(tmp_path, dtype, level):
     assert y.dtype == helper.tensor_dtype_to_np_dtype(dtype or FLOAT) and set(np.unique(y)) == {0, 1}
     np.testing.assert_allclose(y.mean(axis=1, dtype=np.float64), p, atol=0.012)
     assert not y[0].any() and y[4].all()
+
+
+@LEVELS
+@pytest.mark.parametrize("bins, scale", [((3, 3), 1.0), ((2, 5), 0.5), ((1, 1), 0.0625), ((7, 7), 2.0)])
+def test_largest_elements_of_regions(tmp_path, bins, scale, level):
+    node = helper.make_node("MaxRoiPool", ["x", "r"], ["y"], pooled_shape=bins, spatial_scale=scale, name="pool")
+    s = session(tmp_path, [node], {"x": (FLOAT, ["n", "c", "h", "w"]), "r": (FLOAT, ["regions", "five"])}, {"y": (FLOAT, None)}, level)
+    oracle = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(0)
+    x = random.standard_normal((2, 3, 9, 11)).astype(np.float32)
+    regions = np.concatenate([random.integers(0, 2, (20, 1)), random.uniform(-4, 20, (20, 4))], 1).astype(np.float32)
+    regions[:2] = [1, 2.5, 1.5, 2.5, 1.5], [0, 8, 8, 2, 2]  # rounded halves, corners in the wrong order
+    feed = {"x": x, "r": regions}
+    np.testing.assert_array_equal(s.run(None, feed)[0], oracle.run(None, feed)[0])
+    for image in (2, -3, np.nan):
+        with pytest.raises(ValueError, match="node 'pool': the number of an image is out of range"):
+            s.run(None, {"x": x, "r": np.float32([[image, 0, 0, 1, 1]])})
+    with pytest.raises(ValueError, match="node 'pool': dimension 1 of operand 1 must be 5"):
+        s.run(None, {"x": x, "r": regions[:, :4]})
