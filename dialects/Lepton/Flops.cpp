@@ -49,7 +49,9 @@ AffineExpr lepton::flopsOf(Operation *op, ShapeAnalysis &shapes) {
         return products(conv.getResult(), conv.getFilter(), 0, conv.getFilter().getType().getRank() - 1);
       })
       .Case([&](WinogradConvOp conv) { // as the direct convolution that it stands for
-        return elements(conv.getResult()) * shapes.dim(conv.getFilter(), 2) * (2 * 3 * 3);
+        const int64_t taps =
+            conv.getKernel().size() == 2 ? conv.getKernel()[0] * conv.getKernel()[1] : conv.getKernel()[0];
+        return elements(conv.getResult()) * shapes.dim(conv.getFilter(), 3) * (2 * taps);
       })
       .Case([&](ConvTransposeOp conv) {
         return products(conv.getInput(), conv.getFilter(), 1, conv.getFilter().getType().getRank());

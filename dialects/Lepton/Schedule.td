@@ -28,6 +28,8 @@ def Lepton_TargetAttr : Lepton_Attr<"Target", "target"> {
   let extraClassDeclaration = [{
     /// Elements of a type in one vector register.
     int64_t lanes(::mlir::Type type) const { return getVectorBits() / type.getIntOrFloatBitWidth(); }
+    /// Half a vector takes half the time: multiply-adds of 512 bits, of which one begins in a cycle, are two of 256 bits.
+    bool hasHalfVectors() const { return getVectorBits() == 512 && getMultiplyAdds() == 1; }
     /// Masked loads and stores are single instructions: the two AVX families have them, SSE and NEON would branch once per element.
     bool hasMasks() const { return getFma() && getVectorBits() >= 256; }
   }];

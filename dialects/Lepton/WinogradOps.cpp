@@ -1,6 +1,6 @@
-//===- WinogradOps.cpp - convolutions of 3x3 with fewer multiplications --------------------------------------------===//
+//===- WinogradOps.cpp - convolutions with fewer multiplications --------------------------------------------------===//
 //
-// Tiles of the input are transformed along both dimensions, all channels at once in vectors; then each position in a tile is a matrix
+// Tiles of the input are transformed along each dimension, all channels at once in vectors; then each position in a tile is a matrix
 // product over the channels; then tiles are transformed back, and the ops fused after the convolution are applied.
 //
 //===----------------------------------------------------------------------------------------------------------------===//
@@ -18,53 +18,6 @@ using namespace lepton;
 
 /// Accumulators of one item of work fit the stack of a thread, and the first levels of the cache.
 static constexpr int64_t accumulatorBytes = 64 << 10;
-
-/// Points near 1 in magnitude, and not symmetric: of the sets tried for F(4, 3) the one with the smallest error.
-static ArrayRef<double> pointsOf(int64_t m) {
-  static const double two[] = {0, 1, -1}, four[] = {0, 1, -1, 0.5, -2};
-  return m == 2 ? ArrayRef<double>(two) : ArrayRef<double>(four);
-}
-
-/// Coefficients of the product of (x - p) over all points but number `except`.
-static SmallVector<double> productOfRoots(ArrayRef<double> points, size_t except) {
-  SmallVector<double> coefficients = {1};
-  for (auto [j, point] : llvm::enumerate(points)) {
-    if (j == except)
-      continue;
-    coefficients.push_back(0);
-    for (size_t k = coefficients.size() - 1; k > 0; --k)
-      coefficients[k] = coefficients[k - 1] - point * coefficients[k];
-    coefficients[0] *= -point;
-  }
-  return coefficients;
-}
-
-WinogradMatrices lepton::winogradMatrices(int64_t m) {
-  ArrayRef<double> points = pointsOf(m);
-  const int64_t n = m + 2, finite = n - 1;
-  WinogradMatrices matrices;
-  matrices.output.assign(m, SmallVector<double>(n, 0));
-  matrices.output[m - 1][finite] = 1;
-  for (int64_t i = 0; i < finite; ++i) {
-    double scale = 1, power = 1;
-    for (int64_t j = 0; j < finite; ++j)
-      scale *= j == i ? 1 : points[i] - points[j];
-    matrices.filter.push_back({1 / scale, points[i] / scale, points[i] * points[i] / scale});
-    for (int64_t k = 0; k < m; ++k, power *= points[i])
-      matrices.output[k][i] = power;
-    matrices.input.push_back(productOfRoots(points, i));
-    matrices.input.back().resize(n, 0);
-  }
-  matrices.filter.push_back({0, 0, 1});
-  matrices.input.push_back(productOfRoots(points, finite));
-  return matrices;
-}
-
-std::pair<int64_t, int64_t> lepton::winogradItem(int64_t rows, int64_t columns) {
-  constexpr int64_t tiles = 32;
-  const int64_t itemColumns = largestDivisor(columns, tiles);
-  return {largestDivisor(rows, tiles / itemColumns), itemColumns};
-}
 
 //===----------------------------------------------------------------------------------------------------------------===//
 // Transforms in vectors
@@ -113,6 +66,12 @@ static SmallVector<Value> transformSquare(KernelEmitter &e, const Matrix &matrix
   return y;
 }
 
+/// matrix * x for a line of vectors, matrix * x * matrix^T for a square of them, row-major.
+static SmallVector<Value> transform(KernelEmitter &e, const Matrix &matrix, const WinogradTiling &tiling,
+                                    ArrayRef<Value> x) {
+  return tiling.rank == 1 ? apply(e, matrix, x) : transformSquare(e, matrix, x);
+}
+
 /// The widest vector that divides a number of channels.
 static VectorType channelVector(KernelEmitter &e, int64_t channels, Type element) {
   int64_t lanes = targetOf(e.b.getInsertionBlock()->getParentOp()).lanes(element);
@@ -158,26 +117,76 @@ LogicalResult WinogradInputOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImp
   return success();
 }
 
-/// Writes the transforms of `count` rows by columns of tiles, the first of which is at `first` (image, row, column), to `tiles` `[n * n, rows * columns, C]`.
-static Value transformTiles(KernelEmitter &e, Value image, int64_t m, ValueRange first, ArrayRef<int64_t> count,
-                            Value tiles) {
+/// The pixels of a tile, of its window (`side` along a dimension) or of its outputs, where tiles are numbered by rows and columns, or in a line by blocks and
+/// within one.
+static SmallVector<SmallVector<Value>> pixelsOf(KernelEmitter &e, const WinogradTiling &tiling, Value row, Value column,
+                                                int64_t side) {
+  SmallVector<SmallVector<Value>> pixels;
+  Value tile = e.index(tiling.tile);
+  if (tiling.rank == 1) {
+    Value first = e.add(e.mul(row, e.index(tiling.tile * tiling.dilation)), column);
+    for (int64_t i = 0; i < side; ++i)
+      pixels.push_back({e.add(first, e.index(i * tiling.dilation))});
+    return pixels;
+  }
+  Value top = e.mul(row, tile), left = e.mul(column, tile);
+  for (int64_t i = 0; i < side; ++i)
+    for (int64_t j = 0; j < side; ++j)
+      pixels.push_back({e.add(top, e.index(i)), e.add(left, e.index(j))});
+  return pixels;
+}
+
+/// Writes the transforms of `count` rows by columns of tiles, the first of which is at `first` (image, row, column), to `tiles`
+/// `[positions, rows * columns, C]`.
+static Value transformTiles(KernelEmitter &e, Value image, const WinogradTiling &tiling, ValueRange first,
+                            ArrayRef<int64_t> count, Value tiles) {
   auto type = cast<RankedTensorType>(image.getType());
-  const int64_t n = m + 2, channels = type.getDimSize(3);
-  const Matrix matrix = winogradMatrices(m).input;
+  const int64_t channels = type.getShape().back();
+  const Matrix matrix = winogradMatrices(tiling.tile, tiling.taps).input;
   VectorType vector = channelVector(e, channels, type.getElementType());
   return loop(e, count[0], 1, tiles, [&](Value row, Value tiles) {
-    Value top = e.mul(e.add(first[1], row), e.index(m));
     return loop(e, count[1], 1, tiles, [&](Value column, Value tiles) {
-      Value left = e.mul(e.add(first[2], column), e.index(m)), tile = e.add(e.mul(row, e.index(count[1])), column);
+      auto pixels = pixelsOf(e, tiling, e.add(first[1], row), e.add(first[2], column), tiling.side());
+      Value tile = e.add(e.mul(row, e.index(count[1])), column);
       return loop(e, channels, vector.getNumElements(), tiles, [&](Value channel, Value tiles) {
         SmallVector<Value> x;
-        for (int64_t i = 0; i < n; ++i)
-          for (int64_t j = 0; j < n; ++j)
-            x.push_back(
-                readVector(e, vector, image, {first[0], e.add(top, e.index(i)), e.add(left, e.index(j)), channel}));
-        for (auto [i, value] : llvm::enumerate(transformSquare(e, matrix, x)))
+        for (SmallVector<Value> at : pixels) {
+          at.insert(at.begin(), first[0]);
+          at.push_back(channel);
+          x.push_back(readVector(e, vector, image, at));
+        }
+        for (auto [i, value] : llvm::enumerate(transform(e, matrix, tiling, x)))
           tiles = writeVector(e, value, tiles, {e.index(i), tile, channel});
         return tiles;
+      });
+    });
+  });
+}
+
+/// Tiles `[positions, rows * columns, block]` back to the pixels of a part of an image, `[rows * tile, columns * tile, block]` or
+/// `[blocks * tile * dilation, block]`.
+static Value inverse(KernelEmitter &e, Value products, const WinogradTiling &tiling, ArrayRef<int64_t> item) {
+  const int64_t m = tiling.tile, block = cast<RankedTensorType>(products.getType()).getDimSize(2);
+  Type element = elementTypeOf(products);
+  const Matrix matrix = winogradMatrices(m, tiling.taps).output;
+  VectorType vector = channelVector(e, block, element);
+  SmallVector<int64_t> shape = {item[0] * m, item[1] * m, block};
+  if (tiling.rank == 1)
+    shape = {item[0] * m * item[1], block};
+  Value image = tensor::EmptyOp::create(e.b, e.loc, shape, element);
+  return loop(e, item[0], 1, image, [&](Value row, Value image) {
+    return loop(e, item[1], 1, image, [&](Value column, Value image) {
+      Value tile = e.add(e.mul(row, e.index(item[1])), column);
+      auto pixels = pixelsOf(e, tiling, row, column, m);
+      return loop(e, block, vector.getNumElements(), image, [&](Value channel, Value image) {
+        SmallVector<Value> x;
+        for (int64_t i = 0; i < tiling.positions(); ++i)
+          x.push_back(readVector(e, vector, products, {e.index(i), tile, channel}));
+        for (auto [value, at] : llvm::zip_equal(transform(e, matrix, tiling, x), pixels)) {
+          at.push_back(channel);
+          image = writeVector(e, value, image, at);
+        }
+        return image;
       });
     });
   });
@@ -194,8 +203,9 @@ SmallVector<Value> WinogradInputOp::emitKernel(KernelEmitter &e, ValueRange init
                               sizes = {e.b.getIndexAttr(n * n), e.b.getIndexAttr(columns),
                                        e.b.getIndexAttr(type.getDimSize(3))};
     Value part = slice(e, destination, offsets, sizes, {false, false, false});
-    return {transformTiles(e, e.tensor(getInput()), m, {ivs[0], ivs[1], e.index(0)}, {1, columns}, part), offsets,
-            sizes};
+    return {transformTiles(e, e.tensor(getInput()), winogradTiling(m, {3, 3}, 1), {ivs[0], ivs[1], e.index(0)},
+                           {1, columns}, part),
+            offsets, sizes};
   })};
 }
 
@@ -205,21 +215,39 @@ SmallVector<Value> WinogradInputOp::emitKernel(KernelEmitter &e, ValueRange init
 
 LogicalResult WinogradConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   auto tiles = getTiles().getType(), filter = getFilter().getType();
-  const int64_t m = getTile(), n = m + 2, rank = tiles.getRank();
-  ArrayRef<int64_t> size = getSize();
-  if ((m != 2 && m != 4) || !tiles.hasStaticShape() || !filter.hasStaticShape() || (rank != 3 && rank != 4) ||
-      filter.getRank() != 4 || size.size() != 2 || size[0] <= 0 || size[1] <= 0)
+  const int64_t m = getTile(), rank = tiles.getRank();
+  ArrayRef<int64_t> size = getSize(), kernel = getKernel();
+  auto isPositive = [](int64_t x) { return x > 0; };
+  if ((m != 2 && m != 4) || !tiles.hasStaticShape() || !filter.hasStaticShape() || filter.getRank() != 5 ||
+      size.empty() || size.size() > 2 || size.size() != kernel.size() || !llvm::all_of(size, isPositive) ||
+      (rank != 3 && rank != 4))
     return emitOpError() << "needs static tiles, a static filter and a size, got " << tiles << " and " << filter;
-  const int64_t rows = llvm::divideCeil(size[0], m), columns = llvm::divideCeil(size[1], m);
-  const bool fits = rank == 4 ? tiles.getDimSize(1) == rows * m + 2 && tiles.getDimSize(2) == columns * m + 2
-                              : tiles.getDimSize(0) == n * n && tiles.getDimSize(1) % (rows * columns) == 0;
-  if (!fits || filter.getDimSize(1) != n * n || filter.getDimSize(2) != tiles.getShape().back() || getChannels() <= 0 ||
-      llvm::divideCeil(getChannels(), filter.getDimSize(3)) != uint64_t(filter.getDimSize(0)))
+  const bool isLine = size.size() == 1;
+  if (isLine ? kernel[0] < 2 || getDilation() < 1 : kernel[0] != 3 || kernel[1] != 3 || getDilation() != 1)
+    return emitOpError() << "needs a filter of 3 x 3, or a dilated one of one dimension, got " << kernel;
+  const WinogradTiling tiling = winogradTiling(m, kernel, getDilation());
+  int64_t images = tiles.getDimSize(0);
+  bool fits;
+  if (isLine) {
+    // Every item of work has some output.
+    const int64_t perBlock = m * tiling.dilation, blocks = winogradBlocks(tiling, tiles.getDimSize(1));
+    fits = rank == 3 && blocks > 0 && tiles.getDimSize(1) == tiling.pixels(blocks) && blocks * perBlock >= size[0] &&
+           (blocks - winogradItem(blocks, tiling.dilation, winogradLineTiles).first) * perBlock < size[0];
+  } else {
+    const int64_t rows = llvm::divideCeil(size[0], m), columns = llvm::divideCeil(size[1], m);
+    fits = rank == 4 ? tiles.getDimSize(1) == tiling.pixels(rows) && tiles.getDimSize(2) == tiling.pixels(columns)
+                     : tiles.getDimSize(0) == tiling.positions() && tiles.getDimSize(1) % (rows * columns) == 0;
+    images = rank == 4 ? images : tiles.getDimSize(1) / (rows * columns);
+  }
+  if (!fits || filter.getDimSize(1) != tiling.positions() || filter.getDimSize(2) != tiling.groups ||
+      filter.getDimSize(3) != tiles.getShape().back() || getChannels() <= 0 ||
+      llvm::divideCeil(getChannels(), filter.getDimSize(4)) != uint64_t(filter.getDimSize(0)))
     return emitOpError() << "has operands that do not fit: " << tiles << " and " << filter;
-  const int64_t images = rank == 4 ? tiles.getDimSize(0) : tiles.getDimSize(1) / (rows * columns);
-  results.push_back(
-      {tiles.getElementType(),
-       {shapes.constant(images), shapes.constant(size[0]), shapes.constant(size[1]), shapes.constant(getChannels())}});
+  SmallVector<AffineExpr> shape = {shapes.constant(images)};
+  for (int64_t extent : size)
+    shape.push_back(shapes.constant(extent));
+  shape.push_back(shapes.constant(getChannels()));
+  results.push_back({tiles.getElementType(), shape});
   return success();
 }
 
@@ -229,44 +257,50 @@ namespace {
 struct WinogradConvolution {
   KernelEmitter &e;
   WinogradConvOp op;
-  ArrayRef<int64_t> filterShape = op.getFilter().getType().getShape();
-  const int64_t m = op.getTile(), n = m + 2, height = op.getSize()[0], width = op.getSize()[1],
-                rows = llvm::divideCeil(height, m), columns = llvm::divideCeil(width, m),
-                images = op.getResult().getType().getDimSize(0), channels = filterShape[2], blocks = filterShape[0],
-                block = filterShape[3];
+  const WinogradTiling tiling = winogradTiling(op.getTile(), op.getKernel(), op.getDilation());
+  ArrayRef<int64_t> size = op.getSize(), filterShape = op.getFilter().getType().getShape();
+  const bool isLine = tiling.rank == 1;
+  const int64_t m = tiling.tile, positions = tiling.positions(),
+                rows = isLine ? winogradBlocks(tiling, op.getTiles().getType().getDimSize(1)) : divideCeil(size[0], m),
+                columns = isLine ? tiling.dilation : divideCeil(size[1], m),
+                images = op.getResult().getType().getDimSize(0), channels = filterShape[3], blocks = filterShape[0],
+                block = filterShape[4];
   Type element = elementTypeOf(op.getTiles());
-  int64_t itemRows = 1, itemColumns = columns; // tiles of one item of work
+  int64_t itemRows = 1, itemColumns = columns; // tiles of one item of work; in a line blocks, and tiles within one
 
   OpFoldResult fixed(int64_t size) { return e.b.getIndexAttr(size); }
   static SmallVector<bool> none(size_t rank) { return SmallVector<bool>(rank, false); }
 
   /// Tiles that are transformed already: a block of the filter is read for all of them before the next one is.
   Value emitTiles(Value destination) {
-    itemRows = largestDivisor(rows, accumulatorBytes / (n * n * columns * block * elementBytes(element)));
+    itemRows = largestDivisor(rows, accumulatorBytes / (positions * columns * block * elementBytes(element)));
     SmallVector<OpFoldResult> bounds = {fixed(blocks), fixed(images), fixed(rows / itemRows)};
     return e.forEach(bounds, destination, [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
       Value firstRow = e.mul(ivs[2], e.index(itemRows));
       Value firstTile = e.mul(e.add(e.mul(ivs[1], e.index(rows)), firstRow), e.index(columns));
       Value tiles = slice(e, e.tensor(op.getTiles()), {fixed(0), firstTile, fixed(0)},
-                          {fixed(n * n), fixed(itemRows * columns), fixed(channels)}, none(3));
+                          {fixed(positions), fixed(itemRows * columns), fixed(channels)}, none(3));
       return oneBlock(tiles, destination, {ivs[1], ivs[2], e.index(0)}, ivs[0]);
     });
   }
 
   /// An image: each item transforms its tiles, which stay in the second-level cache for all blocks of the filter.
   Value emitImage(Value destination) {
-    std::tie(itemRows, itemColumns) = winogradItem(rows, columns);
+    std::tie(itemRows, itemColumns) =
+        isLine ? winogradItem(rows, columns, winogradLineTiles) : winogradItem(rows, columns);
     SmallVector<OpFoldResult> bounds = {fixed(images), fixed(rows / itemRows), fixed(columns / itemColumns)};
     return e.forEach(bounds, destination, [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
-      Value tiles = tensor::EmptyOp::create(e.b, e.loc, {n * n, itemRows * itemColumns, channels}, element);
-      tiles = transformTiles(e, e.tensor(op.getTiles()), m,
+      const int64_t read = itemRows + tiling.groups - 1;
+      Value tiles = tensor::EmptyOp::create(e.b, e.loc, {positions, read * itemColumns, channels}, element);
+      tiles = transformTiles(e, e.tensor(op.getTiles()), tiling,
                              {ivs[0], e.mul(ivs[1], e.index(itemRows)), e.mul(ivs[2], e.index(itemColumns))},
-                             {itemRows, itemColumns}, tiles);
+                             {read, itemColumns}, tiles);
       KernelEmitter::Part all = place(ivs, e.index(0), fixed(op.getChannels()));
-      all.value = slice(e, destination, all.offsets, all.sizes, none(4));
+      const size_t rank = all.offsets.size();
+      all.value = slice(e, destination, all.offsets, all.sizes, none(rank));
       all.value = loop(e, blocks, 1, all.value, [&](Value number, Value part) -> Value {
         KernelEmitter::Part written = oneBlock(tiles, part, ivs, number, /*isLocal=*/true);
-        written.strides.resize(4, fixed(1));
+        written.strides.resize(rank, fixed(1));
         return tensor::InsertSliceOp::create(e.b, e.loc, written.value, part, written.offsets, written.sizes,
                                              written.strides);
       });
@@ -275,33 +309,52 @@ struct WinogradConvolution {
   }
 
 private:
+  static int64_t divideCeil(int64_t a, int64_t b) { return int64_t(llvm::divideCeil(a, b)); }
+
   /// Where the results of an item (image, row, column of items) lie, of the output channels from `channel` on.
   KernelEmitter::Part place(ValueRange item, Value channel, OpFoldResult count) {
-    auto down = tileRange(e, item[1], e.shapes.constant(height), itemRows * m);
-    auto right = tileRange(e, item[2], e.shapes.constant(width), itemColumns * m);
+    auto down = tileRange(e, item[1], e.shapes.constant(size[0]), itemRows * m * tiling.dilation);
+    if (isLine)
+      return {{}, {item[0], down.first, channel}, {fixed(1), down.second, count}};
+    auto right = tileRange(e, item[2], e.shapes.constant(size[1]), itemColumns * m);
     return {{}, {item[0], down.first, right.first, channel}, {fixed(1), down.second, right.second, count}};
+  }
+
+  /// Sums of the products of an item's tiles, with those of `groups - 1` rows more, and a block of the filter.
+  Value multiply(Value tiles, Value number) {
+    const int64_t count = itemRows * itemColumns;
+    const bool isGrouped = tiling.groups > 1;
+    AffineExpr b, t, o, g, c;
+    bindDims(e.b.getContext(), b, t, o);
+    const int64_t dims = isGrouped ? 5 : 4;
+    g = e.b.getAffineDimExpr(3);
+    c = e.b.getAffineDimExpr(dims - 1);
+    auto map = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(dims, 0, results, e.b.getContext()); };
+    Value filter = slice(e, e.tensor(op.getFilter()), {number, fixed(0), fixed(0), fixed(0), fixed(0)},
+                         {fixed(1), fixed(positions), fixed(tiling.groups), fixed(channels), fixed(block)},
+                         {true, false, !isGrouped, false, false});
+    SmallVector<AffineMap> maps = {map({b, t, c}), map({b, c, o}), map({b, t, o})};
+    if (isGrouped)
+      maps = {map({b, t + g * itemColumns, c}), map({b, g, c, o}), map({b, t, o})};
+    Value products =
+        accumulatorTile(e, element, {positions, count, block}, {fixed(positions), fixed(count), fixed(block)});
+    return contract(e, tiles, filter, products, maps, 3, element, element);
   }
 
   /// One block of output channels of an item's tiles. `isLocal`: the destination is the item's part of the result.
   KernelEmitter::Part oneBlock(Value tiles, Value destination, ValueRange item, Value number, bool isLocal = false) {
-    const int64_t count = itemRows * itemColumns;
-    AffineExpr b, t, o, c;
-    bindDims(e.b.getContext(), b, t, o, c);
-    auto map = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(4, 0, results, e.b.getContext()); };
-    Value filter = slice(e, e.tensor(op.getFilter()), {number, fixed(0), fixed(0), fixed(0)},
-                         {fixed(1), fixed(n * n), fixed(channels), fixed(block)}, {true, false, false, false});
-    Value products = accumulatorTile(e, element, {n * n, count, block}, {fixed(n * n), fixed(count), fixed(block)});
-    products =
-        contract(e, tiles, filter, products, {map({b, t, c}), map({b, c, o}), map({b, t, o})}, 3, element, element);
-    Value image = op.inverse(e, products, {itemRows, itemColumns, block});
+    Value image = inverse(e, multiply(tiles, number), tiling, {itemRows, itemColumns});
     auto outputs = tileRange(e, number, e.shapes.constant(op.getChannels()), block);
     KernelEmitter::Part part = place(item, outputs.first, outputs.second);
     SmallVector<Value> start;
     for (OpFoldResult offset : part.offsets)
       start.push_back(getValueOrCreateConstantIndexOp(e.b, e.loc, offset));
-    if (isLocal)
-      part.offsets = {fixed(0), fixed(0), fixed(0), outputs.first};
-    Value target = slice(e, destination, part.offsets, part.sizes, none(4));
+    const size_t rank = part.offsets.size();
+    if (isLocal) {
+      part.offsets.assign(rank, fixed(0));
+      part.offsets.back() = outputs.first;
+    }
+    Value target = slice(e, destination, part.offsets, part.sizes, none(rank));
     part.value = e.finish(target, op.getResult(), start, [&](ValueRange local) {
       return fromAccumulator(e, image, local.drop_front(), op.getResult());
     });
@@ -315,29 +368,6 @@ SmallVector<Value> WinogradConvOp::emitKernel(KernelEmitter &e, ValueRange inits
   e.materialize(getTiles());
   e.materialize(getFilter());
   WinogradConvolution convolution{e, *this};
-  return {getTiles().getType().getRank() == 4 ? convolution.emitImage(inits[0]) : convolution.emitTiles(inits[0])};
-}
-
-/// Tiles `[n * n, rows * columns, block]` back to pixels `[rows * m, columns * m, block]`.
-Value WinogradConvOp::inverse(KernelEmitter &e, Value products, ArrayRef<int64_t> item) {
-  const int64_t m = getTile(), n = m + 2, rows = item[0], columns = item[1], block = item[2];
-  Type element = elementTypeOf(products);
-  const Matrix matrix = winogradMatrices(m).output;
-  VectorType vector = channelVector(e, block, element);
-  Value image = tensor::EmptyOp::create(e.b, e.loc, {rows * m, columns * m, block}, element);
-  return loop(e, rows, 1, image, [&](Value row, Value image) {
-    return loop(e, columns, 1, image, [&](Value column, Value image) {
-      Value tile = e.add(e.mul(row, e.index(columns)), column), top = e.mul(row, e.index(m)),
-            left = e.mul(column, e.index(m));
-      return loop(e, block, vector.getNumElements(), image, [&](Value channel, Value image) {
-        SmallVector<Value> x;
-        for (int64_t i = 0; i < n * n; ++i)
-          x.push_back(readVector(e, vector, products, {e.index(i), tile, channel}));
-        for (auto [i, value] : llvm::enumerate(transformSquare(e, matrix, x)))
-          image = writeVector(e, value, image,
-                              {e.add(top, e.index(int64_t(i) / m)), e.add(left, e.index(int64_t(i) % m)), channel});
-        return image;
-      });
-    });
-  });
+  const bool isImage = getTiles().getType().getRank() == int64_t(getSize().size()) + 2;
+  return {isImage ? convolution.emitImage(inits[0]) : convolution.emitTiles(inits[0])};
 }

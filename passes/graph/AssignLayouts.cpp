@@ -70,16 +70,23 @@ struct Layouts {
 
   Value channelsFirst(Location loc, Value value) { return g.transpose(loc, value, toChannelsFirst(rankOf(value))); }
 
-  /// Columns of a block of packed weights, of `size` in all: as many vectors as leave the fewest lanes of the last block empty and still let a register
-  /// block have enough rows; two where that is no matter. Less than a vector for fewer columns.
+  /// Columns of a block of packed weights, of `size` in all: as many vectors, or odd halves of them, as leave the fewest lanes of the last block empty and still
+  /// let a register block have enough rows; two where that is no matter. Less than a vector for fewer columns.
   int64_t blockFor(int64_t size) {
     const int64_t lanes = target.lanes(g.b.getF32Type()), mostVectors = target.getRegisters() >= 32 ? 5 : 3;
     int64_t block = panel ? panel : 2 * lanes;
-    for (int64_t vectors = 3; !panel && vectors <= mostVectors; ++vectors)
-      if (llvm::alignTo(size, vectors * lanes) < llvm::alignTo(size, block))
-        block = vectors * lanes;
     while (block > 8 && block / 2 >= size)
       block /= 2;
+    // Half vectors take more instructions.
+    auto isBetter = [&](int64_t columns, double gain) {
+      return !panel && llvm::alignTo(size, columns) * gain < llvm::alignTo(size, block);
+    };
+    for (int64_t vectors = 3; vectors <= mostVectors; ++vectors)
+      if (isBetter(vectors * lanes, 1))
+        block = vectors * lanes;
+    for (int64_t halves = 3; target.hasHalfVectors() && halves <= mostVectors; halves += 2)
+      if (isBetter(halves * lanes / 2, 1.05))
+        block = halves * lanes / 2;
     return block;
   }
 

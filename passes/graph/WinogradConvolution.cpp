@@ -1,6 +1,6 @@
 //===- WinogradConvolution.cpp - when and how a convolution is computed by minimal filtering ---------------------------===//
 //
-// Before: lepton.conv of 3x3 with stride 1.
+// Before: lepton.conv of 3x3, or of one dimension, with stride 1.
 // After:  lepton.pad to whole tiles, lepton.winograd_input, lepton.winograd_conv with a filter that is transformed in double precision from constants, so
 //         that constant folding does it at compile time.
 //
@@ -12,42 +12,66 @@
 using namespace mlir;
 using namespace lepton;
 
-/// F(4, 3): 2.25 products per output and channel where the direct form has 9, and an error that stays far below the tolerance of fp32.
-static constexpr int64_t tile = 4, side = tile + 2;
+/// F(4, 3): 2.25 products per output and channel where the direct form of two dimensions has 9, 1.5 for 3 in one; F(4, 4) has 1.75 for 4. The error stays far
+/// below the tolerance of fp32.
+static constexpr int64_t tile = 4;
 
 namespace {
-/// Sizes of a convolution: images, output pixels, channels in and out, tiles.
+/// Sizes of a convolution: images, rows of pixels (1 in one dimension), pixels of a row, channels in and out; and how it is cut.
 struct Sizes {
   int64_t images, height, width, inputs, outputs;
-  int64_t rows() const { return llvm::divideCeil(height, tile); }
-  int64_t columns() const { return llvm::divideCeil(width, tile); }
+  WinogradTiling tiling;
+
+  bool isLine() const { return tiling.rank == 1; }
+  /// In one dimension: blocks, which make items of equal size.
+  int64_t rows() const {
+    if (!isLine())
+      return llvm::divideCeil(height, tile);
+    const int64_t blocks = llvm::divideCeil(width, tile * tiling.dilation),
+                  perItem = std::max<int64_t>(1, winogradLineTiles / tiling.dilation),
+                  items = llvm::divideCeil(blocks, perItem);
+    return items * llvm::divideCeil(blocks, items);
+  }
+  int64_t columns() const { return isLine() ? tiling.dilation : llvm::divideCeil(width, tile); }
   int64_t tiles() const { return images * rows() * columns(); }
+  int64_t filterElements() const { return tiling.positions() * tiling.groups * inputs * outputs; }
 };
 } // namespace
 
 static Sizes sizesOf(ConvOp op) {
-  auto type = op.getResult().getType();
-  return {type.getDimSize(0), type.getDimSize(2), type.getDimSize(3), op.getInput().getType().getDimSize(1),
-          type.getDimSize(1)};
+  ArrayRef<int64_t> result = op.getResult().getType().getShape();
+  return {
+      result[0],     result.size() == 4 ? result[2] : 1,
+      result.back(), op.getInput().getType().getDimSize(1),
+      result[1],     winogradTiling(tile, op.getFilter().getType().getShape().drop_front(2), op.getDilations().back())};
+}
+
+/// Whether a filter is 3 x 3, or has one dimension.
+static bool isCovered(ConvOp op) {
+  ArrayRef<int64_t> kernel = op.getFilter().getType().getShape().drop_front(2);
+  auto isOne = [](int64_t x) { return x == 1; };
+  if (op.getGroup() != 1 || !llvm::all_of(op.getStrides(), isOne))
+    return false;
+  if (kernel.size() == 1)
+    return kernel[0] >= 3;
+  return kernel.size() == 2 && kernel[0] == 3 && kernel[1] == 3 && llvm::all_of(op.getDilations(), isOne);
 }
 
 bool lepton::prefersWinograd(ConvOp op, TargetAttr target) {
-  auto filter = op.getFilter().getType();
-  auto isOne = [](int64_t x) { return x == 1; };
-  if (filter.getRank() != 4 || filter.getDimSize(2) != 3 || filter.getDimSize(3) != 3 || op.getGroup() != 1 ||
-      !llvm::all_of(op.getStrides(), isOne) || !llvm::all_of(op.getDilations(), isOne) ||
-      !op.getFilter().getDefiningOp<ConstantOp>() || !elementTypeOf(op.getInput()).isF32() ||
-      !op.getInput().getType().hasStaticShape() || !op.getResult().getType().hasStaticShape())
+  if (!op.getInput().getType().hasStaticShape() || !op.getResult().getType().hasStaticShape() || !isCovered(op) ||
+      !op.getFilter().getDefiningOp<ConstantOp>() || !elementTypeOf(op.getInput()).isF32())
     return false;
   const Sizes s = sizesOf(op);
-  if (s.inputs % 8 || s.inputs < 16 || s.outputs < 16 || s.tiles() == 0)
+  const int64_t tiles = s.tiles(), leastChannels = s.isLine() ? 8 : 16;
+  if (s.inputs % 8 || s.inputs < leastChannels || s.outputs < leastChannels || tiles == 0)
     return false;
   // Cycles of one core: the filter streams from memory or the last cache at about 6 bytes a cycle where it does not
-  // fit the second level.
+  // fit the second level. A tile takes 200 cycles for a vector of channels, a line of it 25.
   const double lanes = target.lanes(elementTypeOf(op.getInput())), rate = lanes * target.getMultiplyAdds(),
-               channels = double(s.inputs) * s.outputs, direct = 9 * channels * s.images * s.height * s.width / rate,
-               products = side * side * channels * s.tiles() / rate,
-               transforms = s.tiles() * (s.inputs + s.outputs) / lanes * 200, filterBytes = side * side * channels * 4,
+               taps = op.getFilter().getType().getNumElements(), perTile = s.isLine() ? 25 : 200,
+               direct = taps * s.images * s.height * s.width / rate,
+               products = double(s.filterElements()) * tiles / rate,
+               transforms = tiles * (s.inputs + s.outputs) / lanes * perTile, filterBytes = s.filterElements() * 4.0,
                stream = filterBytes > target.getL2() ? filterBytes / 6 : 0;
   return products + transforms + stream < 0.8 * direct;
 }
@@ -56,42 +80,62 @@ bool lepton::prefersWinograd(ConvOp op, TargetAttr target) {
 static bool transformsInside(const Sizes &s, TargetAttr target) {
   constexpr int64_t fewTiles = 16, enoughItems = 8;
   auto [rows, columns] = winogradItem(s.rows(), s.columns());
-  const int64_t tiles = rows * columns, bytesPerTile = side * side * s.inputs * int64_t(sizeof(float));
+  const int64_t tiles = rows * columns, bytesPerTile = s.tiling.positions() * s.inputs * int64_t(sizeof(float));
   return tiles >= fewTiles && s.tiles() >= enoughItems * tiles && s.tiles() * bytesPerTile > target.getL2() &&
          tiles * bytesPerTile <= target.getL2() * 5 / 4;
 }
 
-/// The Kronecker product of G with itself: [side * side, 9].
-static Value filterTransform(GraphBuilder &g, Location loc) {
-  const Matrix matrix = winogradMatrices(tile).filter;
+/// G, or in two dimensions the Kronecker product of G with itself: [positions, taps].
+static Value filterTransform(GraphBuilder &g, Location loc, const WinogradTiling &tiling) {
+  const Matrix matrix = winogradMatrices(tile, tiling.taps).filter, one = {{1}};
   SmallVector<double> values;
-  for (int64_t i = 0; i < side; ++i)
-    for (int64_t j = 0; j < side; ++j)
-      for (int64_t k = 0; k < 3; ++k)
-        for (int64_t l = 0; l < 3; ++l)
-          values.push_back(matrix[i][k] * matrix[j][l]);
-  auto type = RankedTensorType::get({side * side, 9}, g.b.getF64Type());
+  for (const auto &outer : tiling.rank == 2 ? matrix : one)
+    for (const auto &inner : matrix)
+      for (double a : outer)
+        for (double b : inner)
+          values.push_back(a * b);
+  auto type =
+      RankedTensorType::get({tiling.positions(), int64_t(values.size()) / tiling.positions()}, g.b.getF64Type());
   return g.constant(loc, DenseElementsAttr::get(type, ArrayRef<double>(values)));
 }
 
-/// [M, C, 3, 3] -> [ceil(M / block), side * side, C, block]
+/// [M, C, taps...] -> [ceil(M / block), positions, groups, C, block]
 static Value transformedFilter(GraphBuilder &g, Location loc, Value filter, const Sizes &s, int64_t block) {
-  Value taps = g.reshape(loc, g.transpose(loc, filter, {2, 3, 1, 0}), {9, s.inputs * s.outputs});
-  Value product = g.create<MatMulOp>(loc, {filterTransform(g, loc), g.cast(loc, taps, g.b.getF64Type())});
-  Value single = g.reshape(loc, g.cast(loc, product, g.b.getF32Type()), {side * side, s.inputs, s.outputs});
-  Value blocks = g.create<PackBlocksOp>(loc, single, {g.attr("axis", int64_t(2)), g.attr("block", block)});
-  return g.transpose(loc, blocks, {2, 0, 1, 3});
+  const int64_t channels = s.inputs * s.outputs, positions = s.tiling.positions(), groups = s.tiling.groups;
+  SmallVector<int64_t> perm = {1, 0}; // taps first
+  for (int64_t d = rankOf(filter) - 1; d >= 2; --d)
+    perm.insert(perm.begin(), d);
+  Value transform = filterTransform(g, loc, s.tiling);
+  const int64_t perGroup = cast<RankedTensorType>(transform.getType()).getDimSize(1),
+                taps = cast<RankedTensorType>(filter.getType()).getNumElements() / channels;
+  Value rows = g.cast(loc, g.reshape(loc, g.transpose(loc, filter, perm), {taps, channels}), g.b.getF64Type());
+  Value whole = g.pad(loc, rows, g.integers(loc, {0, groups * perGroup - taps}), {0});
+  Value product = g.create<MatMulOp>(loc, {transform, g.reshape(loc, whole, {groups, perGroup, channels})});
+  Value single = g.reshape(loc, g.cast(loc, product, g.b.getF32Type()), {groups, positions, s.inputs, s.outputs});
+  Value blocks = g.create<PackBlocksOp>(loc, single, {g.attr("axis", int64_t(3)), g.attr("block", block)});
+  return g.transpose(loc, blocks, {3, 1, 0, 2, 4});
 }
 
 Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, Value input, int64_t block, TargetAttr target) {
   Location loc = op.getLoc();
   const Sizes s = sizesOf(op);
-  ArrayRef<int64_t> pads = op.getPads();
+  ArrayRef<int64_t> pads = op.getPads(), kernel = op.getFilter().getType().getShape().drop_front(2);
   // Zeros up to whole tiles, which nobody reads the results of.
-  int64_t below = s.rows() * tile - s.height, right = s.columns() * tile - s.width;
-  Value padded = g.pad(loc, input, g.integers(loc, {pads[0], pads[1], pads[2] + below, pads[3] + right}), {1, 2});
-  Value tiles = transformsInside(s, target) ? padded : g.create<WinogradInputOp>(loc, padded, g.attr("tile", tile));
-  return g.create<WinogradConvOp>(
-      loc, {tiles, transformedFilter(g, loc, op.getFilter(), s, block)},
-      {g.attr("tile", tile), g.attr("size", ArrayRef<int64_t>{s.height, s.width}), g.attr("channels", s.outputs)});
+  SmallVector<int64_t> frame(pads), axes, tilesAlong = {s.rows()}, size = {s.width};
+  if (!s.isLine()) {
+    tilesAlong.push_back(s.columns());
+    size = {s.height, s.width};
+  }
+  for (auto [i, blocks] : llvm::enumerate(tilesAlong)) {
+    axes.push_back(int64_t(i) + 1);
+    frame[kernel.size() + i] =
+        s.tiling.pixels(blocks) - cast<RankedTensorType>(input.getType()).getDimSize(axes.back()) - pads[i];
+  }
+  Value tiles = g.pad(loc, input, g.integers(loc, frame), axes);
+  if (!s.isLine() && !transformsInside(s, target))
+    tiles = g.create<WinogradInputOp>(loc, tiles, g.attr("tile", tile));
+  return g.create<WinogradConvOp>(loc, {tiles, transformedFilter(g, loc, op.getFilter(), s, block)},
+                                  {g.attr("tile", tile), g.attr("kernel", kernel),
+                                   g.attr("size", ArrayRef<int64_t>(size)), g.attr("channels", s.outputs),
+                                   g.attr("dilation", s.tiling.dilation)});
 }

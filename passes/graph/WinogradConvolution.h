@@ -7,7 +7,7 @@
 
 namespace lepton {
 
-/// Whether F(4x4, 3x3) is expected to be clearly faster than the direct form: a 3x3 filter with constant weights and stride 1, over an image of known size.
+/// Whether F(4x4, 3x3), F(4, 3) or F(4, 4) is expected to be clearly faster than the direct form: stride 1, constant weights, an image of known size or a line.
 bool prefersWinograd(ConvOp op, TargetAttr target);
 
 /// The convolution of a channels-last input, channels last; `block` output channels are one block of the filter.

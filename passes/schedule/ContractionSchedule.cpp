@@ -119,9 +119,18 @@ static int64_t linesOf(const Contraction &contraction) {
   return dim && !contraction.vectorA ? contraction.extents[*dim] : 1;
 }
 
+/// Lanes of a vector: half of them where that fills the last one and costs no time.
+static int64_t lanesFor(const Contraction &contraction, TargetAttr target) {
+  const int64_t lanes = target.lanes(contraction.body.accumulatorType),
+                extent = contraction.extents[contraction.vectorDim];
+  const bool isHalf = contraction.form == ContractionForm::Columns && target.hasHalfVectors() &&
+                      !ShapedType::isDynamic(extent) && extent < 3 * lanes && extent % lanes == lanes / 2;
+  return isHalf ? lanes / 2 : lanes;
+}
+
 ScheduleAttr lepton::selectSchedule(const Contraction &contraction, TargetAttr target) {
   const bool isDot = contraction.form == ContractionForm::Dot;
-  const int64_t lanes = target.lanes(contraction.body.accumulatorType);
+  const int64_t lanes = lanesFor(contraction, target);
   int64_t rows = contraction.rowDim ? orLarge(contraction.extents[*contraction.rowDim]) : 1;
   int64_t panels = contraction.columnDims.empty() ? 1 : orLarge(contraction.extents[contraction.columnDims.back()]);
   int64_t vectors = isDot ? 1 : llvm::divideCeil(orLarge(contraction.extents[contraction.vectorDim]), lanes);

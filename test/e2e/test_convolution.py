@@ -28,6 +28,14 @@ CONVOLUTIONS = {
     "short_rows_of_one_pixel": ((2, 16, 9, 1), (20, 16, 3, 1), {"pads": [1, 0, 1, 0], "strides": [2, 1]}),
     "short_rows_in_three_dimensions": ((1, 12, 4, 5, 4), (20, 12, 3, 3, 3), {"pads": [1, 1, 1, 1, 1, 1]}),
     "pointwise": ((2, 20, 7, 9), (40, 20, 1, 1), {}),
+    "outputs_of_half_vectors": ((1, 32, 15, 15), (24, 32, 3, 3), {"pads": [1, 1, 1, 1], "strides": [2, 2]}),
+    "pointwise_outputs_of_half_vectors": ((2, 20, 7, 9), (72, 20, 1, 1), {}),
+    "line": ((1, 32, 300), (32, 32, 3), {"pads": [1, 1]}),
+    "line_in_two_groups_dilated": ((2, 16, 211), (24, 16, 7), {"pads": [9, 9], "dilations": [3]}),
+    "line_in_three_groups_dilated": ((1, 64, 397), (33, 64, 11), {"pads": [25, 24], "dilations": [5]}),
+    "line_of_few_channels": ((1, 8, 1000), (8, 8, 11), {"pads": [5, 5]}),
+    "line_without_padding": ((3, 24, 270), (40, 24, 5), {}),
+    "line_shorter_than_a_tile": ((1, 32, 6), (32, 32, 4), {}),
 }
 
 

@@ -15,7 +15,7 @@ func.func @Large(%x: tensor<1x64x13x13xf32>) -> tensor<1x64x13x13xf32> {
 // A large image is transformed within the kernel.
 // CHECK-LABEL: func @LargeImage
 // CHECK-NOT:     lepton.winograd_input
-// CHECK:         lepton.winograd_conv {{.*}} : (tensor<1x130x130x32xf32>, tensor<2x36x32x16xf32>) -> tensor<1x128x128x32xf32>
+// CHECK:         lepton.winograd_conv {{.*}} : (tensor<1x130x130x32xf32>, tensor<2x36x1x32x16xf32>) -> tensor<1x128x128x32xf32>
 func.func @LargeImage(%x: tensor<1x32x128x128xf32>) -> tensor<1x32x128x128xf32> {
   %w = lepton.constant dense<1.0> : tensor<32x32x3x3xf32>
   %y = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
@@ -43,4 +43,17 @@ func.func @FewPixels(%x: tensor<1x512x7x7xf32>, %few: tensor<1x3x64x64xf32>, %an
   %a = lepton.conv %any, %u {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
      : (tensor<1x64x?x?xf32>, tensor<64x64x3x3xf32>) -> tensor<1x64x?x?xf32>
   return %y, %z, %a : tensor<1x512x7x7xf32>, tensor<1x8x64x64xf32>, tensor<1x64x?x?xf32>
+}
+
+// Lines too; 7 taps are two groups of 4. 100 outputs are 9 blocks of 4 * 3, and the window of the last group reaches a block further: (9 + 2 - 2) * 4 + 7 pixels
+// of every third.
+// CHECK-LABEL: func @Line
+// CHECK:         lepton.pad {{.*}} -> tensor<1x129x64xf32>
+// CHECK-NOT:     lepton.winograd_input
+// CHECK:         lepton.winograd_conv {{.*}} {channels = 64 : i64, dilation = 3 : i64, kernel = array<i64: 7>, size = array<i64: 100>, tile = 4 : i64} : (tensor<1x129x64xf32>, tensor<4x7x2x64x16xf32>) -> tensor<1x100x64xf32>
+func.func @Line(%x: tensor<1x64x100xf32>) -> tensor<1x64x100xf32> {
+  %w = lepton.constant dense<1.0> : tensor<64x64x7xf32>
+  %y = lepton.conv %x, %w {strides = array<i64: 1>, pads = array<i64: 9, 9>, dilations = array<i64: 3>, group = 1 : i64}
+     : (tensor<1x64x100xf32>, tensor<64x64x7xf32>) -> tensor<1x64x100xf32>
+  return %y : tensor<1x64x100xf32>
 }
