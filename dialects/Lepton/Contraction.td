@@ -98,7 +98,7 @@ def Lepton_PackedConvTransposeOp : Lepton_KernelOp<"packed_conv_transpose"> {
   let description = [{
     Input `[N, spatial..., C]`, padded with the zeros that windows reach over its edges (`TransposedDim` in Window.h says how many), filter
     `[group, ceil(Mg / B), kernel..., C / group, B]` with `Mg = M / group`, the taps of each dimension ordered by phases, result `[N, spatial..., M]`. The attributes
-    are those of `conv_transpose`.
+    are those of `conv_transpose`. With `channels_inner`, the filter is `[.., B, C / group]`, see `packed_conv`.
 
     Results that leave the same remainders by the strides are a phase: a dense convolution with the taps that meet it, written straight to its places.
 
@@ -109,7 +109,8 @@ def Lepton_PackedConvTransposeOp : Lepton_KernelOp<"packed_conv_transpose"> {
     ```
   }];
   let arguments = (ins Lepton_Tensor:$input, Lepton_Tensor:$filter, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads,
-                       DenseI64ArrayAttr:$dilations, DenseI64ArrayAttr:$output_padding, I64Attr:$channels);
+                       DenseI64ArrayAttr:$dilations, DenseI64ArrayAttr:$output_padding, I64Attr:$channels,
+                       UnitAttr:$channels_inner);
   let results = (outs Lepton_Tensor:$result);
   let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
   let extraClassDeclaration = [{

@@ -221,7 +221,7 @@ SmallVector<TransposedDim> PackedConvTransposeOp::dims() {
 }
 
 LogicalResult PackedConvTransposeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  if (failed(checkPackedFilter(*this, shapes, getInput(), getFilter(), false)))
+  if (failed(checkPackedFilter(*this, shapes, getInput(), getFilter(), getChannelsInner())))
     return failure();
   SmallVector<AffineExpr> x = shapes.shape(getInput()), w = shapes.shape(getFilter());
   const int64_t spatial = int64_t(x.size()) - 2;
@@ -244,7 +244,7 @@ SmallVector<Value> PackedConvTransposeOp::emitKernel(KernelEmitter &e, ValueRang
   e.materialize(getFilter());
   SmallVector<AffineExpr> y = e.shapes.shape(getResult());
   const SmallVector<TransposedDim> dims = this->dims();
-  PackedConvolution convolution{e, getInput(), getFilter(), getResult(), int64_t(getChannels()), false};
+  PackedConvolution convolution{e, getInput(), getFilter(), getResult(), int64_t(getChannels()), getChannelsInner()};
   Value destination = inits[0];
   forEachTap(getStrides(), [&](ArrayRef<int64_t> phases) {
     SmallVector<Window> windows;

@@ -182,6 +182,12 @@ struct Layouts {
     return leadsTo(users[0], users[1]) ? users[1] : leadsTo(users[1], users[0]) ? users[0] : nullptr;
   }
 
+  /// Few outputs would leave most of a vector empty: then its lanes are input channels.
+  bool prefersChannelsInner(Type element, int64_t group, int64_t channels, int64_t outputs) {
+    const int64_t lanes = target.lanes(sumType(g.b, element));
+    return 2 * outputs < lanes && group == 1 && channels >= lanes;
+  }
+
   Value conv(ConvOp op) {
     Location loc = op.getLoc();
     if (!isNumber(op.getInput()) || !isStatic(op.getFilter()) ||
@@ -205,16 +211,14 @@ struct Layouts {
       Value filter = g.transpose(loc, g.reshape(loc, op.getFilter(), {outputs, channels}), {1, 0});
       result = withLeadingSizesOf(loc, packedMatMul(loc, rows, packColumns(loc, filter), outputs), input, outputs);
     } else {
-      // Few outputs would leave most of a vector empty.
-      const int64_t lanes = target.lanes(sumType(g.b, elementTypeOf(input)));
-      const bool channelsInner = 2 * outputs < lanes && group == 1 && channels >= lanes;
+      const bool channelsInner = prefersChannelsInner(elementTypeOf(input), group, channels, outputs);
       Value filter = g.reshape(loc, op.getFilter(), groupedShape(filterType, group));
       SmallVector<NamedAttribute> attributes = {g.attr("strides", op.getStrides()),
                                                 g.attr("dilations", op.getDilations()), g.attr("channels", outputs)};
       if (channelsInner)
         attributes.push_back(g.flag("channels_inner"));
       result = g.create<PackedConvOp>(
-          loc, {input, channelsInner ? withChannelsInner(loc, filter) : packedFilter(loc, filter, 1)}, attributes);
+          loc, {input, channelsInner ? withChannelsInner(loc, filter, 1) : packedFilter(loc, filter, 1)}, attributes);
     }
     return result ? channelsFirst(loc, result) : Value();
   }
@@ -238,14 +242,14 @@ struct Layouts {
     return g.transpose(loc, blocks, perm);
   }
 
-  /// [1, M, C, k..] -> [1, 1, k.., M, C]
-  Value withChannelsInner(Location loc, Value filter) {
+  /// [1, M, C, k..] -> [1, 1, k.., M, C]; or from [1, C, M, k..] with `outputAxis` 2.
+  Value withChannelsInner(Location loc, Value filter, int64_t outputAxis) {
     const int64_t rank = rankOf(filter);
     SmallVector<int64_t> shape(cast<RankedTensorType>(filter.getType()).getShape()), perm = {0, 1};
     shape.insert(shape.begin(), 1);
     for (int64_t d = 4; d <= rank; ++d)
       perm.push_back(d);
-    perm.append({2, 3});
+    perm.append({1 + outputAxis, 4 - outputAxis});
     return g.transpose(loc, g.reshape(loc, filter, shape), perm);
   }
 
@@ -266,11 +270,17 @@ struct Layouts {
       pads[spatial + d] = dim.padAfter;
       filter = g.create<GatherOp>(loc, {filter, g.integers(loc, dim.order)}, g.attr("axis", int64_t(2 + d)));
     }
-    filter = packedFilter(loc, g.reshape(loc, filter, groupedShape(type, group)), 2);
-    Value result = g.create<PackedConvTransposeOp>(
-        loc, {padded(loc, channelsLast(loc, op.getInput()), pads), filter},
-        {g.attr("strides", op.getStrides()), g.attr("pads", op.getPads()), g.attr("dilations", op.getDilations()),
-         g.attr("output_padding", op.getOutputPadding()), g.attr("channels", type.getDimSize(1) * group)});
+    const int64_t channels = type.getDimSize(0), outputs = type.getDimSize(1) * group;
+    const bool channelsInner = prefersChannelsInner(elementTypeOf(op.getInput()), group, channels, outputs);
+    SmallVector<NamedAttribute> attributes = {
+        g.attr("strides", op.getStrides()), g.attr("pads", op.getPads()), g.attr("dilations", op.getDilations()),
+        g.attr("output_padding", op.getOutputPadding()), g.attr("channels", outputs)};
+    filter = g.reshape(loc, filter, groupedShape(type, group));
+    if (channelsInner)
+      attributes.push_back(g.flag("channels_inner"));
+    filter = channelsInner ? withChannelsInner(loc, filter, 2) : packedFilter(loc, filter, 2);
+    Value result =
+        g.create<PackedConvTransposeOp>(loc, {padded(loc, channelsLast(loc, op.getInput()), pads), filter}, attributes);
     return result ? channelsFirst(loc, result) : Value();
   }
 

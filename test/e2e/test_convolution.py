@@ -106,6 +106,7 @@ TRANSPOSED = {
     "one_pixel_that_is_cropped": ((1, 20, 1, 1), (20, 12, 4, 3), {"pads": [1, 0, 0, 1]}),
     "many_phases": ((1, 6, 4, 5), (6, 4, 10, 10), {"strides": [5, 5], "pads": [2, 2, 3, 3]}),
     "groups": ((1, 8, 6, 6), (8, 4, 3, 3), {"strides": [2, 2], "group": 2}),
+    "few_outputs": ((2, 37, 6, 7), (37, 3, 4, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
     "dilation_and_stride_without_common_divisor": ((1, 4, 6, 7), (4, 20, 4, 3), {"strides": [2, 3], "dilations": [3, 2], "pads": [2, 1, 3, 1]}),
     "dilation_of_twice_the_stride": ((2, 4, 9), (4, 20, 3), {"strides": [2], "dilations": [4], "pads": [3, 2]}),
     "dilation": ((1, 4, 6, 6), (4, 4, 3, 3), {"strides": [2, 2], "dilations": [2, 2]}),
