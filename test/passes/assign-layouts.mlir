@@ -66,6 +66,13 @@ func.func @fewOutputs(%x: tensor<1x16x10x10xf32>, %w: tensor<3x16x3x3xf32>) -> t
   return %0 : tensor<1x3x8x8xf32>
 }
 
+// CHECK-LABEL: @fewOutputsTransposed
+// CHECK:         lepton.packed_conv_transpose {{.*}}channels_inner{{.*}} (tensor<1x9x16xf32>, tensor<1x1x3x2x16xf32>)
+func.func @fewOutputsTransposed(%x: tensor<1x16x8xf32>, %w: tensor<16x2x3xf32>) -> tensor<1x2x16xf32> {
+  %0 = lepton.conv_transpose %x, %w {strides = array<i64: 2>, pads = array<i64: 1, 1>, dilations = array<i64: 1>, output_padding = array<i64: 1>, group = 1 : i64} : (tensor<1x16x8xf32>, tensor<16x2x3xf32>) -> tensor<1x2x16xf32>
+  return %0 : tensor<1x2x16xf32>
+}
+
 // Statistics over the spatial dimensions, vectors along the channels.
 // CHECK-LABEL: @normalize
 // CHECK:         lepton.packed_conv
