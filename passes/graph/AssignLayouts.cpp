@@ -301,7 +301,7 @@ struct Layouts {
   // Transposes move down
   //===------------------------------------------------------------------------------------------------------------------------===//
 
-  /// A broadcast operand for channels-last partners: at most one of its sizes is not 1, so it moves by a reshape; or it is a scalar.
+  /// A broadcast operand for channels-last partners: a scalar, one that a reshape moves, since its dimensions but those of size 1 keep their order, or a constant.
   Value broadcastOperand(Location loc, Value value, int64_t rank) {
     auto type = cast<RankedTensorType>(value.getType());
     if (!type.hasStaticShape() || type.getRank() > rank)
@@ -310,9 +310,12 @@ struct Layouts {
       return value;
     SmallVector<int64_t> shape(rank - type.getRank(), 1);
     llvm::append_range(shape, type.getShape());
-    if (llvm::count_if(shape, [](int64_t size) { return size != 1; }) > 1)
-      return {};
-    return g.reshape(loc, value, applyPermutation(shape, toChannelsLast(rank)));
+    const SmallVector<int64_t> perm = toChannelsLast(rank);
+    SmallVector<int64_t> large; // the dimensions that are not 1, in their new order
+    llvm::copy_if(perm, std::back_inserter(large), [&](int64_t d) { return shape[d] != 1; });
+    if (llvm::is_sorted(large))
+      return g.reshape(loc, value, applyPermutation(shape, perm));
+    return isConstantValue(value) ? g.transpose(loc, g.reshape(loc, value, shape), perm) : Value();
   }
 
   Value elementwise(Operation *op) {
