@@ -197,8 +197,8 @@ struct Layouts {
     if (filterType.getNumElements() == 0 || llvm::any_of(op.getPads(), [](int64_t pad) { return pad < 0; }))
       return {};
     int64_t group = op.getGroup(), outputs = filterType.getDimSize(0), channels = filterType.getDimSize(1);
-    if (prefersWinograd(op, target))
-      return channelsFirst(loc, winogradConvolution(g, op, channelsLast(loc, op.getInput()),
+    if (int64_t tile = winogradTile(op, target))
+      return channelsFirst(loc, winogradConvolution(g, op, tile, channelsLast(loc, op.getInput()),
                                                     blockFor(op.getResult().getType().getDimSize(1)), target));
     Value input = padded(loc, channelsLast(loc, op.getInput()), op.getPads());
     bool unit = llvm::all_of(filterType.getShape().drop_front(2), [](int64_t size) { return size == 1; }) &&

@@ -12,9 +12,9 @@
 using namespace mlir;
 using namespace lepton;
 
-/// F(4, 3): 2.25 products per output and channel where the direct form of two dimensions has 9, 1.5 for 3 in one; F(4, 4) has 1.75 for 4. The error stays far
-/// below the tolerance of fp32.
-static constexpr int64_t tile = 4;
+/// Outputs of a tile along a dimension. F(4, 3) takes 2.25 products per output and channel where the direct form of two dimensions takes 9, 1.5 for 3 in one; F(4, 4)
+/// takes 1.75 for 4; F(2, 3) takes 4 for 9 and has the smallest filter. The errors stay far below the tolerance of fp32.
+static constexpr int64_t tileSizes[] = {4, 2};
 
 namespace {
 /// Sizes of a convolution: images, rows of pixels (1 in one dimension), pixels of a row, channels in and out; and how it is cut.
@@ -26,24 +26,24 @@ struct Sizes {
   /// In one dimension: blocks, which make items of equal size.
   int64_t rows() const {
     if (!isLine())
-      return llvm::divideCeil(height, tile);
-    const int64_t blocks = llvm::divideCeil(width, tile * tiling.dilation),
+      return llvm::divideCeil(height, tiling.tile);
+    const int64_t blocks = llvm::divideCeil(width, tiling.tile * tiling.dilation),
                   perItem = std::max<int64_t>(1, winogradLineTiles / tiling.dilation),
                   items = llvm::divideCeil(blocks, perItem);
     return items * llvm::divideCeil(blocks, items);
   }
-  int64_t columns() const { return isLine() ? tiling.dilation : llvm::divideCeil(width, tile); }
+  int64_t columns() const { return isLine() ? tiling.dilation : llvm::divideCeil(width, tiling.tile); }
   int64_t tiles() const { return images * rows() * columns(); }
   int64_t filterElements() const { return tiling.positions() * tiling.groups * inputs * outputs; }
 };
 } // namespace
 
-static Sizes sizesOf(ConvOp op) {
-  ArrayRef<int64_t> result = op.getResult().getType().getShape();
-  return {
-      result[0],     result.size() == 4 ? result[2] : 1,
-      result.back(), op.getInput().getType().getDimSize(1),
-      result[1],     winogradTiling(tile, op.getFilter().getType().getShape().drop_front(2), op.getDilations().back())};
+static Sizes sizesOf(ConvOp op, int64_t tile) {
+  ArrayRef<int64_t> result = op.getResult().getType().getShape(),
+                    kernel = op.getFilter().getType().getShape().drop_front(2);
+  return {result[0],     result.size() == 4 ? result[2] : 1,
+          result.back(), op.getInput().getType().getDimSize(1),
+          result[1],     winogradTiling(tile, kernel, op.getDilations().back())};
 }
 
 /// Whether a filter is 3 x 3, or has one dimension.
@@ -57,23 +57,42 @@ static bool isCovered(ConvOp op) {
   return kernel.size() == 2 && kernel[0] == 3 && kernel[1] == 3 && llvm::all_of(op.getDilations(), isOne);
 }
 
-bool lepton::prefersWinograd(ConvOp op, TargetAttr target) {
+/// Cycles of one core that computes for so many, while a filter that does not fit the second-level cache streams from memory or the last one. Prefetching hides most of the
+/// shorter of the two.
+static double cyclesOf(double compute, double filterElements, TargetAttr target) {
+  constexpr double bytesPerCycle = 6;
+  const double bytes = filterElements * sizeof(float), stream = bytes > target.getL2() ? bytes / bytesPerCycle : 0;
+  return std::max(compute, stream) + std::min(compute, stream) / 4;
+}
+
+int64_t lepton::winogradTile(ConvOp op, TargetAttr target) {
   if (!op.getInput().getType().hasStaticShape() || !op.getResult().getType().hasStaticShape() || !isCovered(op) ||
       !op.getFilter().getDefiningOp<ConstantOp>() || !elementTypeOf(op.getInput()).isF32())
-    return false;
-  const Sizes s = sizesOf(op);
-  const int64_t tiles = s.tiles(), leastChannels = s.isLine() ? 8 : 16;
-  if (s.inputs % 8 || s.inputs < leastChannels || s.outputs < leastChannels || tiles == 0)
-    return false;
-  // Cycles of one core: the filter streams from memory or the last cache at about 6 bytes a cycle where it does not
-  // fit the second level. A tile takes 200 cycles for a vector of channels, a line of it 25.
+    return 0;
   const double lanes = target.lanes(elementTypeOf(op.getInput())), rate = lanes * target.getMultiplyAdds(),
-               taps = op.getFilter().getType().getNumElements(), perTile = s.isLine() ? 25 : 200,
-               direct = taps * s.images * s.height * s.width / rate,
-               products = double(s.filterElements()) * tiles / rate,
-               transforms = tiles * (s.inputs + s.outputs) / lanes * perTile, filterBytes = s.filterElements() * 4.0,
-               stream = filterBytes > target.getL2() ? filterBytes / 6 : 0;
-  return products + transforms + stream < 0.8 * direct;
+               taps = op.getFilter().getType().getNumElements();
+  int64_t best = 0;
+  double bestCycles = 0;
+  for (int64_t tile : tileSizes) {
+    const Sizes s = sizesOf(op, tile);
+    const int64_t tiles = s.tiles(), leastChannels = s.isLine() ? 8 : 16;
+    if (s.inputs % 8 || s.inputs < leastChannels || s.outputs < leastChannels || tiles == 0 ||
+        (s.isLine() && tile != 4))
+      continue;
+    // The transforms of a tile, for a vector of channels.
+    const double perTile = s.isLine()  ? 25
+                           : tile == 4 ? 200
+                                       : 50,
+                 filter = s.filterElements(), transforms = tiles * (s.inputs + s.outputs) / lanes * perTile,
+                 cycles = cyclesOf(filter * tiles / rate, filter, target) + transforms,
+                 direct = cyclesOf(taps * s.images * s.height * s.width / rate, taps, target);
+    const double limit = best ? bestCycles : 0.8 * direct;
+    if (cycles < limit) {
+      best = tile;
+      bestCycles = cycles;
+    }
+  }
+  return best;
 }
 
 /// Whether the transforms of all tiles would leave the second-level cache, but not those of an item of work, and there are enough items for several threads.
@@ -87,7 +106,7 @@ static bool transformsInside(const Sizes &s, TargetAttr target) {
 
 /// G, or in two dimensions the Kronecker product of G with itself: [positions, taps].
 static Value filterTransform(GraphBuilder &g, Location loc, const WinogradTiling &tiling) {
-  const Matrix matrix = winogradMatrices(tile, tiling.taps).filter, one = {{1}};
+  const Matrix matrix = winogradMatrices(tiling.tile, tiling.taps).filter, one = {{1}};
   SmallVector<double> values;
   for (const auto &outer : tiling.rank == 2 ? matrix : one)
     for (const auto &inner : matrix)
@@ -116,9 +135,10 @@ static Value transformedFilter(GraphBuilder &g, Location loc, Value filter, cons
   return g.transpose(loc, blocks, {3, 1, 0, 2, 4});
 }
 
-Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, Value input, int64_t block, TargetAttr target) {
+Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, int64_t tile, Value input, int64_t block,
+                                  TargetAttr target) {
   Location loc = op.getLoc();
-  const Sizes s = sizesOf(op);
+  const Sizes s = sizesOf(op, tile);
   ArrayRef<int64_t> pads = op.getPads(), kernel = op.getFilter().getType().getShape().drop_front(2);
   // Zeros up to whole tiles, which nobody reads the results of.
   SmallVector<int64_t> frame(pads), axes, tilesAlong = {s.rows()}, size = {s.width};

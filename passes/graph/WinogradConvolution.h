@@ -7,11 +7,13 @@
 
 namespace lepton {
 
-/// Whether F(4x4, 3x3), F(4, 3) or F(4, 4) is expected to be clearly faster than the direct form: stride 1, constant weights, an image of known size or a line.
-bool prefersWinograd(ConvOp op, TargetAttr target);
+/// The outputs of a tile along a dimension, 2 or 4, with which minimal filtering is expected to be clearly faster than the direct form, and fastest; 0 where it is
+/// not. For stride 1, constant weights, and an image of known size with a filter of 3 x 3, or a line.
+int64_t winogradTile(ConvOp op, TargetAttr target);
 
 /// The convolution of a channels-last input, channels last; `block` output channels are one block of the filter.
-mlir::Value winogradConvolution(GraphBuilder &g, ConvOp op, mlir::Value input, int64_t block, TargetAttr target);
+mlir::Value winogradConvolution(GraphBuilder &g, ConvOp op, int64_t tile, mlir::Value input, int64_t block,
+                                TargetAttr target);
 
 } // namespace lepton
 

@@ -23,26 +23,35 @@ func.func @LargeImage(%x: tensor<1x32x128x128xf32>) -> tensor<1x32x128x128xf32> 
   return %y : tensor<1x32x128x128xf32>
 }
 
-// With few pixels the filter, four times as large, takes longer to read than it saves; with few channels the transforms do.
+// Over few pixels the filter of large tiles, four times as large as the given one, takes longer to read than it saves: tiles are small, and over very few there are none.
 // CHECK-LABEL: func @FewPixels
-// CHECK-NOT:     winograd
+// CHECK:         lepton.winograd_input {{.*}} {tile = 2 : i64} : (tensor<1x10x10x512xf32>) -> tensor<16x16x512xf32>
+// CHECK-NOT:     winograd_input
 // CHECK:         lepton.packed_conv
-// CHECK-NOT:     winograd
-// CHECK:         lepton.packed_conv
-// CHECK-NOT:     winograd
-// CHECK:         lepton.packed_conv
-func.func @FewPixels(%x: tensor<1x512x7x7xf32>, %few: tensor<1x3x64x64xf32>, %any: tensor<1x64x?x?xf32>)
-    -> (tensor<1x512x7x7xf32>, tensor<1x8x64x64xf32>, tensor<1x64x?x?xf32>) {
+func.func @FewPixels(%x: tensor<1x512x7x7xf32>, %less: tensor<1x512x3x3xf32>) -> (tensor<1x512x7x7xf32>, tensor<1x512x3x3xf32>) {
   %w = lepton.constant dense<1.0> : tensor<512x512x3x3xf32>
   %y = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
      : (tensor<1x512x7x7xf32>, tensor<512x512x3x3xf32>) -> tensor<1x512x7x7xf32>
+  %z = lepton.conv %less, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
+     : (tensor<1x512x3x3xf32>, tensor<512x512x3x3xf32>) -> tensor<1x512x3x3xf32>
+  return %y, %z : tensor<1x512x7x7xf32>, tensor<1x512x3x3xf32>
+}
+
+// With few channels the transforms take longer than they save; an image of unknown size has no tiles.
+// CHECK-LABEL: func @FewChannels
+// CHECK-NOT:     winograd
+// CHECK:         lepton.packed_conv
+// CHECK-NOT:     winograd
+// CHECK:         lepton.packed_conv
+// CHECK-NOT:     winograd
+func.func @FewChannels(%few: tensor<1x3x64x64xf32>, %any: tensor<1x64x?x?xf32>) -> (tensor<1x8x64x64xf32>, tensor<1x64x?x?xf32>) {
   %v = lepton.constant dense<1.0> : tensor<8x3x3x3xf32>
   %z = lepton.conv %few, %v {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
      : (tensor<1x3x64x64xf32>, tensor<8x3x3x3xf32>) -> tensor<1x8x64x64xf32>
   %u = lepton.constant dense<1.0> : tensor<64x64x3x3xf32>
   %a = lepton.conv %any, %u {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
      : (tensor<1x64x?x?xf32>, tensor<64x64x3x3xf32>) -> tensor<1x64x?x?xf32>
-  return %y, %z, %a : tensor<1x512x7x7xf32>, tensor<1x8x64x64xf32>, tensor<1x64x?x?xf32>
+  return %z, %a : tensor<1x8x64x64xf32>, tensor<1x64x?x?xf32>
 }
 
 // Lines too; 7 taps are two groups of 4. 100 outputs are 9 blocks of 4 * 3, and the window of the last group reaches a block further: (9 + 2 - 2) * 4 + 7 pixels
