@@ -38,7 +38,7 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   info.name = "constants";
   for (auto [i, type] : llvm::enumerate(types)) {
     // Only sizes matter here: a type of the same width stands for all.
-    static const uint32_t byWidth[] = {LEPTON_UINT8, LEPTON_UINT16, LEPTON_UINT32, LEPTON_UINT64};
+    static const uint32_t byWidth[] = {LEPTON_UINT8, LEPTON_UINT16, LEPTON_UINT32, LEPTON_UINT64, LEPTON_COMPLEX128};
     auto tensor = cast<RankedTensorType>(type);
     ValueInfo &output = info.outputs.emplace_back();
     output.name = "constant" + std::to_string(i);

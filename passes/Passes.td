@@ -101,8 +101,8 @@ def LowerKernels : Pass<"lepton-lower-kernels", "::mlir::ModuleOp"> {
     Example: `lepton.call @k(%x)` -> `func.call @k(%context, %x, %empty)`.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",
-                           "::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect", "::mlir::bufferization::BufferizationDialect",
-                           "::lepton::lrt::RuntimeDialect"];
+                           "::mlir::complex::ComplexDialect", "::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::bufferization::BufferizationDialect", "::lepton::lrt::RuntimeDialect"];
 }
 
 //===--------------------------------------------------------------------------------------------------------------------===//

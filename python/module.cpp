@@ -181,6 +181,10 @@ nb::dlpack::dtype typeOf(uint32_t number) {
     return type(dtype_code::UInt, 32);
   case LEPTON_UINT64:
     return type(dtype_code::UInt, 64);
+  case LEPTON_COMPLEX64:
+    return type(dtype_code::Complex, 64);
+  case LEPTON_COMPLEX128:
+    return type(dtype_code::Complex, 128);
   default:
     return {};
   }

@@ -33,6 +33,7 @@ static std::string comment(const std::string &text) {
 namespace {
 struct DtypeNames {
   const char *constant, *text, *c; // of lepton_dtype, for people, of C
+  unsigned parts = 1;              // of an element: so many of C's
 };
 } // namespace
 
@@ -52,8 +53,8 @@ static const DtypeNames dtypes[] = {
     {"LEPTON_DOUBLE", "float64", "double"},
     {"LEPTON_UINT32", "uint32", "uint32_t"},
     {"LEPTON_UINT64", "uint64", "uint64_t"},
-    {"LEPTON_COMPLEX64", "complex64", "float"},
-    {"LEPTON_COMPLEX128", "complex128", "double"},
+    {"LEPTON_COMPLEX64", "complex64", "float", 2},
+    {"LEPTON_COMPLEX128", "complex128", "double", 2},
     {"LEPTON_BFLOAT16", "bfloat16", "uint16_t"},
     {"LEPTON_FLOAT8E4M3FN", "float8e4m3fn", "uint8_t"},
     {"LEPTON_FLOAT8E4M3FNUZ", "float8e4m3fnuz", "uint8_t"},
@@ -139,6 +140,8 @@ struct Parameters {
       return;
     }
     std::string sizes, shape = "0", bytes = "sizeof(" + std::string(namesOf(value).c) + ")";
+    if (namesOf(value).parts > 1)
+      bytes += " * " + std::to_string(namesOf(value).parts) + "u";
     for (int64_t size : value.shape) {
       sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
       bytes += " * " + std::to_string(size) + "u";

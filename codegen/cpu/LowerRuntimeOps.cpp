@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------------------------------------------------------===//
 
 #include "codegen/cpu/LowerRuntimeOps.h"
+#include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
@@ -160,17 +161,17 @@ struct LowerAlloc : Pattern<lrt::AllocOp> {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
     SmallVector<Value> sizes = allSizes(b, loc, type, adaptor.getSizes());
-    int64_t elementBytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+    int64_t each = elementBytes(type.getElementType());
     Value memory;
     if (type.hasStaticShape()) {
-      Value bytes = i64(b, loc, elementBytes * type.getNumElements());
+      Value bytes = i64(b, loc, each * type.getNumElements());
       memory = call(b, loc, "lepton_rt_alloc", pointer(b), {adaptor.getContext(), bytes});
     } else {
       auto node = op.getLoc()->findInstanceOf<NameLoc>();
       Value name = text(b, loc, op->getParentOfType<ModuleOp>(), node ? node.getName().getValue() : "?");
-      memory = call(b, loc, "lepton_rt_alloc_tensor", pointer(b),
-                    {adaptor.getContext(), name, shapeOf(b, loc, sizes, op), i64(b, loc, type.getRank()),
-                     i64(b, loc, elementBytes)});
+      memory = call(
+          b, loc, "lepton_rt_alloc_tensor", pointer(b),
+          {adaptor.getContext(), name, shapeOf(b, loc, sizes, op), i64(b, loc, type.getRank()), i64(b, loc, each)});
     }
     b.replaceOp(op, descriptor(b, loc, type, memory, sizes));
     return success();
@@ -275,7 +276,7 @@ struct LowerCall : Pattern<lrt::CallOp> {
     for (auto [i, value] : llvm::enumerate(descriptors)) {
       auto type = cast<MemRefType>(before[i].getType());
       MemRefDescriptor memory(value);
-      Value bytes = i64(b, loc, llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+      Value bytes = i64(b, loc, elementBytes(type.getElementType()));
       SmallVector<Value> sizes;
       for (int64_t d = 0; d < type.getRank(); ++d) {
         sizes.push_back(memory.size(b, loc, d));

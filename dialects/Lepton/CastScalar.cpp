@@ -37,6 +37,11 @@ static Value resizeFloat(KernelEmitter &e, Value value, FloatType to) {
 static Value convert(KernelEmitter &e, Value value, Type from, Type to) {
   Type target = KernelEmitter::scalarType(to);
   bool fromUnsigned = from.isUnsignedInteger() || from.isInteger(1), toUnsigned = to.isUnsignedInteger();
+  if (to.isInteger(1) && isa<ComplexType>(from)) {
+    Type part = cast<ComplexType>(from).getElementType();
+    return e.b.createOrFold<arith::OrIOp>(e.loc, convert(e, e.part(value, false), part, to),
+                                          convert(e, e.part(value, true), part, to));
+  }
   if (to.isInteger(1)) {
     Value zero = e.scalar(value.getType(), 0);
     if (isa<FloatType>(from))

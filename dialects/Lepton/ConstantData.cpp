@@ -80,7 +80,7 @@ ElementsAttr lepton::makeConstant(RankedTensorType type, ArrayRef<char> bytes, S
     SmallVector<bool> values(bytes.begin(), bytes.end());
     return DenseElementsAttr::get(type, ArrayRef<bool>(values));
   }
-  if (int64_t(bytes.size()) <= largestInlineConstant && isa<IntegerType, FloatType>(elementType))
+  if (int64_t(bytes.size()) <= largestInlineConstant && isa<IntegerType, FloatType, ComplexType>(elementType))
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
   return DenseResourceElementsAttr::get(type, name, HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 64));
 }

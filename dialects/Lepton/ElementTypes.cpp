@@ -63,6 +63,10 @@ Type lepton::elementTypeOfNumber(MLIRContext *context, int32_t dtype) {
     return unsignedType(32);
   case LEPTON_UINT64:
     return unsignedType(64);
+  case LEPTON_COMPLEX64:
+    return ComplexType::get(b.getF32Type());
+  case LEPTON_COMPLEX128:
+    return ComplexType::get(b.getF64Type());
   case LEPTON_STRING:
     return b.getType<StringType>();
   default:
@@ -71,7 +75,8 @@ Type lepton::elementTypeOfNumber(MLIRContext *context, int32_t dtype) {
 }
 
 Type lepton::numericType(MLIRContext *context, int32_t dtype) {
-  return dtype == LEPTON_STRING ? Type() : elementTypeOfNumber(context, dtype);
+  Type type = elementTypeOfNumber(context, dtype);
+  return isa_and_nonnull<IntegerType, FloatType>(type) ? type : Type();
 }
 
 uint32_t lepton::numberOfElementType(Type elementType) {

@@ -4,6 +4,8 @@
 // narrow type takes a byte, which holds its bits, the lowest first; what is above them is written as 0 and not read. It is computed in the
 // next wider type.
 //
+// Complex numbers are little more than moved: the operators of the standard that compute with them, such as DFT, take pairs of real numbers.
+//
 //===----------------------------------------------------------------------------------------------------------------===//
 
 #ifndef LEPTON_DIALECTS_ELEMENTTYPES_H
@@ -15,7 +17,7 @@ namespace lepton {
 
 /// The element type of a `lepton_dtype`, ONNX's number; null where tensors have no such elements.
 mlir::Type elementTypeOfNumber(mlir::MLIRContext *context, int32_t dtype);
-/// The same of types of numbers and bools; null for strings, too.
+/// The same of types of real numbers and bools; null for complex numbers and strings, too.
 mlir::Type numericType(mlir::MLIRContext *context, int32_t dtype);
 /// The `lepton_dtype` of an element type; 0 where there is none.
 uint32_t numberOfElementType(mlir::Type elementType);

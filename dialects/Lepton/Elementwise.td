@@ -126,6 +126,20 @@ def Lepton_CastOp : Lepton_ElementwiseOp<"cast"> {
 }
 def Lepton_BitCastOp : Lepton_UnaryOp<"bit_cast", "the same bits as the element type `to`, which is as wide", "to(bits(input))", (ins TypeAttr:$to)>;
 
+def Lepton_ComplexPartOp : Lepton_ElementwiseOp<"complex_part"> {
+  let summary = "the real or the imaginary parts of complex numbers";
+  let description = [{
+    Elementwise `result = imaginary ? im(input) : re(input)`.
+
+    Example:
+    ```mlir
+    %y = lepton.complex_part %x {imaginary} : (tensor<2x3xcomplex<f32>>) -> tensor<2x3xf32>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$input, UnitAttr:$imaginary);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
 // Selection.
 def Lepton_WhereOp : Lepton_ElementwiseOp<"where"> {
   let summary = "elementwise selection";

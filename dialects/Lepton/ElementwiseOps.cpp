@@ -11,6 +11,8 @@ static Type resultElementType(Operation *op) {
     return cast.getTo();
   if (auto cast = dyn_cast<BitCastOp>(op))
     return cast.getTo();
+  if (auto complexType = dyn_cast<ComplexType>(first); complexType && isa<ComplexPartOp>(op))
+    return complexType.getElementType();
   if (isa<EqualOp, LessOp, LessOrEqualOp, GreaterOp, GreaterOrEqualOp, IsNaNOp, IsInfOp>(op))
     return IntegerType::get(op->getContext(), 1);
   return isa<WhereOp>(op) ? elementTypeOf(op->getOperand(1)) : first;
@@ -18,11 +20,16 @@ static Type resultElementType(Operation *op) {
 
 static LogicalResult checkElementTypes(Operation *op) {
   if (auto cast = dyn_cast<BitCastOp>(op)) {
-    auto width = [](Type type) { return type.isInteger(1) ? 8 : type.getIntOrFloatBitWidth(); };
+    auto width = [](Type type) -> int64_t {
+      bool isBool = type.isInteger(1), isComplex = isa<ComplexType>(type);
+      return isBool || isComplex ? 8 * elementBytes(type) : type.getIntOrFloatBitWidth();
+    };
     Type from = elementTypeOf(cast.getInput());
     if (width(from) != width(cast.getTo()))
       return op->emitOpError() << "casts bits of " << from << " to " << cast.getTo() << ", which is not as wide";
   }
+  if (isa<ComplexPartOp>(op) && !isa<ComplexType>(elementTypeOf(op->getOperand(0))))
+    return op->emitOpError() << "needs complex numbers, got " << elementTypeOf(op->getOperand(0));
   if (isa<CastOp, PowOp>(op) || op->getNumOperands() == 1)
     return success();
   unsigned first = isa<WhereOp>(op) ? 1 : 0;

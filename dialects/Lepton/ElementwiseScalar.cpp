@@ -7,6 +7,7 @@
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
 
+#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -241,15 +242,42 @@ static Value emitBinary(Operation *op, Scalar s, ArrayRef<Value> x) {
       .Default([](Operation *) { return Value(); });
 }
 
+/// The bits of a scalar in memory as a type of the same width: of a complex number, those of the real part come first.
+static Value castBits(KernelEmitter &e, Value scalar, Type to) {
+  OpBuilder &b = e.b;
+  auto cast = [&](Value value, Type type) { return b.createOrFold<arith::BitcastOp>(e.loc, type, value); };
+  Type from = scalar.getType();
+  auto complexType = dyn_cast<ComplexType>(isa<ComplexType>(from) ? from : to);
+  if (!complexType)
+    return cast(scalar, to);
+  unsigned width = complexType.getElementType().getIntOrFloatBitWidth();
+  Type half = b.getIntegerType(width), whole = b.getIntegerType(2 * width);
+  Value shift = e.scalar(whole, width);
+  if (from == complexType) {
+    Value low = b.createOrFold<arith::ExtUIOp>(e.loc, whole, cast(e.part(scalar, false), half)),
+          high = b.createOrFold<arith::ExtUIOp>(e.loc, whole, cast(e.part(scalar, true), half));
+    return cast(b.createOrFold<arith::OrIOp>(e.loc, low, b.createOrFold<arith::ShLIOp>(e.loc, high, shift)), to);
+  }
+  auto part = [&](Value bits) {
+    return cast(b.createOrFold<arith::TruncIOp>(e.loc, half, bits), complexType.getElementType());
+  };
+  Value low = cast(scalar, whole), high = b.createOrFold<arith::ShRUIOp>(e.loc, low, shift);
+  return complex::CreateOp::create(b, e.loc, to, part(low), part(high));
+}
+
 Value lepton::emitScalar(Operation *op, KernelEmitter &e, ArrayRef<Value> operands) {
   if (auto castOp = dyn_cast<CastOp>(op))
     return emitCast(e, operands[0], elementTypeOf(castOp.getInput()), castOp.getTo(), castOp.getSaturate(),
                     castOp.getRounding());
   if (auto castOp = dyn_cast<BitCastOp>(op)) {
-    Value bits = e.toStorage(operands[0], elementTypeOf(castOp.getInput()));
-    bits = e.b.createOrFold<arith::BitcastOp>(e.loc, KernelEmitter::storageType(castOp.getTo()), bits);
-    return e.fromStorage(bits, castOp.getTo());
+    Type from = elementTypeOf(castOp.getInput()), to = castOp.getTo();
+    Value bits = e.toStorage(operands[0], from);
+    if (from != to)
+      bits = castBits(e, bits, KernelEmitter::storageType(to));
+    return e.fromStorage(bits, to);
   }
+  if (auto partOp = dyn_cast<ComplexPartOp>(op))
+    return e.part(operands[0], partOp.getImaginary());
   if (isa<WhereOp>(op))
     return e.select(operands[0], operands[1], operands[2]);
   Type elementType = elementTypeOf(op->getOperand(0)), wide = computeType(elementType);

@@ -66,6 +66,10 @@ Value GraphBuilder::scalar(Location loc, Type elementType, double value) {
   auto type = RankedTensorType::get({}, elementType);
   if (isa<FloatType>(elementType))
     return constant(loc, DenseElementsAttr::get(type, b.getFloatAttr(elementType, value)));
+  if (auto complexType = dyn_cast<ComplexType>(elementType)) {
+    auto part = [&](double value) { return b.getFloatAttr(complexType.getElementType(), value).getValue(); };
+    return constant(loc, DenseElementsAttr::get(type, std::complex<llvm::APFloat>(part(value), part(0))));
+  }
   return constant(
       loc, DenseElementsAttr::get(type, llvm::APInt(elementType.getIntOrFloatBitWidth(), int64_t(value), true, true)));
 }

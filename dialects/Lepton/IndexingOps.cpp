@@ -274,6 +274,13 @@ SmallVector<Value> Col2ImOp::emitKernel(KernelEmitter &e, ValueRange inits) {
 // Scatter: a copy, then one update after the other, as the order counts where indices repeat
 //===------------------------------------------------------------------------------------------------------------------===//
 
+static LogicalResult checkKind(Operation *op, ScatterKind kind, Type elementType) {
+  if (isa<ComplexType>(elementType) && (kind == ScatterKind::max || kind == ScatterKind::min))
+    return op->emitOpError() << "has the reduction '" << stringifyScatterKind(kind)
+                             << "', but complex numbers have no order";
+  return success();
+}
+
 static Value meet(KernelEmitter &e, ScatterKind kind, Value old, Value update, Type elementType) {
   if (kind == ScatterKind::none)
     return update;
@@ -335,6 +342,8 @@ LogicalResult ScatterElementsOp::inferShapes(ShapeAnalysis &shapes, SmallVectorI
   if (elementTypeOf(getUpdates()) != elementTypeOf(getInput()))
     return emitOpError() << "input and updates differ in element type: " << getInput().getType() << " and "
                          << getUpdates().getType();
+  if (failed(checkKind(*this, getKind(), elementTypeOf(getInput()))))
+    return failure();
   for (auto [d, size] : llvm::enumerate(indices)) {
     if (!shapes.requireEqual(size, updates[d]))
       return emitOpError() << "indices and updates differ in dimension " << d << ": " << getIndices().getType()
@@ -368,6 +377,8 @@ LogicalResult ScatterNDOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Re
   if (elementTypeOf(getUpdates()) != elementTypeOf(getInput()))
     return emitOpError() << "input and updates differ in element type: " << getInput().getType() << " and "
                          << getUpdates().getType();
+  if (failed(checkKind(*this, getKind(), elementTypeOf(getInput()))))
+    return failure();
   SmallVector<AffineExpr> expected(indices.begin(), indices.end() - 1);
   expected.append(input.begin() + *count, input.end());
   bool fits = expected.size() == updates.size();

@@ -3,6 +3,7 @@
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
 
+#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -48,6 +49,11 @@ Value KernelEmitter::fromStorage(Value scalar, Type elementType) {
 Value KernelEmitter::scalar(Type type, double value) {
   if (auto floatType = dyn_cast<FloatType>(type))
     return arith::ConstantOp::create(b, loc, b.getFloatAttr(floatType, value));
+  if (auto complexType = dyn_cast<ComplexType>(type)) {
+    Type part = complexType.getElementType();
+    return complex::ConstantOp::create(b, loc, type,
+                                       b.getArrayAttr({b.getFloatAttr(part, value), b.getFloatAttr(part, 0)}));
+  }
   return arith::ConstantOp::create(
       b, loc,
       b.getIntegerAttr(type,
@@ -65,6 +71,8 @@ static Value splatScalar(KernelEmitter &e, ConstantOp op) {
     return arith::ConstantOp::create(e.b, e.loc, e.b.getI8IntegerAttr(constantBytes(value).data.front()));
   if (isa<FloatType>(type))
     return arith::ConstantOp::create(e.b, e.loc, cast<TypedAttr>(dense.getSplatValue<Attribute>()));
+  if (isa<ComplexType>(type))
+    return complex::ConstantOp::create(e.b, e.loc, type, cast<ArrayAttr>(dense.getSplatValue<Attribute>()));
   return arith::ConstantOp::create(
       e.b, e.loc,
       e.b.getIntegerAttr(type, llvm::APInt(type.getIntOrFloatBitWidth(), readInteger(value, 0), true, true)));
@@ -312,7 +320,27 @@ Value KernelEmitter::finish(Value init, Value result, ValueRange offsets, Elemen
   });
 }
 
+Value KernelEmitter::part(Value number, bool isImaginary) {
+  return isImaginary ? b.createOrFold<complex::ImOp>(loc, number) : b.createOrFold<complex::ReOp>(loc, number);
+}
+
+Value KernelEmitter::forEachPart(ValueRange numbers, PartsFn function) {
+  Type type = numbers.front().getType();
+  if (!isa<ComplexType>(type))
+    return function(numbers);
+  Value results[2];
+  for (bool isImaginary : {false, true}) {
+    SmallVector<Value> parts;
+    for (Value number : numbers)
+      parts.push_back(part(number, isImaginary));
+    results[isImaginary] = function(parts);
+  }
+  return complex::CreateOp::create(b, loc, type, results[0], results[1]);
+}
+
 Value KernelEmitter::accumulate(Value accumulator, Value term) {
+  if (isa<ComplexType>(term.getType()))
+    return forEachPart({accumulator, term}, [&](ValueRange parts) { return accumulate(parts[0], parts[1]); });
   if (!isa<FloatType>(term.getType()))
     return add(accumulator, term);
   auto flags =
@@ -321,6 +349,8 @@ Value KernelEmitter::accumulate(Value accumulator, Value term) {
 }
 
 Value KernelEmitter::product(Value l, Value r) {
+  if (isa<ComplexType>(l.getType()))
+    return complex::MulOp::create(b, loc, l, r);
   if (!isa<FloatType>(l.getType()))
     return mul(l, r);
   auto flags = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::contract);

@@ -31,6 +31,7 @@ public:
   using PartFn = llvm::function_ref<Part(mlir::ValueRange position, mlir::Value destination)>;
   using OrderFn =
       llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ValueRange indices, mlir::ValueRange carried)>;
+  using PartsFn = llvm::function_ref<mlir::Value(mlir::ValueRange numbers)>;
   using SliceFn = llvm::function_ref<mlir::Value(mlir::ValueRange position, mlir::Value slice)>;
 
   KernelEmitter(mlir::OpBuilder &builder, mlir::Location loc, ShapeAnalysis &shapes)
@@ -58,11 +59,15 @@ public:
   mlir::Value size(mlir::AffineExpr expr) { return shapes.materialize(b, loc, expr); }
   mlir::Value dim(mlir::Value value, unsigned i) { return size(shapes.dim(value, i)); }
   mlir::Value index(int64_t value) { return mlir::arith::ConstantIndexOp::create(b, loc, value); }
-  /// A scalar constant of a (signless) integer or float type.
+  /// A scalar constant of a (signless) integer, float or complex type.
   mlir::Value scalar(mlir::Type type, double value);
-  /// Adds and multiplies scalars of one type, integer or float; a sum may be reassociated.
+  /// Adds and multiplies scalars of one type, integer, float or complex; a sum may be reassociated.
   mlir::Value accumulate(mlir::Value accumulator, mlir::Value term);
   mlir::Value product(mlir::Value l, mlir::Value r);
+  /// The real or the imaginary part of a complex number.
+  mlir::Value part(mlir::Value number, bool isImaginary);
+  /// A function of floats; complex numbers, all of one type, are made from what it gives for their real and their imaginary parts.
+  mlir::Value forEachPart(mlir::ValueRange numbers, PartsFn function);
   mlir::Value add(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::AddIOp>(loc, l, r); }
   mlir::Value sub(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::SubIOp>(loc, l, r); }
   mlir::Value mul(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::MulIOp>(loc, l, r); }

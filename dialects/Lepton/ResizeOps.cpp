@@ -142,8 +142,9 @@ struct Resampler {
   KernelEmitter &e;
   OpBuilder &b;
   Location loc;
-  Type f32, element, type; // `type`: of the weighted sums
-  Value outside;           // of the input, by tf_crop_and_resize
+  Type f32, element;
+  Type sumType, type; // of the weighted sums, and of their parts where they are complex
+  Value outside;      // of the input, by tf_crop_and_resize
 
   struct Tap {
     Value position, weight; // no weight: the only tap
@@ -157,7 +158,9 @@ struct Resampler {
 
   Resampler(ResizeOp op, KernelEmitter &e)
       : op(op), e(e), b(e.b), loc(e.loc), f32(e.b.getF32Type()), element(elementTypeOf(op.getInput())) {
-    type = element.isF64() ? element : f32;
+    auto complexType = dyn_cast<ComplexType>(element);
+    type = element.isF64() ? element : complexType ? complexType.getElementType() : f32;
+    sumType = complexType ? element : type;
   }
 
   Value number(double value) { return e.scalar(f32, value); }
@@ -308,26 +311,31 @@ struct Resampler {
     return result;
   }
 
-  Value weighted(Value value, Value weight) { return mul(value, emitCast(e, weight, f32, type)); }
+  Value weighted(Value value, Value weight) {
+    return e.forEachPart(value, [&](ValueRange x) { return mul(x[0], emitCast(e, weight, f32, type)); });
+  }
+  Value plus(Value l, Value r) {
+    return e.forEachPart({l, r}, [&](ValueRange x) { return add(x[0], x[1]); });
+  }
 
   /// The weighted sum over the taps of axis `i` and those after it; `source` holds the positions along the others.
   Value sum(size_t i, SmallVectorImpl<Value> &source) {
     if (i == taps.size())
-      return emitCast(e, e.load(op.getInput(), source), element, type);
+      return emitCast(e, e.load(op.getInput(), source), element, sumType);
     const Taps &axis = taps[i];
     Value result;
     for (const Tap &tap : axis.unrolled) {
       source[op.getAxes()[i]] = tap.position;
       Value term = sum(i + 1, source);
       term = tap.weight ? weighted(term, tap.weight) : term;
-      result = result ? add(result, term) : term;
+      result = result ? plus(result, term) : term;
     }
     return result ? result : loop(i, source);
   }
 
   Value loop(size_t i, SmallVectorImpl<Value> &source) {
     const Taps &axis = taps[i];
-    Value zero = e.scalar(type, 0);
+    Value zero = e.scalar(sumType, 0);
     auto op = scf::ForOp::create(b, loc, e.index(0), axis.count, e.index(1), ValueRange{zero, number(0)});
     {
       OpBuilder::InsertionGuard guard(b);
@@ -336,9 +344,10 @@ struct Resampler {
       Value weight = excluded(filter(mul(sub(toFloat(offset), axis.rest), axis.scale)), position, axis.size);
       source[this->op.getAxes()[i]] = clamped(position, axis.size);
       Value term = weighted(sum(i + 1, source), weight);
-      scf::YieldOp::create(b, loc, ValueRange{add(op.getRegionIterArg(0), term), add(op.getRegionIterArg(1), weight)});
+      scf::YieldOp::create(b, loc, ValueRange{plus(op.getRegionIterArg(0), term), add(op.getRegionIterArg(1), weight)});
     }
-    return div(op.getResult(0), emitCast(e, op.getResult(1), f32, type));
+    return e.forEachPart(op.getResult(0),
+                         [&](ValueRange x) { return div(x[0], emitCast(e, op.getResult(1), f32, type)); });
   }
 
   Value emit(ValueRange indices) {
@@ -351,7 +360,7 @@ struct Resampler {
         source[d] = axis.unrolled[0].position;
       result = e.load(op.getInput(), source);
     } else {
-      result = emitCast(e, sum(0, source), type, element);
+      result = emitCast(e, sum(0, source), sumType, element);
     }
     if (!outside)
       return result;

@@ -78,7 +78,7 @@ struct Sampler {
 
   Sampler(SampleOp op, KernelEmitter &e)
       : op(op), e(e), element(elementTypeOf(op.getInput())),
-        type(isa<FloatType>(element) ? e.computeType(element) : Type(e.b.getF32Type())),
+        type(isa<FloatType, ComplexType>(element) ? e.computeType(element) : Type(e.b.getF32Type())),
         m{e, e.computeType(elementTypeOf(op.getPositions()))} {}
 
   /// A coordinate mirrored until it lies between the mirrors.
@@ -153,7 +153,9 @@ struct Sampler {
 
   /// The weighted sum over the taps of spatial dimension `i` and those after it.
   Value sum(size_t i, SmallVectorImpl<Value> &source, Value inside) {
-    FloatMath values{e, type};
+    auto complexType = dyn_cast<ComplexType>(type);
+    Type real = complexType ? complexType.getElementType() : type;
+    FloatMath values{e, real};
     if (i == taps.size()) {
       Value value = e.load(op.getInput(), source);
       if (op.getMode() != ResizeMode::nearest)
@@ -165,8 +167,9 @@ struct Sampler {
       source[2 + i] = tap.position;
       Value term = sum(i + 1, source, tap.inside ? both(e, inside, tap.inside) : inside);
       if (tap.weight)
-        term = values.mul(term, emitCast(e, tap.weight, m.type, type));
-      result = result ? values.add(result, term) : term;
+        term =
+            e.forEachPart(term, [&](ValueRange x) { return values.mul(x[0], emitCast(e, tap.weight, m.type, real)); });
+      result = result ? e.forEachPart({result, term}, [&](ValueRange x) { return values.add(x[0], x[1]); }) : term;
     }
     return result;
   }

@@ -92,23 +92,13 @@ LogicalResult NonZeroOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
   return success();
 }
 
-static Value isNonZero(KernelEmitter &e, Value scalar, Type elementType) {
-  if (elementType.isInteger(1))
-    return scalar;
-  Value zero = e.scalar(scalar.getType(), 0);
-  if (isa<FloatType>(scalar.getType()))
-    return e.b.createOrFold<arith::CmpFOp>(e.loc, arith::CmpFPredicate::UNE, scalar, zero);
-  return e.compare(CmpIPredicate::ne, scalar, zero);
-}
-
 SmallVector<Value> NonZeroOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   SmallVector<AffineExpr> sizes = e.shapes.shape(getInput());
   Type elementType = elementTypeOf(getInput());
   Value count = e.size(e.shapes.dim(getResult(), 1)), one = e.index(1);
   Value empty = e.fill(inits[0], e.scalar(e.b.getI64Type(), 0));
   return {e.inOrder(sizes, {empty, e.index(0)}, [&](ValueRange indices, ValueRange carried) -> SmallVector<Value> {
-             Value found = isNonZero(e, e.widen(e.load(getInput(), indices), elementType), elementType),
-                   at = carried[1];
+             Value found = emitCast(e, e.load(getInput(), indices), elementType, e.b.getI1Type()), at = carried[1];
              auto choice = scf::IfOp::create(e.b, e.loc, TypeRange(carried),
                                              both(e, found, e.compare(CmpIPredicate::slt, at, count)),
                                              /*withElseRegion=*/true);

@@ -94,13 +94,14 @@ LogicalResult equal(Node &n) {
 
 LogicalResult castTo(Node &n) {
   Type to = elementTypeOfNumber(n.g.b.getContext(), n.integer("to", 1));
-  return to ? castAs(n, to)
-            : n.error("casts to the data type " + Twine(n.integer("to", 0)) + ", which is not supported");
+  return to && !isa<ComplexType>(to)
+             ? castAs(n, to)
+             : n.error("casts to the data type " + Twine(n.integer("to", 0)) + ", which is not supported");
 }
 
 LogicalResult bitCast(Node &n) {
-  Type to = numericType(n.g.b.getContext(), n.integer("to", 1));
-  if (!to)
+  Type to = elementTypeOfNumber(n.g.b.getContext(), n.integer("to", 1));
+  if (!to || isHandle(to))
     return n.error("casts to the data type " + Twine(n.integer("to", 0)) + ", which is not supported");
   return n.result(n.make<BitCastOp>(n.input(0), n.g.attr("to", TypeAttr::get(to))));
 }

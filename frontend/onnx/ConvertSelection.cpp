@@ -71,6 +71,17 @@ EqualRows inOrderOfAppearance(Node &n, EqualRows rows) {
   return {pick(n, places, rows.group, 0), pick(n, rows.first, order, 0), pick(n, rows.counts, order, 0)};
 }
 
+/// A table whose rows compare as the parts of `x` along dimension 0 do: complex numbers by their real parts, then by their imaginary ones.
+Value rowsOf(Node &n, Value x) {
+  Value keys = comparable(n, x);
+  if (isa<ComplexType>(elementTypeOf(x))) {
+    int64_t behind = rankOf(x);
+    Value real = n.make<ComplexPartOp>(x), imaginary = n.make<ComplexPartOp>(x, n.g.flag("imaginary"));
+    keys = joined(n, {unsqueezed(n, real, behind), unsqueezed(n, imaginary, behind)}, behind);
+  }
+  return n.make<FlattenOp>(keys, n.g.attr("axis", int64_t(1)));
+}
+
 LogicalResult unique(Node &n) {
   Value x = n.input(0), rows;
   int64_t axis = 0;
@@ -82,11 +93,10 @@ LogicalResult unique(Node &n) {
     SmallVector<int64_t> perm = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
     perm.erase(perm.begin() + axis);
     perm.insert(perm.begin(), axis);
-    Value keys = comparable(n, x);
-    rows = n.make<FlattenOp>(axis ? n.g.transpose(n.loc, keys, perm) : keys, n.g.attr("axis", int64_t(1)));
+    rows = rowsOf(n, axis ? n.g.transpose(n.loc, x, perm) : x);
   } else {
     x = n.g.reshape(n.loc, x, -1);
-    rows = unsqueezed(n, comparable(n, x), 1);
+    rows = rowsOf(n, x);
   }
   EqualRows found = rows ? equalRows(n, rows) : EqualRows();
   if (!found.first)

@@ -52,18 +52,15 @@ static std::string shorten(std::set<std::string> types) {
   return llvm::join(names, ", ");
 }
 
-/// The types of an operator that Lepton has, by the standard's type parameters; operands of one type only by their names.
-static std::string typesOf(const ::onnx::OpSchema &schema, mlir::MLIRContext &context) {
+/// The types of an operator, by the standard's type parameters; operands of one type only by their names.
+static std::string typesOf(const ::onnx::OpSchema &schema) {
   std::vector<std::string> parts;
   auto add = [&](const std::string &name, const auto &allowed) {
     std::map<std::string, std::set<std::string>> wrapped; // `optional(seq(` -> the types of the tensors in them
     for (llvm::StringRef type : allowed) {
       auto [wrapper, rest] = type.split("tensor(");
       llvm::StringRef element = rest.split(')').first;
-      auto number = ::onnx::TensorProto::UNDEFINED;
-      ::onnx::TensorProto::DataType_Parse(element.upper(), &number);
-      bool isMissing = !element.empty() && !elementTypeOfNumber(&context, number);
-      if (!isMissing && (element != "string" || !takesNoStrings(schema.Name())))
+      if (element != "string" || !takesNoStrings(schema.Name()))
         wrapped[wrapper.str()].insert(element.str());
     }
     std::vector<std::string> texts;
@@ -97,15 +94,13 @@ std::vector<OperatorEntry> lepton::supportedOperators() {
         !converted.count({schema.domain(), schema.Name()}) && isCovered(schema))
       found.insert({schema.domain(), schema.Name(), schema.SinceVersion(), true, {}, {}});
   std::vector<OperatorEntry> operators(found.begin(), found.end());
-  mlir::MLIRContext context;
-  context.loadDialect<LeptonDialect>();
   for (size_t i = 0; i < operators.size(); ++i) {
     OperatorEntry &entry = operators[i];
     bool isLast =
         i + 1 == operators.size() || operators[i + 1].domain != entry.domain || operators[i + 1].name != entry.name;
     int last = isLast ? std::numeric_limits<int>::max() : operators[i + 1].since - 1;
     if (const auto *schema = ::onnx::OpSchemaRegistry::Schema(entry.name, last, entry.domain))
-      entry.types = typesOf(*schema, context);
+      entry.types = typesOf(*schema);
   }
   return operators;
 }

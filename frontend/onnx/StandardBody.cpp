@@ -60,6 +60,17 @@ static bool allows(const ::onnx::OpSchema::FormalParameter &formal, TensorType t
                       [name = typeName(tensor)](::onnx::DataType type) { return type && *type == name; });
 }
 
+/// Types that only some operators take, those that the standard names: narrow ones, complex numbers, and handles.
+static bool hasFewOperators(Type element) {
+  return isNarrow(element) || isHandle(element) || isa<ComplexType>(element);
+}
+
+static StringRef remedyFor(Type element) {
+  return isNarrow(element)           ? "; insert a cast"
+         : isa<ComplexType>(element) ? "; store the real and the imaginary parts as tensors of their own"
+                                     : "";
+}
+
 bool importer::takesNoStrings(StringRef op) {
   return llvm::is_contained({"GridSample", "Upsample", "Resize", "Trilu", "Pad", "CenterCropPad", "Col2Im",
                              "TensorScatter", "RandomUniformLike", "RandomNormalLike"},
@@ -82,15 +93,14 @@ LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t ve
     const auto &formal = schema->inputs()[std::min<size_t>(i, schema->inputs().size() - 1)];
     if (node.input(i).empty() && formal.GetOption() != ::onnx::OpSchema::Optional)
       return fail("lacks its input '" + formal.GetName() + "'");
-    // Operators compute in wider types than the standard asks for, but nothing says what those are for types as narrow as these.
+    // Operators compute in wider types than the standard asks for, but nothing says what those are for types such as these.
     Value value = node.input(i).empty() ? Value() : scope->find(node.input(i));
-    if (!value || !(isNarrow(elementTypeOf(value)) || isHandle(elementTypeOf(value))))
+    if (!value || !hasFewOperators(elementTypeOf(value)))
       continue;
     auto type = cast<TensorType>(value.getType());
     if (!allows(formal, type))
       return fail("has the input '" + node.input(i) + "' of type " + typeName(type) +
-                  ", which the standard does not allow there" +
-                  (isNarrow(type.getElementType()) ? "; insert a cast" : ""));
+                  ", which the standard does not allow there" + remedyFor(type.getElementType()));
     if (isHandle(type.getElementType()) && takesNoStrings(node.op_type()))
       return fail("has the input '" + node.input(i) + "' of type " + typeName(type) +
                   ", which is not supported there; look its strings up as numbers first");

@@ -25,9 +25,11 @@ static std::string typedBytes(const TensorProto &tensor) {
   std::string bytes;
   switch (tensor.data_type()) {
   case TensorProto::FLOAT:
+  case TensorProto::COMPLEX64: // pairs
     append<float>(bytes, tensor.float_data());
     break;
   case TensorProto::DOUBLE:
+  case TensorProto::COMPLEX128:
     append<double>(bytes, tensor.double_data());
     break;
   case TensorProto::INT64:
@@ -91,7 +93,10 @@ unsigned importer::bitsInFile(int32_t dataType) {
   case TensorProto::INT64:
   case TensorProto::UINT64:
   case TensorProto::DOUBLE:
+  case TensorProto::COMPLEX64:
     return 64;
+  case TensorProto::COMPLEX128:
+    return 128;
   default:
     return 0;
   }

@@ -1,6 +1,7 @@
 //===- ArenaPlanner.cpp - offsets of buffers in one arena, by liveness --------------------------------------------------===//
 
 #include "passes/buffer/ArenaPlanner.h"
+#include "dialects/Lepton/LeptonOps.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include <map>
@@ -44,8 +45,8 @@ void ArenaPlanner::add(memref::AllocOp op) {
     buffer.last = nullptr;
   MemRefType type = op.getType();
   if (type.hasStaticShape() && !carried)
-    buffer.bytes = llvm::alignTo(
-        std::max<int64_t>(type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8), 1), alignment);
+    buffer.bytes =
+        llvm::alignTo(std::max<int64_t>(type.getNumElements() * elementBytes(type.getElementType()), 1), alignment);
   buffers[op] = buffer;
   order.push_back(op);
 }

@@ -6,6 +6,7 @@
 //
 //===------------------------------------------------------------------------------------------------------------------------===//
 
+#include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 #include "passes/Passes.h"
 #include "passes/buffer/ArenaPlanner.h"
@@ -27,9 +28,7 @@ using namespace lepton;
 /// Buffers up to this size inside a kernel's parallel loop live on the stack of the thread that runs it.
 static constexpr int64_t largestStackBuffer = 64 * 1024;
 
-static int64_t staticBytes(MemRefType type) {
-  return type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
-}
+static int64_t staticBytes(MemRefType type) { return type.getNumElements() * elementBytes(type.getElementType()); }
 
 namespace {
 

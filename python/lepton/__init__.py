@@ -22,6 +22,7 @@ _DTYPES = {
     4: (np.dtype(np.uint16), "uint16"), 5: (np.dtype(np.int16), "int16"), 6: (np.dtype(np.int32), "int32"),
     7: (np.dtype(np.int64), "int64"), 9: (np.dtype(np.bool_), "bool"), 10: (np.dtype(np.float16), "float16"),
     11: (np.dtype(np.float64), "double"), 12: (np.dtype(np.uint32), "uint32"), 13: (np.dtype(np.uint64), "uint64"),
+    14: (np.dtype(np.complex64), "complex64"), 15: (np.dtype(np.complex128), "complex128"),
 }
 # Types that NumPy lacks; an element takes a byte or two. ONNX's number -> (their name in the package ml_dtypes, onnxruntime's name).
 _ML_DTYPES = {
@@ -110,7 +111,8 @@ def make_up(value, sizes, random):
     dtype = _dtype(value._number)[0]
     if np.issubdtype(dtype, np.integer) or dtype == bool:
         return random.integers(0, 2, shape).astype(dtype)
-    return random.standard_normal(shape).astype(dtype)
+    numbers = random.standard_normal(shape)
+    return (numbers + 1j * random.standard_normal(shape) if dtype.kind == "c" else numbers).astype(dtype)
 
 
 def _column(values, name, number):

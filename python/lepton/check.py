@@ -123,6 +123,8 @@ def compare(expected, result):
         return (float("inf"),) * 4
     if expected.dtype.kind not in "biufcV":
         return (float("inf"),) * 4 if (expected != result).any() else (0.0,) * 4
+    if expected.dtype.kind == "c":
+        return compare(np.stack([expected.real, expected.imag]), np.stack([result.real, result.imag]))
     a, b = expected.astype(np.float64), result.astype(np.float64)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(all="ignore"):

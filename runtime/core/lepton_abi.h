@@ -5,7 +5,7 @@
  *
  * Shapes are in elements, sizes in bytes, layouts are dense row-major. A bool takes one byte, 0 or 1. An element of a type narrower than a
  * byte takes a byte, as in NumPy's ml_dtypes (only files of ONNX pack them): its bits are the lowest, those above are written as 0 and not read.
- * A float that C has no type for is passed as its bits.
+ * A float that C has no type for is passed as its bits, a complex number as its real part and then its imaginary one.
  */
 #ifndef LEPTON_ABI_H
 #define LEPTON_ABI_H

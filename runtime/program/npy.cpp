@@ -21,11 +21,11 @@ struct Dtype {
 
 /// NumPy has no names for bfloat16 and the types narrower than a byte, nor for floats of one: its files hold raw elements of one or two bytes, as
 /// ml_dtypes writes them.
-constexpr Dtype dtypes[] = {{LEPTON_FLOAT, "<f4"},    {LEPTON_DOUBLE, "<f8"},  {LEPTON_FLOAT16, "<f2"},
-                            {LEPTON_BFLOAT16, "<V2"}, {LEPTON_INT8, "|i1"},    {LEPTON_INT16, "<i2"},
-                            {LEPTON_INT32, "<i4"},    {LEPTON_INT64, "<i8"},   {LEPTON_UINT8, "|u1"},
-                            {LEPTON_UINT16, "<u2"},   {LEPTON_UINT32, "<u4"},  {LEPTON_UINT64, "<u8"},
-                            {LEPTON_BOOL, "|b1"},     {LEPTON_BFLOAT16, "|V2"}};
+constexpr Dtype dtypes[] = {
+    {LEPTON_FLOAT, "<f4"}, {LEPTON_DOUBLE, "<f8"},   {LEPTON_FLOAT16, "<f2"},   {LEPTON_BFLOAT16, "<V2"},
+    {LEPTON_INT8, "|i1"},  {LEPTON_INT16, "<i2"},    {LEPTON_INT32, "<i4"},     {LEPTON_INT64, "<i8"},
+    {LEPTON_UINT8, "|u1"}, {LEPTON_UINT16, "<u2"},   {LEPTON_UINT32, "<u4"},    {LEPTON_UINT64, "<u8"},
+    {LEPTON_BOOL, "|b1"},  {LEPTON_BFLOAT16, "|V2"}, {LEPTON_COMPLEX64, "<c8"}, {LEPTON_COMPLEX128, "<c16"}};
 
 constexpr const char *rawByte = "<V1";
 
@@ -47,9 +47,11 @@ const char *parse(const char *header, uint32_t expected, lepton_tensor &tensor) 
   if (strncmp(order, "False", 5) != 0)
     return "is in Fortran order; save it in C order";
   tensor.dtype = 0;
-  for (const Dtype &dtype : dtypes)
-    if (strncmp(descr + 1, dtype.descr, 3) == 0 && (descr[4] == '\'' || descr[4] == '"'))
+  for (const Dtype &dtype : dtypes) {
+    const size_t length = strlen(dtype.descr);
+    if (strncmp(descr + 1, dtype.descr, length) == 0 && (descr[1 + length] == '\'' || descr[1 + length] == '"'))
       tensor.dtype = dtype.number;
+  }
   if (isRawByte(expected) && strncmp(descr + 2, rawByte + 1, 2) == 0)
     tensor.dtype = expected;
   if (strncmp(descr + 1, "<f1", 3) == 0) // ml_dtypes writes it, though NumPy does not read it

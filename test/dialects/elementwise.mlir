@@ -75,3 +75,36 @@ func.func @bitCastOfAnotherWidth(%x: tensor<3xf32>) {
   %0 = lepton.bit_cast %x {to = i64} : (tensor<3xf32>) -> tensor<3xi64>
   return
 }
+
+// -----
+
+// CHECK-LABEL: func @complexNumbers
+func.func @complexNumbers(%x: tensor<2x3xcomplex<f32>>, %c: tensor<3xi1>) -> tensor<2x3xcomplex<f32>> {
+  // CHECK: lepton.complex_part %{{.*}} : (tensor<2x3xcomplex<f32>>) -> tensor<2x3xf32>
+  %0 = lepton.complex_part %x : (tensor<2x3xcomplex<f32>>) -> tensor<2x3xf32>
+  // CHECK: lepton.complex_part %{{.*}} {imaginary} : (tensor<2x3xcomplex<f32>>) -> tensor<2x3xf32>
+  %1 = lepton.complex_part %x {imaginary} : (tensor<2x3xcomplex<f32>>) -> tensor<2x3xf32>
+  // CHECK: lepton.bit_cast %{{.*}} {to = ui64} : (tensor<2x3xcomplex<f32>>) -> tensor<2x3xui64>
+  %2 = lepton.bit_cast %x {to = ui64} : (tensor<2x3xcomplex<f32>>) -> tensor<2x3xui64>
+  // CHECK: lepton.constant dense<(1.000000e+00,-2.000000e+00)> : tensor<complex<f32>>
+  %3 = lepton.constant dense<(1.0, -2.0)> : tensor<complex<f32>>
+  // CHECK: lepton.where
+  %4 = lepton.where %c, %x, %3 : (tensor<3xi1>, tensor<2x3xcomplex<f32>>, tensor<complex<f32>>) -> tensor<2x3xcomplex<f32>>
+  return %4 : tensor<2x3xcomplex<f32>>
+}
+
+// -----
+
+func.func @partOfAReal(%x: tensor<3xf32>) -> tensor<3xf32> {
+  // expected-error @+1 {{'lepton.complex_part' op needs complex numbers, got 'f32'}}
+  %0 = lepton.complex_part %x : (tensor<3xf32>) -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
+
+// -----
+
+func.func @bitCastOfAWideComplex(%x: tensor<3xcomplex<f64>>) {
+  // expected-error @+1 {{'lepton.bit_cast' op casts bits of 'complex<f64>' to 'i64', which is not as wide}}
+  %0 = lepton.bit_cast %x {to = i64} : (tensor<3xcomplex<f64>>) -> tensor<3xi64>
+  return
+}

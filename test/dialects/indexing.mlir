@@ -302,3 +302,19 @@ func.func @wrong32(%x: tensor<1x6x5xf32>) {
   %0 = lepton.col2im %x, %i, %b {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>} : (tensor<1x6x5xf32>, tensor<2xi64>, tensor<2xi64>) -> tensor<1x1x5x5xf32>
   return
 }
+
+// -----
+
+func.func @largestOfComplexNumbers(%x: tensor<2x5xcomplex<f32>>, %i: tensor<2x3xi64>, %u: tensor<2x3xcomplex<f32>>) {
+  // expected-error @+1 {{'lepton.scatter_elements' op has the reduction 'max', but complex numbers have no order}}
+  %0 = lepton.scatter_elements max %x, %i, %u {axis = 1 : i64} : (tensor<2x5xcomplex<f32>>, tensor<2x3xi64>, tensor<2x3xcomplex<f32>>) -> tensor<2x5xcomplex<f32>>
+  return
+}
+
+// -----
+
+func.func @smallestOfComplexNumbers(%x: tensor<5xcomplex<f32>>, %i: tensor<3x1xi64>, %u: tensor<3xcomplex<f32>>) {
+  // expected-error @+1 {{'lepton.scatter_nd' op has the reduction 'min', but complex numbers have no order}}
+  %0 = lepton.scatter_nd min %x, %i, %u : (tensor<5xcomplex<f32>>, tensor<3x1xi64>, tensor<3xcomplex<f32>>) -> tensor<5xcomplex<f32>>
+  return
+}

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <complex>
 #include <random>
 
 using namespace lepton;
@@ -84,11 +85,16 @@ static HostTensor makeUp(const lepton_model &model, const lepton_value_info &inf
   tensor.data.resize(count * bytes);
   std::normal_distribution<float> normal;
   for (uint64_t i = 0; i < count; ++i) {
-    if (info.dtype == LEPTON_FLOAT)
-      reinterpret_cast<float *>(tensor.data.data())[i] = normal(random);
-    else if (info.dtype == LEPTON_DOUBLE)
-      reinterpret_cast<double *>(tensor.data.data())[i] = normal(random);
-    else {
+    auto write = [&](const auto &number) { memcpy(tensor.data.data() + i * bytes, &number, sizeof number); };
+    if (info.dtype == LEPTON_FLOAT) {
+      write(normal(random));
+    } else if (info.dtype == LEPTON_DOUBLE) {
+      write(double(normal(random)));
+    } else if (info.dtype == LEPTON_COMPLEX64) {
+      write(std::complex<float>{normal(random), normal(random)});
+    } else if (info.dtype == LEPTON_COMPLEX128) {
+      write(std::complex<double>{normal(random), normal(random)});
+    } else {
       uint16_t number = smallNumber(info.dtype, random());
       memcpy(tensor.data.data() + i * bytes, &number, std::min<size_t>(bytes, sizeof number));
     }
