@@ -12,6 +12,7 @@
 #include "dialects/Lepton/GraphBuilder.h"
 #include "dialects/Lepton/TileEmitter.h"
 #include "passes/Passes.h"
+#include "passes/graph/PackedWeights.h"
 #include "passes/graph/WinogradConvolution.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
@@ -48,10 +49,10 @@ struct Layouts {
   GraphBuilder g;
   ShapeAnalysis &shapes;
   TargetAttr target;
-  int64_t panel; // elements in a block of packed weights; 0: by their number
+  PackedWeights weights;
 
   Layouts(OpBuilder &b, ShapeAnalysis &shapes, TargetAttr target, int64_t panel)
-      : g(b, shapes), shapes(shapes), target(target), panel(panel) {}
+      : g(b, shapes), shapes(shapes), target(target), weights{g, target, panel} {}
 
   /// The channels-last tensor of which `value` is the channels-first transpose; null where it is none.
   Value movedSource(Value value) {
@@ -70,26 +71,6 @@ struct Layouts {
 
   Value channelsFirst(Location loc, Value value) { return g.transpose(loc, value, toChannelsFirst(rankOf(value))); }
 
-  /// Columns of a block of packed weights, of `size` in all: as many vectors, or odd halves of them, as leave the fewest lanes of the last block empty and still
-  /// let a register block have enough rows; two where that is no matter. Less than a vector for fewer columns.
-  int64_t blockFor(int64_t size) {
-    const int64_t lanes = target.lanes(g.b.getF32Type()), mostVectors = target.getRegisters() >= 32 ? 5 : 3;
-    int64_t block = panel ? panel : 2 * lanes;
-    while (block > 8 && block / 2 >= size)
-      block /= 2;
-    // Half vectors take more instructions.
-    auto isBetter = [&](int64_t columns, double gain) {
-      return !panel && llvm::alignTo(size, columns) * gain < llvm::alignTo(size, block);
-    };
-    for (int64_t vectors = 3; vectors <= mostVectors; ++vectors)
-      if (isBetter(vectors * lanes, 1))
-        block = vectors * lanes;
-    for (int64_t halves = 3; target.hasHalfVectors() && halves <= mostVectors; halves += 2)
-      if (isBetter(halves * lanes / 2, 1.05))
-        block = halves * lanes / 2;
-    return block;
-  }
-
   static bool isFloat(Value value) {
     return isa<FloatType>(elementTypeOf(value)) && elementTypeOf(value).getIntOrFloatBitWidth() >= 16;
   }
@@ -103,13 +84,6 @@ struct Layouts {
   //===------------------------------------------------------------------------------------------------------------------------===//
   // Contractions
   //===------------------------------------------------------------------------------------------------------------------------===//
-
-  /// [K, N] -> [ceil(N / block), K, block]
-  Value packColumns(Location loc, Value matrix) {
-    int64_t n = cast<RankedTensorType>(matrix.getType()).getDimSize(1);
-    Value blocks = g.create<PackBlocksOp>(loc, matrix, {g.attr("axis", int64_t(1)), g.attr("block", blockFor(n))});
-    return g.transpose(loc, blocks, {1, 0, 2});
-  }
 
   Value packedMatMul(Location loc, Value rows, Value packed, int64_t n) {
     return g.create<PackedMatMulOp>(loc, {rows, packed}, g.attr("n", n));
@@ -134,7 +108,7 @@ struct Layouts {
       return {};
     int64_t n = type.getDimSize(1), k = type.getDimSize(0);
     Value rows = rankOf(lhs) == 2 ? lhs : g.reshape(loc, lhs, {-1, k});
-    Value product = packedMatMul(loc, rows, packColumns(loc, rhs), n);
+    Value product = packedMatMul(loc, rows, weights.columns(loc, rhs), n);
     return rankOf(lhs) == 2 ? product : withLeadingSizesOf(loc, product, lhs, n);
   }
 
@@ -182,12 +156,6 @@ struct Layouts {
     return leadsTo(users[0], users[1]) ? users[1] : leadsTo(users[1], users[0]) ? users[0] : nullptr;
   }
 
-  /// Few outputs would leave most of a vector empty: then its lanes are input channels.
-  bool prefersChannelsInner(Type element, int64_t group, int64_t channels, int64_t outputs) {
-    const int64_t lanes = target.lanes(sumType(g.b, element));
-    return 2 * outputs < lanes && group == 1 && channels >= lanes;
-  }
-
   Value conv(ConvOp op) {
     Location loc = op.getLoc();
     if (!isNumber(op.getInput()) || !isStatic(op.getFilter()) ||
@@ -199,58 +167,25 @@ struct Layouts {
     int64_t group = op.getGroup(), outputs = filterType.getDimSize(0), channels = filterType.getDimSize(1);
     if (int64_t tile = winogradTile(op, target))
       return channelsFirst(loc, winogradConvolution(g, op, tile, channelsLast(loc, op.getInput()),
-                                                    blockFor(op.getResult().getType().getDimSize(1)), target));
+                                                    weights.blockFor(op.getResult().getType().getDimSize(1)), target));
     Value input = padded(loc, channelsLast(loc, op.getInput()), op.getPads());
     bool unit = llvm::all_of(filterType.getShape().drop_front(2), [](int64_t size) { return size == 1; }) &&
                 llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; });
     Value result;
     if (group == outputs && channels == 1 && group > 1) {
-      result = depthwise(op, input);
+      result = g.create<DepthwiseConvOp>(loc, {input, weights.depthwise(loc, op.getFilter())},
+                                         {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations())});
     } else if (unit && group == 1 && !isFramed(op)) {
       Value rows = g.reshape(loc, input, {-1, channels});
       Value filter = g.transpose(loc, g.reshape(loc, op.getFilter(), {outputs, channels}), {1, 0});
-      result = withLeadingSizesOf(loc, packedMatMul(loc, rows, packColumns(loc, filter), outputs), input, outputs);
+      result = withLeadingSizesOf(loc, packedMatMul(loc, rows, weights.columns(loc, filter), outputs), input, outputs);
     } else {
-      const bool channelsInner = prefersChannelsInner(elementTypeOf(input), group, channels, outputs);
-      Value filter = g.reshape(loc, op.getFilter(), groupedShape(filterType, group));
       SmallVector<NamedAttribute> attributes = {g.attr("strides", op.getStrides()),
                                                 g.attr("dilations", op.getDilations()), g.attr("channels", outputs)};
-      if (channelsInner)
-        attributes.push_back(g.flag("channels_inner"));
-      result = g.create<PackedConvOp>(
-          loc, {input, channelsInner ? withChannelsInner(loc, filter, 1) : packedFilter(loc, filter, 1)}, attributes);
+      Value filter = weights.filter(loc, op.getFilter(), group, /*isTransposed=*/false, attributes);
+      result = g.create<PackedConvOp>(loc, {input, filter}, attributes);
     }
     return result ? channelsFirst(loc, result) : Value();
-  }
-
-  /// [g * d0, ...] as [g, d0, ...]
-  static SmallVector<int64_t> groupedShape(RankedTensorType type, int64_t group) {
-    SmallVector<int64_t> shape = {group, type.getDimSize(0) / group};
-    llvm::append_range(shape, type.getShape().drop_front());
-    return shape;
-  }
-
-  /// [g, M, C, k..] -> [g, ceil(M / block), k.., C, block]; or from [g, C, M, k..] with `outputAxis` 2.
-  Value packedFilter(Location loc, Value filter, int64_t outputAxis) {
-    const int64_t rank = rankOf(filter), outputs = cast<RankedTensorType>(filter.getType()).getDimSize(outputAxis);
-    SmallVector<int64_t> perm = {0, outputAxis};
-    for (int64_t d = 3; d < rank; ++d)
-      perm.push_back(d);
-    perm.append({3 - outputAxis, rank});
-    Value blocks =
-        g.create<PackBlocksOp>(loc, filter, {g.attr("axis", outputAxis), g.attr("block", blockFor(outputs))});
-    return g.transpose(loc, blocks, perm);
-  }
-
-  /// [1, M, C, k..] -> [1, 1, k.., M, C]; or from [1, C, M, k..] with `outputAxis` 2.
-  Value withChannelsInner(Location loc, Value filter, int64_t outputAxis) {
-    const int64_t rank = rankOf(filter);
-    SmallVector<int64_t> shape(cast<RankedTensorType>(filter.getType()).getShape()), perm = {0, 1};
-    shape.insert(shape.begin(), 1);
-    for (int64_t d = 4; d <= rank; ++d)
-      perm.push_back(d);
-    perm.append({1 + outputAxis, 4 - outputAxis});
-    return g.transpose(loc, g.reshape(loc, filter, shape), perm);
   }
 
   Value convTranspose(ConvTransposeOp op) {
@@ -270,31 +205,13 @@ struct Layouts {
       pads[spatial + d] = dim.padAfter;
       filter = g.create<GatherOp>(loc, {filter, g.integers(loc, dim.order)}, g.attr("axis", int64_t(2 + d)));
     }
-    const int64_t channels = type.getDimSize(0), outputs = type.getDimSize(1) * group;
-    const bool channelsInner = prefersChannelsInner(elementTypeOf(op.getInput()), group, channels, outputs);
     SmallVector<NamedAttribute> attributes = {
         g.attr("strides", op.getStrides()), g.attr("pads", op.getPads()), g.attr("dilations", op.getDilations()),
-        g.attr("output_padding", op.getOutputPadding()), g.attr("channels", outputs)};
-    filter = g.reshape(loc, filter, groupedShape(type, group));
-    if (channelsInner)
-      attributes.push_back(g.flag("channels_inner"));
-    filter = channelsInner ? withChannelsInner(loc, filter, 2) : packedFilter(loc, filter, 2);
+        g.attr("output_padding", op.getOutputPadding()), g.attr("channels", type.getDimSize(1) * group)};
+    filter = weights.filter(loc, filter, group, /*isTransposed=*/true, attributes);
     Value result =
         g.create<PackedConvTransposeOp>(loc, {padded(loc, channelsLast(loc, op.getInput()), pads), filter}, attributes);
     return result ? channelsFirst(loc, result) : Value();
-  }
-
-  /// [C, 1, k..] -> [k.., C]
-  Value depthwise(ConvOp op, Value input) {
-    auto filterType = cast<RankedTensorType>(op.getFilter().getType());
-    SmallVector<int64_t> flat = {filterType.getDimSize(0)}, perm;
-    llvm::append_range(flat, filterType.getShape().drop_front(2));
-    for (size_t d = 1; d < flat.size(); ++d)
-      perm.push_back(d);
-    perm.push_back(0);
-    Value filter = g.transpose(op.getLoc(), g.reshape(op.getLoc(), op.getFilter(), flat), perm);
-    return g.create<DepthwiseConvOp>(op.getLoc(), {input, filter},
-                                     {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations())});
   }
 
   //===------------------------------------------------------------------------------------------------------------------------===//
