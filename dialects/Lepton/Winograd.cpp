@@ -6,15 +6,13 @@
 using namespace mlir;
 using namespace lepton;
 
-/// Points near 1 in magnitude, and not symmetric where that can be: of the sets tried the ones with the smallest error.
-static ArrayRef<double> pointsOf(int64_t count) {
+ArrayRef<double> lepton::winogradPoints(int64_t count) {
   static const double points[] = {0, 1, -1, 0.5, -2, 2};
   assert(count <= 6 && "no points for tiles so large");
   return ArrayRef(points).take_front(count);
 }
 
-/// Coefficients of the product of (x - p) over all points but number `except`.
-static SmallVector<double> productOfRoots(ArrayRef<double> points, size_t except) {
+SmallVector<double> lepton::productOfRoots(ArrayRef<double> points, std::optional<size_t> except) {
   SmallVector<double> coefficients = {1};
   for (auto [j, point] : llvm::enumerate(points)) {
     if (j == except)
@@ -27,29 +25,20 @@ static SmallVector<double> productOfRoots(ArrayRef<double> points, size_t except
   return coefficients;
 }
 
-WinogradMatrices lepton::winogradMatrices(int64_t m, int64_t taps) {
-  const int64_t n = m + taps - 1, finite = n - 1;
-  ArrayRef<double> points = pointsOf(finite);
-  WinogradMatrices matrices;
-  matrices.output.assign(m, SmallVector<double>(n, 0));
-  matrices.output[m - 1][finite] = 1;
-  matrices.filter.assign(n, SmallVector<double>(taps, 0));
-  matrices.filter[finite][taps - 1] = 1;
-  for (int64_t i = 0; i < finite; ++i) {
-    double scale = 1, power = 1;
-    for (int64_t j = 0; j < finite; ++j)
-      scale *= j == i ? 1 : points[i] - points[j];
-    for (int64_t k = 0; k < std::max(m, taps); ++k, power *= points[i]) {
-      if (k < m)
-        matrices.output[k][i] = power;
-      if (k < taps)
-        matrices.filter[i][k] = power / scale;
-    }
-    matrices.input.push_back(productOfRoots(points, i));
-    matrices.input.back().resize(n, 0);
+SmallVector<SmallVector<double>> lepton::winogradFilterMatrix(int64_t m, int64_t taps) {
+  ArrayRef<double> points = winogradPoints(m + taps - 2);
+  SmallVector<SmallVector<double>> matrix;
+  for (double point : points) {
+    double scale = 1;
+    for (double other : points)
+      scale *= other == point ? 1 : point - other;
+    matrix.emplace_back();
+    for (double power = 1; int64_t(matrix.back().size()) < taps; power *= point)
+      matrix.back().push_back(power / scale);
   }
-  matrices.input.push_back(productOfRoots(points, finite));
-  return matrices;
+  matrix.emplace_back(taps, 0.0);
+  matrix.back().back() = 1;
+  return matrix;
 }
 
 int64_t WinogradTiling::positions() const { return rank == 2 ? side() * side() : side(); }

@@ -2,28 +2,28 @@
 //
 // F(m, r): m outputs of a filter of r taps from m + r - 1 products instead of r m, nested for two dimensions:
 // y = A^T [ (G g G^T) * (B^T d B) ] A (Winograd 1980; Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
-// A longer filter is a sum of shorter ones.
+// A longer filter is a sum of shorter ones. The matrices are Cook and Toom's: each product belongs to a finite point, the last to infinity.
 //
 //===--------------------------------------------------------------------------------------------------------------===//
 
 #ifndef LEPTON_DIALECTS_WINOGRAD_H
 #define LEPTON_DIALECTS_WINOGRAD_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
+
+#include <optional>
 
 namespace lepton {
 
-using Matrix = llvm::SmallVector<llvm::SmallVector<double>>;
+/// Points near 1 in magnitude: of the sets tried the ones with the smallest error. At most 6.
+llvm::ArrayRef<double> winogradPoints(int64_t count);
 
-/// The matrices of F(m, r), by Cook and Toom's construction: a finite point per product but the last, which is at infinity.
-struct WinogradMatrices {
-  Matrix input;  // B^T: (m + r - 1) x (m + r - 1)
-  Matrix filter; // G:   (m + r - 1) x r
-  Matrix output; // A^T: m x (m + r - 1)
-};
+/// Coefficients of the product of (x - p) over all points, or all but number `except`: the rows of B^T.
+llvm::SmallVector<double> productOfRoots(llvm::ArrayRef<double> points, std::optional<size_t> except = {});
 
-/// For at most 7 products.
-WinogradMatrices winogradMatrices(int64_t m, int64_t taps);
+/// G of F(m, taps): (m + taps - 1) x taps. A^T has the points' powers.
+llvm::SmallVector<llvm::SmallVector<double>> winogradFilterMatrix(int64_t m, int64_t taps);
 
 /// How convolutions of stride 1 are cut. In two dimensions an image is cut into squares of `tile` outputs. In one, a line is cut into blocks of
 /// `tile * dilation`; the outputs of a block that lie `dilation` apart make a tile. A filter of more taps than F(m, r) has is cut into `groups` that begin a tile
@@ -33,6 +33,8 @@ struct WinogradTiling {
 
   /// Pixels of a tile's window along a dimension.
   int64_t side() const { return tile + taps - 1; }
+  /// The finite points.
+  llvm::ArrayRef<double> points() const { return winogradPoints(side() - 1); }
   /// Products per tile.
   int64_t positions() const;
   /// Pixels that so many rows or blocks of tiles read, along a dimension.

@@ -23,53 +23,129 @@ static constexpr int64_t accumulatorBytes = 64 << 10;
 // Transforms in vectors
 //===----------------------------------------------------------------------------------------------------------------===//
 
-/// matrix * x for a column of vectors.
-static SmallVector<Value> apply(KernelEmitter &e, const Matrix &matrix, ArrayRef<Value> x) {
-  auto type = cast<VectorType>(x[0].getType());
+namespace {
+struct Term {
+  double factor;
+  Value vector;
+};
+
+/// One of the transforms along one dimension, of a column of vectors.
+using LineTransform = llvm::function_ref<SmallVector<Value>(ArrayRef<Value>)>;
+} // namespace
+
+static Value sumOf(KernelEmitter &e, ArrayRef<Term> terms) {
   auto flags = arith::FastMathFlagsAttr::get(e.b.getContext(), arith::FastMathFlags::contract);
-  SmallVector<Value> y;
-  for (ArrayRef<double> row : matrix) {
-    Value sum;
-    for (auto [factor, value] : llvm::zip_equal(row, x)) {
-      if (factor == 0)
-        continue;
-      Value term = value;
-      if (std::abs(factor) != 1) {
-        auto constant = DenseElementsAttr::get(type, e.b.getFloatAttr(type.getElementType(), factor));
-        term = arith::MulFOp::create(e.b, e.loc, value, arith::ConstantOp::create(e.b, e.loc, constant), flags);
-      }
-      if (!sum)
-        sum = factor == -1 ? arith::NegFOp::create(e.b, e.loc, term).getResult() : term;
-      else if (factor == -1)
-        sum = arith::SubFOp::create(e.b, e.loc, sum, term, flags);
-      else
-        sum = arith::AddFOp::create(e.b, e.loc, sum, term, flags);
+  Value sum;
+  for (auto [factor, vector] : terms) {
+    if (factor == 0)
+      continue;
+    Value term = vector;
+    if (std::abs(factor) != 1) {
+      auto type = cast<VectorType>(vector.getType());
+      auto constant = DenseElementsAttr::get(type, e.b.getFloatAttr(type.getElementType(), factor));
+      term = arith::MulFOp::create(e.b, e.loc, vector, arith::ConstantOp::create(e.b, e.loc, constant), flags);
     }
-    y.push_back(sum);
+    if (!sum)
+      sum = factor == -1 ? arith::NegFOp::create(e.b, e.loc, term).getResult() : term;
+    else if (factor == -1)
+      sum = arith::SubFOp::create(e.b, e.loc, sum, term, flags);
+    else
+      sum = arith::AddFOp::create(e.b, e.loc, sum, term, flags);
   }
-  return y;
+  return sum;
 }
 
-/// matrix * x * matrix^T for a square of vectors, row-major.
-static SmallVector<Value> transformSquare(KernelEmitter &e, const Matrix &matrix, ArrayRef<Value> x) {
-  const size_t n = matrix[0].size(), m = matrix.size();
-  SmallVector<Value> half(m * n), y;
+/// The coefficients by the vectors from `first` on.
+static Value sumOf(KernelEmitter &e, ArrayRef<double> coefficients, ArrayRef<Value> x, size_t first = 0) {
+  SmallVector<Term> terms;
+  for (auto [i, factor] : llvm::enumerate(coefficients))
+    terms.push_back({factor, x[first + i]});
+  return sumOf(e, terms);
+}
+
+/// The first two points that differ in their signs only.
+static std::optional<std::pair<size_t, size_t>> findPair(ArrayRef<double> points) {
+  for (size_t i = 0; i < points.size(); ++i)
+    for (size_t j = i + 1; j < points.size(); ++j)
+      if (points[i] == -points[j])
+        return std::make_pair(i, j);
+  return std::nullopt;
+}
+
+/// B^T x. The rows of two points p and -p are (y + p) q(y) and (y - p) q(y), with q the product of the other roots; y^2 - p^2 is a factor of all other rows.
+static SmallVector<Value> transformInput(KernelEmitter &e, ArrayRef<double> points, ArrayRef<Value> x) {
+  SmallVector<Value> result;
+  auto pair = findPair(points);
+  if (!pair) {
+    for (size_t i = 0; i < points.size(); ++i)
+      result.push_back(sumOf(e, productOfRoots(points, i), x));
+    result.push_back(sumOf(e, productOfRoots(points), x));
+    return result;
+  }
+  const double p = points[pair->first];
+  SmallVector<double> rest;
+  for (auto [i, point] : llvm::enumerate(points))
+    if (i != pair->first && i != pair->second)
+      rest.push_back(point);
+  SmallVector<Value> reduced;
+  for (size_t k = 0; k + 2 < x.size(); ++k)
+    reduced.push_back(sumOf(e, {{1, x[k + 2]}, {-p * p, x[k]}}));
+  SmallVector<double> q = productOfRoots(rest);
+  Value even = sumOf(e, q, x, 1), odd = sumOf(e, q, x);
+  result = transformInput(e, rest, reduced);
+  result.insert(result.begin() + pair->first, sumOf(e, {{1, even}, {p, odd}}));
+  result.insert(result.begin() + pair->second, sumOf(e, {{1, even}, {-p, odd}}));
+  return result;
+}
+
+/// A^T x, m values: the sums of the points' powers. Those of p and -p take the vectors' sum where the exponent is even, their difference where it is odd.
+static SmallVector<Value> transformOutput(KernelEmitter &e, ArrayRef<double> points, int64_t m, ArrayRef<Value> x) {
+  SmallVector<SmallVector<Term>> rows(m);
+  SmallVector<double> left(points);
+  SmallVector<Value> vectors(x);
+  auto add = [&](double point, Value even, Value odd) {
+    double power = 1;
+    for (int64_t k = 0; k < m; ++k, power *= point)
+      rows[k].push_back({power, k % 2 ? odd : even});
+  };
+  while (auto pair = findPair(left)) {
+    auto [i, j] = *pair;
+    add(left[i], sumOf(e, {{1, vectors[i]}, {1, vectors[j]}}), sumOf(e, {{1, vectors[i]}, {-1, vectors[j]}}));
+    for (size_t taken : {j, i}) {
+      left.erase(left.begin() + taken);
+      vectors.erase(vectors.begin() + taken);
+    }
+  }
+  vectors.pop_back();
+  for (auto [point, vector] : llvm::zip_equal(left, vectors))
+    add(point, vector, vector);
+  rows.back().push_back({1, x.back()});
+  SmallVector<Value> result;
+  for (const SmallVector<Term> &row : rows)
+    result.push_back(sumOf(e, row));
+  return result;
+}
+
+/// Transforms a line of vectors; or a square of them, row-major, along both dimensions.
+static SmallVector<Value> transformTile(const WinogradTiling &tiling, ArrayRef<Value> x, LineTransform line) {
+  if (tiling.rank == 1)
+    return line(x);
+  const size_t n = tiling.side();
+  SmallVector<SmallVector<Value>> columns; // transformed
   for (size_t j = 0; j < n; ++j) {
     SmallVector<Value> column;
     for (size_t i = 0; i < n; ++i)
       column.push_back(x[i * n + j]);
-    for (auto [i, value] : llvm::enumerate(apply(e, matrix, column)))
-      half[i * n + j] = value;
+    columns.push_back(line(column));
   }
-  for (size_t i = 0; i < m; ++i)
-    llvm::append_range(y, apply(e, matrix, ArrayRef(half).slice(i * n, n)));
-  return y;
-}
-
-/// matrix * x for a line of vectors, matrix * x * matrix^T for a square of them, row-major.
-static SmallVector<Value> transform(KernelEmitter &e, const Matrix &matrix, const WinogradTiling &tiling,
-                                    ArrayRef<Value> x) {
-  return tiling.rank == 1 ? apply(e, matrix, x) : transformSquare(e, matrix, x);
+  SmallVector<Value> result;
+  for (size_t i = 0; i < columns[0].size(); ++i) {
+    SmallVector<Value> row;
+    for (const SmallVector<Value> &column : columns)
+      row.push_back(column[i]);
+    llvm::append_range(result, line(row));
+  }
+  return result;
 }
 
 /// The widest vector that divides a number of channels.
@@ -142,7 +218,6 @@ static Value transformTiles(KernelEmitter &e, Value image, const WinogradTiling 
                             ArrayRef<int64_t> count, Value tiles) {
   auto type = cast<RankedTensorType>(image.getType());
   const int64_t channels = type.getShape().back();
-  const Matrix matrix = winogradMatrices(tiling.tile, tiling.taps).input;
   VectorType vector = channelVector(e, channels, type.getElementType());
   return loop(e, count[0], 1, tiles, [&](Value row, Value tiles) {
     return loop(e, count[1], 1, tiles, [&](Value column, Value tiles) {
@@ -155,7 +230,8 @@ static Value transformTiles(KernelEmitter &e, Value image, const WinogradTiling 
           at.push_back(channel);
           x.push_back(readVector(e, vector, image, at));
         }
-        for (auto [i, value] : llvm::enumerate(transform(e, matrix, tiling, x)))
+        for (auto [i, value] : llvm::enumerate(transformTile(
+                 tiling, x, [&](ArrayRef<Value> line) { return transformInput(e, tiling.points(), line); })))
           tiles = writeVector(e, value, tiles, {e.index(i), tile, channel});
         return tiles;
       });
@@ -168,7 +244,6 @@ static Value transformTiles(KernelEmitter &e, Value image, const WinogradTiling 
 static Value inverse(KernelEmitter &e, Value products, const WinogradTiling &tiling, ArrayRef<int64_t> item) {
   const int64_t m = tiling.tile, block = cast<RankedTensorType>(products.getType()).getDimSize(2);
   Type element = elementTypeOf(products);
-  const Matrix matrix = winogradMatrices(m, tiling.taps).output;
   VectorType vector = channelVector(e, block, element);
   SmallVector<int64_t> shape = {item[0] * m, item[1] * m, block};
   if (tiling.rank == 1)
@@ -182,7 +257,9 @@ static Value inverse(KernelEmitter &e, Value products, const WinogradTiling &til
         SmallVector<Value> x;
         for (int64_t i = 0; i < tiling.positions(); ++i)
           x.push_back(readVector(e, vector, products, {e.index(i), tile, channel}));
-        for (auto [value, at] : llvm::zip_equal(transform(e, matrix, tiling, x), pixels)) {
+        SmallVector<Value> y = transformTile(
+            tiling, x, [&](ArrayRef<Value> line) { return transformOutput(e, tiling.points(), m, line); });
+        for (auto [value, at] : llvm::zip_equal(y, pixels)) {
           at.push_back(channel);
           image = writeVector(e, value, image, at);
         }

@@ -106,9 +106,9 @@ static bool transformsInside(const Sizes &s, TargetAttr target) {
 
 /// G, or in two dimensions the Kronecker product of G with itself: [positions, taps].
 static Value filterTransform(GraphBuilder &g, Location loc, const WinogradTiling &tiling) {
-  const Matrix matrix = winogradMatrices(tiling.tile, tiling.taps).filter, one = {{1}};
+  const auto matrix = winogradFilterMatrix(tiling.tile, tiling.taps);
   SmallVector<double> values;
-  for (const auto &outer : tiling.rank == 2 ? matrix : one)
+  for (const auto &outer : tiling.rank == 2 ? matrix : decltype(matrix){{1}})
     for (const auto &inner : matrix)
       for (double a : outer)
         for (double b : inner)
