@@ -7,7 +7,7 @@
 
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Lepton/TileEmitter.h"
-#include "dialects/Lepton/Winograd.h"
+#include "dialects/Lepton/WinogradTransforms.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -18,135 +18,6 @@ using namespace lepton;
 
 /// Accumulators of one item of work fit the stack of a thread, and the first levels of the cache.
 static constexpr int64_t accumulatorBytes = 64 << 10;
-
-//===----------------------------------------------------------------------------------------------------------------===//
-// Transforms in vectors
-//===----------------------------------------------------------------------------------------------------------------===//
-
-namespace {
-struct Term {
-  double factor;
-  Value vector;
-};
-
-/// One of the transforms along one dimension, of a column of vectors.
-using LineTransform = llvm::function_ref<SmallVector<Value>(ArrayRef<Value>)>;
-} // namespace
-
-static Value sumOf(KernelEmitter &e, ArrayRef<Term> terms) {
-  auto flags = arith::FastMathFlagsAttr::get(e.b.getContext(), arith::FastMathFlags::contract);
-  Value sum;
-  for (auto [factor, vector] : terms) {
-    if (factor == 0)
-      continue;
-    Value term = vector;
-    if (std::abs(factor) != 1) {
-      auto type = cast<VectorType>(vector.getType());
-      auto constant = DenseElementsAttr::get(type, e.b.getFloatAttr(type.getElementType(), factor));
-      term = arith::MulFOp::create(e.b, e.loc, vector, arith::ConstantOp::create(e.b, e.loc, constant), flags);
-    }
-    if (!sum)
-      sum = factor == -1 ? arith::NegFOp::create(e.b, e.loc, term).getResult() : term;
-    else if (factor == -1)
-      sum = arith::SubFOp::create(e.b, e.loc, sum, term, flags);
-    else
-      sum = arith::AddFOp::create(e.b, e.loc, sum, term, flags);
-  }
-  return sum;
-}
-
-/// The coefficients by the vectors from `first` on.
-static Value sumOf(KernelEmitter &e, ArrayRef<double> coefficients, ArrayRef<Value> x, size_t first = 0) {
-  SmallVector<Term> terms;
-  for (auto [i, factor] : llvm::enumerate(coefficients))
-    terms.push_back({factor, x[first + i]});
-  return sumOf(e, terms);
-}
-
-/// The first two points that differ in their signs only.
-static std::optional<std::pair<size_t, size_t>> findPair(ArrayRef<double> points) {
-  for (size_t i = 0; i < points.size(); ++i)
-    for (size_t j = i + 1; j < points.size(); ++j)
-      if (points[i] == -points[j])
-        return std::make_pair(i, j);
-  return std::nullopt;
-}
-
-/// B^T x. The rows of two points p and -p are (y + p) q(y) and (y - p) q(y), with q the product of the other roots; y^2 - p^2 is a factor of all other rows.
-static SmallVector<Value> transformInput(KernelEmitter &e, ArrayRef<double> points, ArrayRef<Value> x) {
-  SmallVector<Value> result;
-  auto pair = findPair(points);
-  if (!pair) {
-    for (size_t i = 0; i < points.size(); ++i)
-      result.push_back(sumOf(e, productOfRoots(points, i), x));
-    result.push_back(sumOf(e, productOfRoots(points), x));
-    return result;
-  }
-  const double p = points[pair->first];
-  SmallVector<double> rest;
-  for (auto [i, point] : llvm::enumerate(points))
-    if (i != pair->first && i != pair->second)
-      rest.push_back(point);
-  SmallVector<Value> reduced;
-  for (size_t k = 0; k + 2 < x.size(); ++k)
-    reduced.push_back(sumOf(e, {{1, x[k + 2]}, {-p * p, x[k]}}));
-  SmallVector<double> q = productOfRoots(rest);
-  Value even = sumOf(e, q, x, 1), odd = sumOf(e, q, x);
-  result = transformInput(e, rest, reduced);
-  result.insert(result.begin() + pair->first, sumOf(e, {{1, even}, {p, odd}}));
-  result.insert(result.begin() + pair->second, sumOf(e, {{1, even}, {-p, odd}}));
-  return result;
-}
-
-/// A^T x, m values: the sums of the points' powers. Those of p and -p take the vectors' sum where the exponent is even, their difference where it is odd.
-static SmallVector<Value> transformOutput(KernelEmitter &e, ArrayRef<double> points, int64_t m, ArrayRef<Value> x) {
-  SmallVector<SmallVector<Term>> rows(m);
-  SmallVector<double> left(points);
-  SmallVector<Value> vectors(x);
-  auto add = [&](double point, Value even, Value odd) {
-    double power = 1;
-    for (int64_t k = 0; k < m; ++k, power *= point)
-      rows[k].push_back({power, k % 2 ? odd : even});
-  };
-  while (auto pair = findPair(left)) {
-    auto [i, j] = *pair;
-    add(left[i], sumOf(e, {{1, vectors[i]}, {1, vectors[j]}}), sumOf(e, {{1, vectors[i]}, {-1, vectors[j]}}));
-    for (size_t taken : {j, i}) {
-      left.erase(left.begin() + taken);
-      vectors.erase(vectors.begin() + taken);
-    }
-  }
-  vectors.pop_back();
-  for (auto [point, vector] : llvm::zip_equal(left, vectors))
-    add(point, vector, vector);
-  rows.back().push_back({1, x.back()});
-  SmallVector<Value> result;
-  for (const SmallVector<Term> &row : rows)
-    result.push_back(sumOf(e, row));
-  return result;
-}
-
-/// Transforms a line of vectors; or a square of them, row-major, along both dimensions.
-static SmallVector<Value> transformTile(const WinogradTiling &tiling, ArrayRef<Value> x, LineTransform line) {
-  if (tiling.rank == 1)
-    return line(x);
-  const size_t n = tiling.side();
-  SmallVector<SmallVector<Value>> columns; // transformed
-  for (size_t j = 0; j < n; ++j) {
-    SmallVector<Value> column;
-    for (size_t i = 0; i < n; ++i)
-      column.push_back(x[i * n + j]);
-    columns.push_back(line(column));
-  }
-  SmallVector<Value> result;
-  for (size_t i = 0; i < columns[0].size(); ++i) {
-    SmallVector<Value> row;
-    for (const SmallVector<Value> &column : columns)
-      row.push_back(column[i]);
-    llvm::append_range(result, line(row));
-  }
-  return result;
-}
 
 /// The widest vector that divides a number of channels.
 static VectorType channelVector(KernelEmitter &e, int64_t channels, Type element) {
@@ -213,9 +84,9 @@ static SmallVector<SmallVector<Value>> pixelsOf(KernelEmitter &e, const Winograd
 }
 
 /// Writes the transforms of `count` rows by columns of tiles, the first of which is at `first` (image, row, column), to `tiles`
-/// `[positions, rows * columns, C]`.
+/// `[positions, rows * columns, C]`, or tile by tile `[rows * columns, positions, C]`, where what is written at a time lies together.
 static Value transformTiles(KernelEmitter &e, Value image, const WinogradTiling &tiling, ValueRange first,
-                            ArrayRef<int64_t> count, Value tiles) {
+                            ArrayRef<int64_t> count, Value tiles, bool tileByTile = false) {
   auto type = cast<RankedTensorType>(image.getType());
   const int64_t channels = type.getShape().back();
   VectorType vector = channelVector(e, channels, type.getElementType());
@@ -230,9 +101,10 @@ static Value transformTiles(KernelEmitter &e, Value image, const WinogradTiling 
           at.push_back(channel);
           x.push_back(readVector(e, vector, image, at));
         }
-        for (auto [i, value] : llvm::enumerate(transformTile(
-                 tiling, x, [&](ArrayRef<Value> line) { return transformInput(e, tiling.points(), line); })))
-          tiles = writeVector(e, value, tiles, {e.index(i), tile, channel});
+        for (auto [i, value] : llvm::enumerate(transformInput(e, tiling, x))) {
+          Value position = e.index(i);
+          tiles = writeVector(e, value, tiles, {tileByTile ? tile : position, tileByTile ? position : tile, channel});
+        }
         return tiles;
       });
     });
@@ -257,8 +129,7 @@ static Value inverse(KernelEmitter &e, Value products, const WinogradTiling &til
         SmallVector<Value> x;
         for (int64_t i = 0; i < tiling.positions(); ++i)
           x.push_back(readVector(e, vector, products, {e.index(i), tile, channel}));
-        SmallVector<Value> y = transformTile(
-            tiling, x, [&](ArrayRef<Value> line) { return transformOutput(e, tiling.points(), m, line); });
+        SmallVector<Value> y = transformOutput(e, tiling, x);
         for (auto [value, at] : llvm::zip_equal(y, pixels)) {
           at.push_back(channel);
           image = writeVector(e, value, image, at);
@@ -343,6 +214,7 @@ struct WinogradConvolution {
                 images = op.getResult().getType().getDimSize(0), channels = filterShape[3], blocks = filterShape[0],
                 block = filterShape[4];
   Type element = elementTypeOf(op.getTiles());
+  const int64_t slots = positions | 1;         // per tile: an odd number, so that tiles are no multiple of a page apart
   int64_t itemRows = 1, itemColumns = columns; // tiles of one item of work; in a line blocks, and tiles within one
 
   OpFoldResult fixed(int64_t size) { return e.b.getIndexAttr(size); }
@@ -367,11 +239,14 @@ struct WinogradConvolution {
         isLine ? winogradItem(rows, columns, winogradLineTiles) : winogradItem(rows, columns);
     SmallVector<OpFoldResult> bounds = {fixed(images), fixed(rows / itemRows), fixed(columns / itemColumns)};
     return e.forEach(bounds, destination, [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
-      const int64_t read = itemRows + tiling.groups - 1;
-      Value tiles = tensor::EmptyOp::create(e.b, e.loc, {positions, read * itemColumns, channels}, element);
+      const int64_t read = (itemRows + tiling.groups - 1) * itemColumns;
+      Value tiles = tensor::EmptyOp::create(e.b, e.loc,
+                                            isLine ? SmallVector<int64_t>{positions, read, channels}
+                                                   : SmallVector<int64_t>{read, slots, channels},
+                                            element);
       tiles = transformTiles(e, e.tensor(op.getTiles()), tiling,
                              {ivs[0], e.mul(ivs[1], e.index(itemRows)), e.mul(ivs[2], e.index(itemColumns))},
-                             {read, itemColumns}, tiles);
+                             {read / itemColumns, itemColumns}, tiles, /*tileByTile=*/!isLine);
       KernelEmitter::Part all = place(ivs, e.index(0), fixed(op.getChannels()));
       const size_t rank = all.offsets.size();
       all.value = slice(e, destination, all.offsets, all.sizes, none(rank));
@@ -398,21 +273,26 @@ private:
   }
 
   /// Sums of the products of an item's tiles, with those of `groups - 1` rows more, and a block of the filter.
-  Value multiply(Value tiles, Value number) {
+  Value multiply(Value tiles, Value number, bool tileByTile) {
     const int64_t count = itemRows * itemColumns;
     const bool isGrouped = tiling.groups > 1;
-    AffineExpr b, t, o, g, c;
-    bindDims(e.b.getContext(), b, t, o);
     const int64_t dims = isGrouped ? 5 : 4;
-    g = e.b.getAffineDimExpr(3);
-    c = e.b.getAffineDimExpr(dims - 1);
+    auto dim = [&](unsigned d) { return e.b.getAffineDimExpr(d); };
+    AffineExpr b = dim(0), t = dim(1), o = dim(2), g = dim(3), c = dim(dims - 1);
     auto map = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(dims, 0, results, e.b.getContext()); };
+    SmallVector<AffineMap> maps = {map({b, t, c}), map({b, c, o}), map({b, t, o})};
+    if (isGrouped) {
+      maps[0] = map({b, t + g * itemColumns, c});
+      maps[1] = map({b, g, c, o});
+    }
+    if (tileByTile) {
+      maps[0] = map({t, b, c});
+      tiles =
+          slice(e, tiles, {fixed(0), fixed(0), fixed(0)}, {fixed(count), fixed(positions), fixed(channels)}, none(3));
+    }
     Value filter = slice(e, e.tensor(op.getFilter()), {number, fixed(0), fixed(0), fixed(0), fixed(0)},
                          {fixed(1), fixed(positions), fixed(tiling.groups), fixed(channels), fixed(block)},
                          {true, false, !isGrouped, false, false});
-    SmallVector<AffineMap> maps = {map({b, t, c}), map({b, c, o}), map({b, t, o})};
-    if (isGrouped)
-      maps = {map({b, t + g * itemColumns, c}), map({b, g, c, o}), map({b, t, o})};
     Value products =
         accumulatorTile(e, element, {positions, count, block}, {fixed(positions), fixed(count), fixed(block)});
     return contract(e, tiles, filter, products, maps, 3, element, element);
@@ -420,7 +300,8 @@ private:
 
   /// One block of output channels of an item's tiles. `isLocal`: the destination is the item's part of the result.
   KernelEmitter::Part oneBlock(Value tiles, Value destination, ValueRange item, Value number, bool isLocal = false) {
-    Value image = inverse(e, multiply(tiles, number), tiling, {itemRows, itemColumns});
+    Value image =
+        inverse(e, multiply(tiles, number, /*tileByTile=*/isLocal && !isLine), tiling, {itemRows, itemColumns});
     auto outputs = tileRange(e, number, e.shapes.constant(op.getChannels()), block);
     KernelEmitter::Part part = place(item, outputs.first, outputs.second);
     SmallVector<Value> start;
