@@ -219,6 +219,11 @@ Value PackBlocksOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) 
   int64_t axis = getAxis();
   SmallVector<Value> source(indices.drop_back());
   Value position = e.add(e.mul(indices[axis], e.index(getBlock())), indices.back());
+  auto isWhole = [&](int64_t size) { return !ShapedType::isDynamic(size) && size % int64_t(getBlock()) == 0; };
+  if (isWhole(cast<RankedTensorType>(getInput().getType()).getDimSize(axis))) {
+    source[axis] = position;
+    return e.load(getInput(), source);
+  }
   Value size = e.dim(getInput(), axis), inside = e.compare(arith::CmpIPredicate::slt, position, size);
   source[axis] = e.select(inside, position, e.index(0));
   return e.select(inside, e.load(getInput(), source),

@@ -97,14 +97,21 @@ struct Layouts {
     return g.create<ReshapeOp>(loc, {value, shape});
   }
 
+  /// Whether a right operand that is computed is worth packing at run time: many rows read it, and rows of its own that are a page long, or longer, would come from a page
+  /// each.
+  static bool paysPacking(MatMulOp op) {
+    constexpr int64_t manyRows = 256, page = 4096;
+    auto lhs = op.getLhs().getType(), rhs = op.getRhs().getType();
+    return lhs.hasStaticShape() && lhs.getNumElements() / lhs.getShape().back() >= manyRows &&
+           rhs.getDimSize(1) * elementTypeOf(op.getRhs()).getIntOrFloatBitWidth() / 8 >= page;
+  }
+
   Value matMul(MatMulOp op) {
     Location loc = op.getLoc();
     Value lhs = op.getLhs(), rhs = op.getRhs();
     auto type = cast<RankedTensorType>(rhs.getType());
-    // A right operand that is computed is packed at run time: worth it only for several rows.
-    bool isConstant = isConstantValue(rhs);
-    if (type.getRank() != 2 || !type.hasStaticShape() || rankOf(lhs) < 2 || !isNumber(lhs) || !isConstant ||
-        type.getNumElements() == 0)
+    if (type.getRank() != 2 || !type.hasStaticShape() || rankOf(lhs) < 2 || !isNumber(lhs) ||
+        type.getNumElements() == 0 || !(isConstantValue(rhs) || paysPacking(op)))
       return {};
     int64_t n = type.getDimSize(1), k = type.getDimSize(0);
     Value rows = rankOf(lhs) == 2 ? lhs : g.reshape(loc, lhs, {-1, k});
