@@ -161,6 +161,8 @@ Value normalized(Node &n, Value x, ArrayRef<int64_t> axes, double epsilon, bool 
 }
 
 template <bool Rms> LogicalResult layerNormalization(Node &n) {
+  if (!n.input(0) || !n.input(1)) // the standard has no schema of the simplified form that would say so
+    return n.error("needs an input and a scale");
   auto axis = n.axis(n.integer("axis", -1), n.rank(0));
   if (failed(axis))
     return failure();

@@ -142,6 +142,16 @@ def test_normalizations_that_onnxruntime_writes_into_the_standard_domain(op, ops
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("inputs", [[], ["x"], ["x", ""]])
+def test_a_normalization_without_a_scale_is_refused(inputs):
+    infos = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3, 8])]
+    node = helper.make_node("SimplifiedLayerNormalization", inputs, ["y"], name="norm")
+    graph = helper.make_graph([node], "g", infos, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8).SerializeToString()
+    with pytest.raises(ValueError, match="node 'norm'.* needs an input and a scale"):
+        lepton.InferenceSession(model)
+
+
 def test_a_form_that_is_not_covered_is_reported():
     inputs = [real(2, 3, 8), real(8, 24), real(24)]
     with pytest.raises(ValueError, match="com.microsoft::Attention"):

@@ -29,6 +29,21 @@ func.func @framed(%x: tensor<1x16x8x8xf32>, %v: tensor<8x16x1x1xf32>, %w: tensor
   return %3 : tensor<1x8x8x8xf32>
 }
 
+// A right operand that is computed is packed where many rows read it, and its own rows are pages.
+// CHECK-LABEL: @computed
+// CHECK:         lepton.pack_blocks %arg1
+// CHECK:         lepton.packed_matmul
+// CHECK-NOT:     lepton.pack
+// CHECK:         lepton.matmul
+// CHECK:         lepton.matmul
+func.func @computed(%x: tensor<256x64xf32>, %y: tensor<64x1024xf32>, %few: tensor<8x64xf32>, %short: tensor<64x512xf32>)
+    -> (tensor<256x1024xf32>, tensor<8x1024xf32>, tensor<256x512xf32>) {
+  %0 = lepton.matmul %x, %y : (tensor<256x64xf32>, tensor<64x1024xf32>) -> tensor<256x1024xf32>
+  %1 = lepton.matmul %few, %y : (tensor<8x64xf32>, tensor<64x1024xf32>) -> tensor<8x1024xf32>
+  %2 = lepton.matmul %x, %short : (tensor<256x64xf32>, tensor<64x512xf32>) -> tensor<256x512xf32>
+  return %0, %1, %2 : tensor<256x1024xf32>, tensor<8x1024xf32>, tensor<256x512xf32>
+}
+
 // One filter per channel.
 // CHECK-LABEL: @depthwise
 // CHECK:         lepton.depthwise_conv
