@@ -42,7 +42,11 @@ LogicalResult constant(Node &n) {
     SmallVector<std::string> texts = n.texts("value_strings");
     return n.result(stringConstant(n.g, n.loc, texts, {int64_t(texts.size())}));
   }
-  return n.error("holds a sparse tensor, which is not supported; store it dense");
+  const auto *sparse = n.attribute("sparse_value");
+  if (!sparse)
+    return n.error("has no value");
+  auto constant = n.importer.sparseConstant(sparse->sparse_tensor(), n.loc);
+  return failed(constant) ? failure() : n.result(*constant);
 }
 
 LogicalResult constantOfShape(Node &n) {
@@ -380,7 +384,7 @@ LogicalResult spaceToDepth(Node &n) {
 
 const Entry entries[] = {
     {"Identity", 1, identity},
-    {"Constant", 1, constant, "", "no sparse tensors"},
+    {"Constant", 1, constant},
     {"ConstantOfShape", 9, constantOfShape},
     {"Reshape", 5, reshape},
     {"Reshape", 1, reshapeByAttribute},

@@ -124,17 +124,22 @@ LogicalResult GraphImporter::checkOps() {
 //===----------------------------------------------------------------------------------------------------------------------===//
 
 LogicalResult GraphImporter::importInitializers(const ::onnx::GraphProto &graph) {
-  for (const auto &initializer : graph.initializer()) {
-    Location loc = NameLoc::get(b.getStringAttr(initializer.name()));
-    auto value = constant(initializer, loc);
+  auto define = [&](const std::string &name, llvm::function_ref<FailureOr<Value>(Location)> import) -> LogicalResult {
+    Location loc = NameLoc::get(b.getStringAttr(name));
+    auto value = import(loc);
     if (failed(value))
       return failure();
-    if (!scope->values.try_emplace(initializer.name(), *value).second &&
-        scope->values[initializer.name()].getDefiningOp<ConstantOp>() && scope->outer == nullptr)
-      return emitError(loc) << "initializer '" << initializer.name() << "' is defined twice; names must be unique";
-  }
-  if (graph.sparse_initializer_size())
-    return emitError(b.getUnknownLoc()) << "sparse initializers are not supported; store them dense";
+    if (!scope->values.try_emplace(name, *value).second && !isa<BlockArgument>(scope->values[name]) &&
+        scope->outer == nullptr)
+      return emitError(loc) << "initializer '" << name << "' is defined twice; names must be unique";
+    return success();
+  };
+  for (const auto &initializer : graph.initializer())
+    if (failed(define(initializer.name(), [&](Location loc) { return constant(initializer, loc); })))
+      return failure();
+  for (const auto &sparse : graph.sparse_initializer())
+    if (failed(define(sparse.values().name(), [&](Location loc) { return sparseConstant(sparse, loc); })))
+      return failure();
   return success();
 }
 
@@ -345,6 +350,8 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
   llvm::StringSet<> initializers;
   for (const auto &initializer : graph.initializer())
     initializers.insert(initializer.name());
+  for (const auto &sparse : graph.sparse_initializer())
+    initializers.insert(sparse.values().name());
   SmallVector<Type> types;
   SmallVector<SmallVector<Attribute>> dims;
   SmallVector<std::string> names;

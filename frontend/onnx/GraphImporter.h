@@ -45,6 +45,8 @@ public:
   mlir::Type typeOf(const ::onnx::TypeProto &type, llvm::function_ref<mlir::InFlightDiagnostic()> refuse);
   /// A tensor as a value of the graph.
   mlir::FailureOr<mlir::Value> constant(const ::onnx::TensorProto &tensor, mlir::Location loc);
+  /// A sparse tensor as a dense value of the graph.
+  mlir::FailureOr<mlir::Value> sparseConstant(const ::onnx::SparseTensorProto &sparse, mlir::Location loc);
   /// A tensor of numbers as a constant.
   mlir::FailureOr<mlir::ElementsAttr> tensor(const ::onnx::TensorProto &tensor, mlir::Location loc);
 

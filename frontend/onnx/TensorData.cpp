@@ -124,9 +124,6 @@ std::string importer::pack(StringRef elements, unsigned bits) {
   return packed;
 }
 
-/// More elements than any memory holds.
-static constexpr int64_t largestCount = int64_t(1) << 40;
-
 std::optional<int64_t> importer::elementCount(const TensorProto &tensor) {
   int64_t count = 1;
   for (int64_t size : tensor.dims())

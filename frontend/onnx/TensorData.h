@@ -10,6 +10,9 @@
 
 namespace lepton::importer {
 
+/// More elements than any memory holds.
+constexpr int64_t largestCount = int64_t(1) << 40;
+
 /// The number of elements; nothing where a size is negative or the product overflows.
 std::optional<int64_t> elementCount(const ::onnx::TensorProto &tensor);
 /// The elements in whatever field they are, each in whole bytes; false with the reason in `error` where they do not fit the shape.
