@@ -66,6 +66,11 @@ std::vector<std::string> lepton::phaseNames() {
 }
 
 bool Compilation::runPhases() {
+  if (options.optLevel < 0 || options.optLevel > 3) {
+    source.clear();
+    return fail(Failure::usage,
+                "unknown optimization level " + std::to_string(options.optLevel) + "; there are 0, 1, 2 and 3");
+  }
   if (!chooseTarget())
     return false;
   module()->setAttr("lepton.target", targetAttribute(*context, chosen));

@@ -164,3 +164,8 @@ def test_a_forked_child_compiles():
     assert receiver.poll(60), "the child hangs"
     assert receiver.recv() == [0, 2]
     child.join()
+
+
+def test_an_unknown_optimization_level_is_refused(model):
+    with pytest.raises(ValueError, match="unknown optimization level 9; there are 0, 1, 2 and 3"):
+        lepton.InferenceSession(str(model), opt_level=9)

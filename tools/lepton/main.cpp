@@ -106,10 +106,6 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   options.report = htmlReport;
   options.reproducer = reproducer;
   options.optLevel = optLevel - '0';
-  if (options.optLevel < 0 || options.optLevel > 3) {
-    error = "unknown optimization level; there are -O0, -O1, -O2 and -O3";
-    return false;
-  }
   std::vector<std::string> phases = phaseNames();
   if (!options.compileTo.empty() && !llvm::is_contained(phases, options.compileTo)) {
     error = "unknown phase '" + options.compileTo + "'; the phases are " + llvm::join(phases, ", ");
@@ -145,8 +141,11 @@ int main(int argc, char **argv) {
   std::string usage;
   llvm::raw_string_ostream usageStream(usage);
   if (!cl::ParseCommandLineOptions(argc, argv, "Lepton compiles neural networks.\n", &usageStream)) {
-    llvm::errs() << usage;
-    return int(Failure::usage);
+    llvm::SmallVector<llvm::StringRef> lines; // each with the program's name in front
+    llvm::StringRef(usage).split(lines, '\n', -1, /*KeepEmpty=*/false);
+    for (llvm::StringRef &line : lines)
+      line.consume_front("lepton: ");
+    return cli::report(Failure::usage, llvm::join(lines, " "));
   }
   if (opsCommand)
     return finish(cli::listOperators());
