@@ -50,7 +50,8 @@ int64_t winogradBlocks(const WinogradTiling &tiling, int64_t pixels);
 /// Rows and columns of tiles, of so many in an image, that one item of a convolution transforms by itself: about `tiles`, enough to read the filter seldom.
 std::pair<int64_t, int64_t> winogradItem(int64_t rows, int64_t columns, int64_t tiles = 32);
 
-/// Tiles of an item where an image is a line: more, since items share the windows of a filter's other groups.
+/// Tiles of an item where an image is a line: more, since items share the windows of a filter's other groups. An item has whole blocks, so that this is also the largest
+/// dilation.
 constexpr int64_t winogradLineTiles = 64;
 
 } // namespace lepton

@@ -29,7 +29,7 @@ def Lepton_WinogradConvOp : Lepton_KernelOp<"winograd_conv"> {
     output channels: `[ceil(M / B), n * n, 1, C, B]`; then `A^T m A`. Instead of tiles an image of whole tiles, as `winograd_input` takes it, is transformed part by part
     within the kernel, so that the transforms of large images need no memory of their own. Result `[N, size..., M]`, channels last; what reaches past `size` is cut off.
 
-    In one dimension filters have any `kernel` and `dilation`; those of more than 3 taps are cut into groups of 4, F(tile, 4), whose products are summed before
+    In one dimension filters have any `kernel`, and a `dilation` of up to 64; those of more than 3 taps are cut into groups of 4, F(tile, 4), whose products are summed before
     they are transformed back: `[ceil(M / B), n, groups, C, B]`. The image, `[N, pixels, C]`, has whole blocks of `tile * dilation` outputs.
 
     Example:

@@ -171,7 +171,8 @@ LogicalResult WinogradConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
       (rank != 3 && rank != 4))
     return emitOpError() << "needs static tiles, a static filter and a size, got " << tiles << " and " << filter;
   const bool isLine = size.size() == 1;
-  if (isLine ? kernel[0] < 2 || getDilation() < 1 : kernel[0] != 3 || kernel[1] != 3 || getDilation() != 1)
+  if (isLine ? kernel[0] < 2 || getDilation() < 1 || getDilation() > winogradLineTiles
+             : kernel[0] != 3 || kernel[1] != 3 || getDilation() != 1)
     return emitOpError() << "needs a filter of 3 x 3, or a dilated one of one dimension, got " << kernel;
   const WinogradTiling tiling = winogradTiling(m, kernel, getDilation());
   int64_t images = tiles.getDimSize(0);

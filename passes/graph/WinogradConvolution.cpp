@@ -53,7 +53,7 @@ static bool isCovered(ConvOp op) {
   if (op.getGroup() != 1 || !llvm::all_of(op.getStrides(), isOne))
     return false;
   if (kernel.size() == 1)
-    return kernel[0] >= 3;
+    return kernel[0] >= 3 && op.getDilations()[0] <= winogradLineTiles;
   return kernel.size() == 2 && kernel[0] == 3 && kernel[1] == 3 && llvm::all_of(op.getDilations(), isOne);
 }
 

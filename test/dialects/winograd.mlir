@@ -36,6 +36,15 @@ func.func @ShortLine(%x: tensor<1x42x32xf32>, %u: tensor<2x7x2x32x32xf32>) {
 
 // -----
 
+func.func @FarApart(%x: tensor<1x1430x32xf32>, %u: tensor<2x6x1x32x32xf32>) {
+  // expected-error @+1 {{needs a filter of 3 x 3, or a dilated one of one dimension, got 3}}
+  %y = lepton.winograd_conv %x, %u {tile = 4 : i64, kernel = array<i64: 3>, dilation = 65 : i64, size = array<i64: 1300>, channels = 64 : i64}
+     : (tensor<1x1430x32xf32>, tensor<2x6x1x32x32xf32>) -> tensor<1x1300x64xf32>
+  return
+}
+
+// -----
+
 func.func @FiveByFive(%x: tensor<1x12x12x32xf32>, %u: tensor<2x64x1x32x32xf32>) {
   // expected-error @+1 {{needs a filter of 3 x 3, or a dilated one of one dimension, got 5, 5}}
   %y = lepton.winograd_conv %x, %u {tile = 4 : i64, kernel = array<i64: 5, 5>, size = array<i64: 8, 8>, channels = 64 : i64}

@@ -34,6 +34,8 @@ CONVOLUTIONS = {
     "line": ((1, 32, 300), (32, 32, 3), {"pads": [1, 1]}),
     "line_in_two_groups_dilated": ((2, 16, 211), (24, 16, 7), {"pads": [9, 9], "dilations": [3]}),
     "line_in_three_groups_dilated": ((1, 64, 397), (33, 64, 11), {"pads": [25, 24], "dilations": [5]}),
+    "line_of_taps_far_apart": ((1, 32, 1200), (32, 32, 3), {"pads": [64, 64], "dilations": [64]}),
+    "line_of_taps_farther_apart": ((1, 32, 1200), (32, 32, 3), {"pads": [96, 96], "dilations": [96]}),
     "line_of_few_channels": ((1, 8, 1000), (8, 8, 11), {"pads": [5, 5]}),
     "line_without_padding": ((3, 24, 270), (40, 24, 5), {}),
     "line_shorter_than_a_tile": ((1, 32, 6), (32, 32, 4), {}),
