@@ -36,7 +36,7 @@ static Value resizeFloat(KernelEmitter &e, Value value, FloatType to) {
 /// Between types that are not narrow.
 static Value convert(KernelEmitter &e, Value value, Type from, Type to) {
   Type target = KernelEmitter::scalarType(to);
-  bool fromUnsigned = from.isUnsignedInteger() || from.isInteger(1), toUnsigned = to.isUnsignedInteger();
+  bool fromUnsigned = isUnsignedOrBool(from), toUnsigned = to.isUnsignedInteger();
   if (to.isInteger(1) && isa<ComplexType>(from)) {
     Type part = cast<ComplexType>(from).getElementType();
     return e.b.createOrFold<arith::OrIOp>(e.loc, convert(e, e.part(value, false), part, to),

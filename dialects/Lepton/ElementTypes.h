@@ -22,6 +22,10 @@ mlir::Type numericType(mlir::MLIRContext *context, int32_t dtype);
 /// The `lepton_dtype` of an element type; 0 where there is none.
 uint32_t numberOfElementType(mlir::Type elementType);
 
+/// Whether an integer's bits are widened by zeros.
+inline bool isUnsignedOrBool(mlir::Type elementType) {
+  return elementType.isUnsignedInteger() || elementType.isInteger(1);
+}
 bool isNarrow(mlir::Type elementType);
 /// Strings, sequences, optionals and maps (Types.td), which are handles in memory.
 bool isHandle(mlir::Type elementType);

@@ -29,7 +29,7 @@ struct Scalar {
 
   Scalar(KernelEmitter &e, Type elementType, Type scalar)
       : e(e), b(e.b), loc(e.loc), type(scalar), isFloat(isa<FloatType>(scalar)),
-        isUnsigned(elementType.isUnsignedInteger() || elementType.isInteger(1)) {}
+        isUnsigned(isUnsignedOrBool(elementType)) {}
 
   Value constant(double value) { return e.scalar(type, value); }
   template <typename F, typename I> Value pick(ValueRange x) {

@@ -1,5 +1,6 @@
 //===- IndexingOps.cpp - ops that read or write at computed positions, and scans ---------------------------------------===//
 
+#include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Lepton/TileEmitter.h"
 
@@ -11,8 +12,6 @@ using namespace mlir;
 using namespace lepton;
 using F = SizeFunction;
 using arith::CmpIPredicate;
-
-static bool isUnsignedOrBool(Type type) { return type.isUnsignedInteger() || type.isInteger(1); }
 
 /// Checks an axis, and that a value which indexes holds integers.
 static LogicalResult checkIndexing(Operation *op, int64_t axis, int64_t rank, Value indices) {

@@ -256,6 +256,18 @@ SmallVector<Value> KernelEmitter::inOrder(ArrayRef<AffineExpr> sizes, ValueRange
   return nest(inits);
 }
 
+SmallVector<Value> KernelEmitter::repeatWhile(ValueRange inits, PartsFn condition,
+                                              llvm::function_ref<SmallVector<Value>(ValueRange)> body) {
+  auto loop = scf::WhileOp::create(b, loc, TypeRange(inits), inits);
+  SmallVector<Location> locations(inits.size(), loc);
+  OpBuilder::InsertionGuard guard(b);
+  Block *before = b.createBlock(&loop.getBefore(), {}, TypeRange(inits), locations);
+  scf::ConditionOp::create(b, loc, condition(before->getArguments()), before->getArguments());
+  Block *after = b.createBlock(&loop.getAfter(), {}, TypeRange(inits), locations);
+  scf::YieldOp::create(b, loc, body(after->getArguments()));
+  return loop.getResults();
+}
+
 Value KernelEmitter::forEach(ArrayRef<OpFoldResult> bounds, Value init, PartFn part) {
   auto forall = scf::ForallOp::create(b, loc, bounds, init, std::nullopt, [](OpBuilder &b, Location loc, ValueRange) {
     scf::InParallelOp::create(b, loc);

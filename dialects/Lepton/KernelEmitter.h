@@ -77,6 +77,13 @@ public:
   mlir::Value compare(mlir::arith::CmpIPredicate p, mlir::Value l, mlir::Value r) {
     return b.createOrFold<mlir::arith::CmpIOp>(loc, p, l, r);
   }
+  mlir::Value both(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::AndIOp>(loc, l, r); }
+  mlir::Value either(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::OrIOp>(loc, l, r); }
+  mlir::Value smaller(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::MinSIOp>(loc, l, r); }
+  mlir::Value toI64(mlir::Value index) { return b.createOrFold<mlir::arith::IndexCastOp>(loc, b.getI64Type(), index); }
+  mlir::Value toIndex(mlir::Value integer) {
+    return b.createOrFold<mlir::arith::IndexCastOp>(loc, b.getIndexType(), integer);
+  }
   /// The scalar type in which elements are computed. `widen` and `narrow` lead there and back.
   mlir::Type computeType(mlir::Type elementType);
   mlir::Value widen(mlir::Value scalar, mlir::Type elementType);
@@ -100,6 +107,9 @@ public:
   /// A loop nest, one iteration after the other, that carries values: `body` gets the indices and the values, and returns the next ones.
   llvm::SmallVector<mlir::Value> inOrder(llvm::ArrayRef<mlir::AffineExpr> sizes, mlir::ValueRange inits, OrderFn body);
   llvm::SmallVector<mlir::Value> inOrder(mlir::Value begin, mlir::Value end, mlir::ValueRange inits, OrderFn body);
+  /// A loop that goes on while a condition holds: `condition` gets the carried values, `body` returns the next ones.
+  llvm::SmallVector<mlir::Value> repeatWhile(mlir::ValueRange inits, PartsFn condition,
+                                             llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ValueRange)> body);
   /// Computes parts of `init` in parallel: `part` gets one induction variable per bound and the destination, and says what goes where.
   mlir::Value forEach(llvm::ArrayRef<mlir::OpFoldResult> bounds, mlir::Value init, PartFn part);
   /// The same for parts of size 1 along `dims`: `slice` gets the positions and the part without those dimensions, and returns the new part.

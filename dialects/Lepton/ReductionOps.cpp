@@ -1,5 +1,6 @@
 //===- ReductionOps.cpp - reductions and normalisations ----------------------------------------------------------------===//
 
+#include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/FloatMath.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Lepton/ReductionEmitter.h"
@@ -60,8 +61,6 @@ Value lepton::combine(KernelEmitter &e, ReduceKind kind, Value l, Value r, bool 
   }
   return {};
 }
-
-static bool isUnsignedOrBool(Type type) { return type.isUnsignedInteger() || type.isInteger(1); }
 
 SmallVector<Value> lepton::inputIndices(int64_t rank, ArrayRef<int64_t> axes, ValueRange kept, ValueRange reduced) {
   SmallVector<Value> indices;
