@@ -50,11 +50,7 @@ WinogradTiling lepton::winogradTiling(int64_t tile, ArrayRef<int64_t> kernel, in
   return {int64_t(kernel.size()), tile, taps, int64_t(llvm::divideCeil(kernel[0], taps)), dilation};
 }
 
-int64_t lepton::winogradBlocks(const WinogradTiling &tiling, int64_t pixels) {
-  return (pixels / tiling.dilation - tiling.side()) / tiling.tile + 2 - tiling.groups;
-}
-
-std::pair<int64_t, int64_t> lepton::winogradItem(int64_t rows, int64_t columns, int64_t tiles) {
-  const int64_t itemColumns = largestDivisor(columns, tiles);
+std::pair<int64_t, int64_t> WinogradTiling::item(int64_t rows, int64_t columns) const {
+  const int64_t tiles = rank == 1 ? lineItemTiles : imageItemTiles, itemColumns = largestDivisor(columns, tiles);
   return {largestDivisor(rows, std::max<int64_t>(1, tiles / itemColumns)), itemColumns};
 }

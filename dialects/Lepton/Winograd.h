@@ -29,6 +29,11 @@ llvm::SmallVector<llvm::SmallVector<double>> winogradFilterMatrix(int64_t m, int
 /// `tile * dilation`; the outputs of a block that lie `dilation` apart make a tile. A filter of more taps than F(m, r) has is cut into `groups` that begin a tile
 /// apart, so that the window of a tile for one group is the window of a later tile for the first.
 struct WinogradTiling {
+  /// Tiles of an image that one item of a convolution transforms by itself: enough to read the filter seldom.
+  static constexpr int64_t imageItemTiles = 32;
+  /// The same of a line: more, since items share the windows of a filter's other groups. An item has whole blocks, so that this is also the largest dilation.
+  static constexpr int64_t lineItemTiles = 64;
+
   int64_t rank, tile, taps, groups, dilation;
 
   /// Pixels of a tile's window along a dimension.
@@ -39,20 +44,14 @@ struct WinogradTiling {
   int64_t positions() const;
   /// Pixels that so many rows or blocks of tiles read, along a dimension.
   int64_t pixels(int64_t blocks) const { return ((blocks + groups - 2) * tile + side()) * dilation; }
+  /// The inverse: blocks of outputs along a line of so many pixels.
+  int64_t blocks(int64_t pixels) const { return (pixels / dilation - side()) / tile + 2 - groups; }
+  /// Rows and columns of tiles of one item, of so many in an image; in a line blocks, and the tiles of a block.
+  std::pair<int64_t, int64_t> item(int64_t rows, int64_t columns) const;
 };
 
 /// The tiling for a filter's size: up to 3 taps as they are, longer filters of one dimension in groups of 4.
 WinogradTiling winogradTiling(int64_t tile, llvm::ArrayRef<int64_t> kernel, int64_t dilation);
-
-/// Blocks of outputs along a line of so many pixels.
-int64_t winogradBlocks(const WinogradTiling &tiling, int64_t pixels);
-
-/// Rows and columns of tiles, of so many in an image, that one item of a convolution transforms by itself: about `tiles`, enough to read the filter seldom.
-std::pair<int64_t, int64_t> winogradItem(int64_t rows, int64_t columns, int64_t tiles = 32);
-
-/// Tiles of an item where an image is a line: more, since items share the windows of a filter's other groups. An item has whole blocks, so that this is also the largest
-/// dilation.
-constexpr int64_t winogradLineTiles = 64;
 
 } // namespace lepton
 

@@ -171,7 +171,7 @@ LogicalResult WinogradConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
       (rank != 3 && rank != 4))
     return emitOpError() << "needs static tiles, a static filter and a size, got " << tiles << " and " << filter;
   const bool isLine = size.size() == 1;
-  if (isLine ? kernel[0] < 2 || getDilation() < 1 || getDilation() > winogradLineTiles
+  if (isLine ? kernel[0] < 2 || getDilation() < 1 || getDilation() > WinogradTiling::lineItemTiles
              : kernel[0] != 3 || kernel[1] != 3 || getDilation() != 1)
     return emitOpError() << "needs a filter of 3 x 3, or a dilated one of one dimension, got " << kernel;
   const WinogradTiling tiling = winogradTiling(m, kernel, getDilation());
@@ -179,9 +179,9 @@ LogicalResult WinogradConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
   bool fits;
   if (isLine) {
     // Every item of work has some output.
-    const int64_t perBlock = m * tiling.dilation, blocks = winogradBlocks(tiling, tiles.getDimSize(1));
+    const int64_t perBlock = m * tiling.dilation, blocks = tiling.blocks(tiles.getDimSize(1));
     fits = rank == 3 && blocks > 0 && tiles.getDimSize(1) == tiling.pixels(blocks) && blocks * perBlock >= size[0] &&
-           (blocks - winogradItem(blocks, tiling.dilation, winogradLineTiles).first) * perBlock < size[0];
+           (blocks - tiling.item(blocks, tiling.dilation).first) * perBlock < size[0];
   } else {
     const int64_t rows = llvm::divideCeil(size[0], m), columns = llvm::divideCeil(size[1], m);
     fits = rank == 4 ? tiles.getDimSize(1) == tiling.pixels(rows) && tiles.getDimSize(2) == tiling.pixels(columns)
@@ -210,7 +210,7 @@ struct WinogradConvolution {
   ArrayRef<int64_t> size = op.getSize(), filterShape = op.getFilter().getType().getShape();
   const bool isLine = tiling.rank == 1;
   const int64_t m = tiling.tile, positions = tiling.positions(),
-                rows = isLine ? winogradBlocks(tiling, op.getTiles().getType().getDimSize(1)) : divideCeil(size[0], m),
+                rows = isLine ? tiling.blocks(op.getTiles().getType().getDimSize(1)) : divideCeil(size[0], m),
                 columns = isLine ? tiling.dilation : divideCeil(size[1], m),
                 images = op.getResult().getType().getDimSize(0), channels = filterShape[3], blocks = filterShape[0],
                 block = filterShape[4];
@@ -236,8 +236,7 @@ struct WinogradConvolution {
 
   /// An image: each item transforms its tiles, which stay in the second-level cache for all blocks of the filter.
   Value emitImage(Value destination) {
-    std::tie(itemRows, itemColumns) =
-        isLine ? winogradItem(rows, columns, winogradLineTiles) : winogradItem(rows, columns);
+    std::tie(itemRows, itemColumns) = tiling.item(rows, columns);
     SmallVector<OpFoldResult> bounds = {fixed(images), fixed(rows / itemRows), fixed(columns / itemColumns)};
     return e.forEach(bounds, destination, [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
       const int64_t read = (itemRows + tiling.groups - 1) * itemColumns;

@@ -15,6 +15,12 @@ using namespace lepton;
 /// Outputs of a tile along a dimension. F(4, 3) takes 2.25 products per output and channel where the direct form of two dimensions takes 9, 1.5 for 3 in one; F(4, 4)
 /// takes 1.75 for 4; F(2, 3) takes 4 for 9 and has the smallest filter. The errors stay far below the tolerance of fp32.
 static constexpr int64_t tileSizes[] = {4, 2};
+/// Fewer channels leave the vectors of the products empty.
+static constexpr int64_t leastChannelsOfImage = 16, leastChannelsOfLine = 8, channelMultiple = 8;
+/// Instructions of both transforms of a tile, for a vector of channels: of a line, of an image with F(4, 3) and with F(2, 3).
+static constexpr double lineTransforms = 25, largeTransforms = 200, smallTransforms = 50;
+/// Of the direct form's cycles, by an estimate that leaves out what only a run shows.
+static constexpr double clearlyFaster = 0.8;
 
 namespace {
 /// Sizes of a convolution: images, rows of pixels (1 in one dimension), pixels of a row, channels in and out; and how it is cut.
@@ -28,7 +34,7 @@ struct Sizes {
     if (!isLine())
       return llvm::divideCeil(height, tiling.tile);
     const int64_t blocks = llvm::divideCeil(width, tiling.tile * tiling.dilation),
-                  perItem = std::max<int64_t>(1, winogradLineTiles / tiling.dilation),
+                  perItem = std::max<int64_t>(1, WinogradTiling::lineItemTiles / tiling.dilation),
                   items = llvm::divideCeil(blocks, perItem);
     return items * llvm::divideCeil(blocks, items);
   }
@@ -53,7 +59,7 @@ static bool isCovered(ConvOp op) {
   if (op.getGroup() != 1 || !llvm::all_of(op.getStrides(), isOne))
     return false;
   if (kernel.size() == 1)
-    return kernel[0] >= 3 && op.getDilations()[0] <= winogradLineTiles;
+    return kernel[0] >= 3 && op.getDilations()[0] <= WinogradTiling::lineItemTiles;
   return kernel.size() == 2 && kernel[0] == 3 && kernel[1] == 3 && llvm::all_of(op.getDilations(), isOne);
 }
 
@@ -75,18 +81,17 @@ int64_t lepton::winogradTile(ConvOp op, TargetAttr target) {
   double bestCycles = 0;
   for (int64_t tile : tileSizes) {
     const Sizes s = sizesOf(op, tile);
-    const int64_t tiles = s.tiles(), leastChannels = s.isLine() ? 8 : 16;
-    if (s.inputs % 8 || s.inputs < leastChannels || s.outputs < leastChannels || tiles == 0 ||
+    const int64_t tiles = s.tiles(), leastChannels = s.isLine() ? leastChannelsOfLine : leastChannelsOfImage;
+    if (s.inputs % channelMultiple || s.inputs < leastChannels || s.outputs < leastChannels || tiles == 0 ||
         (s.isLine() && tile != 4))
       continue;
-    // The transforms of a tile, for a vector of channels.
-    const double perTile = s.isLine()  ? 25
-                           : tile == 4 ? 200
-                                       : 50,
+    const double perTile = s.isLine()  ? lineTransforms
+                           : tile == 4 ? largeTransforms
+                                       : smallTransforms,
                  filter = s.filterElements(), transforms = tiles * (s.inputs + s.outputs) / lanes * perTile,
                  cycles = cyclesOf(filter * tiles / rate, filter, target) + transforms,
                  direct = cyclesOf(taps * s.images * s.height * s.width / rate, taps, target);
-    const double limit = best ? bestCycles : 0.8 * direct;
+    const double limit = best ? bestCycles : clearlyFaster * direct;
     if (cycles < limit) {
       best = tile;
       bestCycles = cycles;
@@ -98,7 +103,7 @@ int64_t lepton::winogradTile(ConvOp op, TargetAttr target) {
 /// Whether the transforms of all tiles would leave the second-level cache, but not those of an item of work, and there are enough items for several threads.
 static bool transformsInside(const Sizes &s, TargetAttr target) {
   constexpr int64_t fewTiles = 16, enoughItems = 8;
-  auto [rows, columns] = winogradItem(s.rows(), s.columns());
+  auto [rows, columns] = s.tiling.item(s.rows(), s.columns());
   const int64_t tiles = rows * columns, bytesPerTile = s.tiling.positions() * s.inputs * int64_t(sizeof(float));
   return tiles >= fewTiles && s.tiles() >= enoughItems * tiles && s.tiles() * bytesPerTile > target.getL2() &&
          tiles * bytesPerTile <= target.getL2() * 5 / 4;
