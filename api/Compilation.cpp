@@ -94,6 +94,8 @@ bool Compilation::runPhases() {
   modelInfo.arenaBytes = bytes("lepton.arena_bytes");
   modelInfo.liveBytes = bytes("lepton.live_bytes");
   modelInfo.weightsBytes = bytes("lepton.constant_bytes");
+  if (options.facts)
+    options.facts->liveBytes = modelInfo.liveBytes;
   return true;
 }
 

@@ -25,6 +25,7 @@ struct CompileFacts {
   uint64_t parameters = 0, parameterBytes = 0;         ///< elements of its constant tensors
   uint64_t flops = 0;                                  ///< a multiply-add is two; of the ops whose sizes are known
   std::map<std::string, unsigned> symbolicFlops;       ///< the other ops: operator -> nodes
+  uint64_t liveBytes = 0;                              ///< of the arena, at most at one time: none could be smaller
   std::vector<KernelFacts> kernels;                    ///< as first called
   std::vector<std::pair<std::string, double>> seconds; ///< of each phase
   std::vector<std::string> warnings;

@@ -2,6 +2,7 @@
 
 #include "frontend/onnx/Importer.h"
 #include "frontend/onnx/GraphImporter.h"
+#include "frontend/onnx/TensorData.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
@@ -36,10 +37,12 @@ struct Counter {
   MLIRContext &context;
   OnnxContents &contents;
 
+  /// What a sparse tensor stores are its values.
+  void count(const ::onnx::SparseTensorProto &tensor) { count(tensor.values()); }
+
   void count(const ::onnx::TensorProto &tensor) {
-    uint64_t elements = 1;
-    for (int64_t size : tensor.dims())
-      elements = llvm::SaturatingMultiply<uint64_t>(elements, std::max<int64_t>(size, 0));
+    // Impossible sizes are refused when the tensor is read.
+    const uint64_t elements = importer::elementCount(tensor).value_or(0);
     Type type = elementTypeOfNumber(&context, tensor.data_type());
     contents.parameters = llvm::SaturatingAdd(contents.parameters, elements);
     contents.parameterBytes =
@@ -52,6 +55,8 @@ struct Counter {
     for (const auto &attribute : node.attribute()) {
       if (attribute.has_t() && node.op_type() == "Constant")
         count(attribute.t());
+      if (attribute.has_sparse_tensor() && node.op_type() == "Constant")
+        count(attribute.sparse_tensor());
       if (attribute.has_g())
         count(attribute.g());
       for (const auto &graph : attribute.graphs())
@@ -63,6 +68,8 @@ struct Counter {
     for (const auto &node : graph.node())
       count(node);
     for (const auto &tensor : graph.initializer())
+      count(tensor);
+    for (const auto &tensor : graph.sparse_initializer())
       count(tensor);
   }
 };

@@ -30,9 +30,7 @@ FailureOr<Value> GraphImporter::sparseConstant(const ::onnx::SparseTensorProto &
     return emitError(loc) << "sparse tensor '" << values.name() << "' " << message;
   };
   SmallVector<int64_t> shape(sparse.dims().begin(), sparse.dims().end());
-  TensorProto dense; // only its shape
-  *dense.mutable_dims() = sparse.dims();
-  std::optional<int64_t> count = elementCount(dense);
+  std::optional<int64_t> count = elementCount(shape);
   if (!count || *count > largestCount || shape.empty())
     return fail("has negative or impossibly large dimensions, or none");
   if (values.dims_size() != 1 || values.data_type() == TensorProto::STRING)

@@ -124,9 +124,9 @@ std::string importer::pack(StringRef elements, unsigned bits) {
   return packed;
 }
 
-std::optional<int64_t> importer::elementCount(const TensorProto &tensor) {
+std::optional<int64_t> importer::elementCount(ArrayRef<int64_t> sizes) {
   int64_t count = 1;
-  for (int64_t size : tensor.dims())
+  for (int64_t size : sizes)
     if (size < 0 || __builtin_mul_overflow(count, size, &count))
       return std::nullopt;
   return count;

@@ -4,6 +4,7 @@
 #define LEPTON_FRONTEND_ONNX_TENSORDATA_H
 
 #include "onnx/onnx_pb.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <optional>
 #include <string>
@@ -13,8 +14,11 @@ namespace lepton::importer {
 /// More elements than any memory holds.
 constexpr int64_t largestCount = int64_t(1) << 40;
 
-/// The number of elements; nothing where a size is negative or the product overflows.
-std::optional<int64_t> elementCount(const ::onnx::TensorProto &tensor);
+/// The number of elements of a tensor with these sizes; nothing where one is negative or the product overflows.
+std::optional<int64_t> elementCount(llvm::ArrayRef<int64_t> sizes);
+inline std::optional<int64_t> elementCount(const ::onnx::TensorProto &tensor) {
+  return elementCount({tensor.dims().data(), size_t(tensor.dims_size())});
+}
 /// The elements in whatever field they are, each in whole bytes; false with the reason in `error` where they do not fit the shape.
 bool readElements(const ::onnx::TensorProto &tensor, std::string &elements, std::string &error);
 

@@ -3,8 +3,9 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from common import lepton, save, save_small
 
@@ -50,6 +51,17 @@ def test_artifact(tmp_path, model):
     assert facts["dim_bounds"] == {"N": [1, 8]} and facts["threads"] == 2
     assert {key: facts[key] for key in facts if key != "threads"} == {key: whole[key] for key in facts if key != "threads"}
     assert "N from 1 to 8" in lepton("inspect", tmp_path / "a.so").stdout
+
+
+def test_parameters_of_sparse_tensors_are_their_values(tmp_path):
+    values = numpy_helper.from_array(np.ones(2, np.float32), "w")
+    tensor = helper.make_sparse_tensor(values, numpy_helper.from_array(np.array([0, 7], np.int64), "w_indices"), [4, 3])
+    sides = [[helper.make_tensor_value_info(name, FLOAT, dims)] for name, dims in (("x", [5, 4]), ("y", None))]
+    nodes = [helper.make_node("Constant", [], ["v"], name="constant", sparse_value=tensor), node("Add", ["w", "v"], ["s"]), node("MatMul", ["x", "s"])]
+    graph = helper.make_graph(nodes, "g", *sides, sparse_initializer=[tensor])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path / "m.onnx")
+    facts = inspect(tmp_path / "m.onnx")
+    assert (facts["parameters"], facts["parameter_bytes"]) == (4, 16)
 
 
 def node(op, inputs, outputs=("y",), **attributes):

@@ -74,6 +74,7 @@ static void add(json::Object &object, const CompileFacts &facts) {
   object["flops"] = facts.symbolicFlops.empty() ? json::Value(facts.flops) : json::Value(nullptr);
   object["flops_of_known_sizes"] = facts.flops;
   object["ops_of_unknown_flops"] = countsOf(facts.symbolicFlops);
+  object["live_bytes"] = facts.liveBytes;
   object["kernel_list"] = std::move(kernels);
 }
 
@@ -120,6 +121,8 @@ static void print(const lepton_model &model, const CompileFacts &facts) {
   }
   row("kernels", model.kernel_count);
   row("arena", llvm::formatv("{0:n} bytes", model.arena_bytes));
+  if (!facts.ops.empty())
+    row("", llvm::formatv("{0:n} of them live at one time, so that no arena could be smaller", facts.liveBytes));
   row("weights", llvm::formatv("{0:n} bytes", model.weights_bytes));
 }
 
