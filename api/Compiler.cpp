@@ -155,6 +155,11 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
     return Failure::usage;
   }
   const std::string header = headerBeside(output, form);
+  if (header == output) {
+    error =
+        "'" + output + "' is the name of the header that is written beside it; end the output's name in another way";
+    return Failure::usage;
+  }
   if (!canBeMade(output, error) || !canBeMade(header, error) || !canBeMade(options.report, error))
     return Failure::input;
   CompileFacts facts;

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEPTON = ROOT / "build/bin/lepton"
+FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 CLANG = "/usr/lib/llvm-22/bin/clang"
 FULL = "LEPTON_TEST_FULL" in os.environ  # leave nothing out
 SECONDS = 120  # within which any command ends

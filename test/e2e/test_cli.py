@@ -220,6 +220,12 @@ def test_output_that_cannot_be_written(tmp_path, model, ending):
         assert not beside.exists()
 
 
+@pytest.mark.parametrize("form", ["shared", "archive", "obj"])
+def test_output_named_like_the_header_beside_it(tmp_path, model, form):
+    require_fault(lepton("compile", model, f"--emit={form}", "-o", "x.h", cwd=tmp_path), USAGE, "x.h", "header", "end the output's name")
+    assert files(tmp_path) == ["small.onnx"]
+
+
 @pytest.mark.parametrize("flags", [["--emit=shared", "-o"], ["--emit=asm", "-o"], ["-o", "a.s", "--report"]], ids=str)
 def test_output_that_is_no_file(tmp_path, model, flags):
     """Files appear whole, in the place of what was there: devices and pipes would be gone."""

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import lepton
-from common import FULL, ROOT, difference
+from common import FONT, FULL, ROOT, difference
 from common import lepton as command_line
 from rebuilt_models import MOBILENET, SPEAKER, SUPER_RESOLUTION, model_file
 
@@ -27,7 +27,7 @@ def page(height, width):
     """A page with lines of text, normalised as PP-OCR's detection wants it: [1, 3, height, width]."""
     image = Image.new("RGB", (width, height), "white")
     for top in range(8, height - 24, 36):
-        font = ImageFont.truetype("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", 22)
+        font = ImageFont.truetype(FONT, 22)
         ImageDraw.Draw(image).text((8, top), f"Line {top} of a page with text", fill="black", font=font)
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     return ((np.asarray(image) / 255 - mean) / deviation).transpose(2, 0, 1)[None].astype(np.float32)

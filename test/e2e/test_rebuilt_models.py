@@ -11,11 +11,10 @@ import onnxruntime
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from common import ROOT
+from common import FONT, ROOT
 from rebuilt_models import MOBILENET, SPEAKER, SUPER_RESOLUTION, model_file
 from weights import NcnnWeights, TorchUnpickler
 
-FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 RATE, FRAME, HOP, CHANNELS = 16000, 400, 160, 40  # resemblyzer/hparams.py: 25 ms each 10 ms, in 40 bands
 
 
