@@ -161,12 +161,25 @@ def PlanMemory : Pass<"lepton-plan-memory", "::mlir::ModuleOp"> {
 // schedule: how each kernel is computed
 //===--------------------------------------------------------------------------------------------------------------------===//
 
+def ListSchedules : Pass<"lepton-list-schedules", "::mlir::func::FuncOp"> {
+  let summary = "Says of each contraction how it could be computed: the space that a tuner searches";
+  let description = [{
+    A function with contractions gets its hash as `lepton.hash`: 32 digits that are the same in every model that has this kernel. Each contraction gets `lepton.candidates`, the
+    schedules that the target can obey and that the cost model does not find hopeless, the default first, then by cost, and `lepton.costs`, what the model says of each
+    (comparable within one contraction only).
+
+    Example: `linalg.generic` -> `linalg.generic {lepton.candidates = [#lepton.schedule<...>, ...], lepton.costs = array<i64: ...>}`.
+  }];
+  let dependentDialects = ["::lepton::LeptonDialect"];
+}
+
 def SelectSchedule : Pass<"lepton-select-schedule", "::mlir::func::FuncOp"> {
   let summary = "Gives every root of a kernel its schedule";
   let description = [{
     The only place that chooses numbers of a kernel: a pure function of the linalg op and of the module's `#lepton.target`. Contractions get the register block that a cost
     model prefers (multiply-adds, loads and the latency of a chain per reduction step, remainders included); everything else becomes loops. A schedule that is
-    there already stays, or is refused where the target cannot obey it.
+    there already stays, or is refused where the target cannot obey it. What measurements found goes before the model: the module's `lepton.tuned` maps hashes of
+    kernels to arrays of schedules, one for each contraction of the kernel in the order of its text; what does not fit the kernel or the target is passed over.
 
     Example: `linalg.generic` -> `linalg.generic {lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>}`.
   }];

@@ -54,6 +54,8 @@ void lepton::buildBufferPipeline(OpPassManager &pm, const PipelineOptions &pipel
 }
 
 void lepton::buildSchedulePipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.listSchedules)
+    pm.addNestedPass<func::FuncOp>(createListSchedules());
   pm.addNestedPass<func::FuncOp>(createSelectSchedule({.blocks = options.optLevel > 0}));
 }
 

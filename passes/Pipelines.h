@@ -15,6 +15,7 @@ struct PipelineOptions {
   int optLevel = 3;           // 0: one kernel per op, plain loops
   unsigned threads = 1;       // of a run
   ConstantEvaluator evaluate; // null: constants are computed at run time
+  bool listSchedules = false; // say of each kernel how else it could be computed
 };
 
 // One pipeline per phase, in this order. Each comment says what holds afterwards.

@@ -1,6 +1,6 @@
 //===- ScheduleAttributes.cpp - what a target and a schedule must satisfy ---------------------------------------------===//
 
-#include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/ScheduleLimits.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -45,18 +45,29 @@ TargetAttr lepton::targetOf(Operation *op) {
                          /*l1=*/32 << 10, /*l2=*/512 << 10, /*multiply_adds=*/2);
 }
 
-LogicalResult lepton::verifySchedule(Operation *root, ScheduleAttr schedule, TargetAttr target) {
-  if (schedule.getAlgorithm() == Algorithm::loops)
-    return success();
+int64_t lepton::blockRegisters(int64_t rows, int64_t columns) {
   // One row of B and a broadcast of A beside the accumulators.
-  int64_t columns = schedule.getVectors() * schedule.getPanels(), used = (schedule.getRows() + 1) * columns + 1;
-  if (used > target.getRegisters())
-    return root->emitOpError() << "a block of " << schedule.getRows() << " rows by " << columns << " vectors takes "
-                               << used << " registers, but " << target.getCpu() << " has " << target.getRegisters();
+  return (rows + 1) * columns + 1;
+}
+
+std::string lepton::scheduleFault(Operation *root, ScheduleAttr schedule, TargetAttr target) {
+  if (schedule.getAlgorithm() == Algorithm::loops)
+    return {};
+  std::string fault;
+  llvm::raw_string_ostream os(fault);
+  const int64_t rows = schedule.getRows(), columns = schedule.getVectors() * schedule.getPanels(),
+                used = blockRegisters(rows, columns);
   auto type = dyn_cast<ShapedType>(root->getOperand(root->getNumOperands() - 1).getType());
   Type element = type ? type.getElementType() : Type();
-  if (element && element.isIntOrFloat() && schedule.getLanes() > target.lanes(element))
-    return root->emitOpError() << schedule.getLanes() << " lanes of " << element << " are wider than the vectors of "
-                               << target.getCpu();
-  return success();
+  if (used > target.getRegisters())
+    os << "a block of " << rows << " rows by " << columns << " vectors takes " << used << " registers, but "
+       << target.getCpu() << " has " << target.getRegisters();
+  else if (element && element.isIntOrFloat() && schedule.getLanes() > target.lanes(element))
+    os << schedule.getLanes() << " lanes of " << element << " are wider than the vectors of " << target.getCpu();
+  return fault;
+}
+
+LogicalResult lepton::verifySchedule(Operation *root, ScheduleAttr schedule, TargetAttr target) {
+  std::string fault = scheduleFault(root, schedule, target);
+  return fault.empty() ? success() : LogicalResult(root->emitOpError() << fault);
 }

@@ -1,12 +1,14 @@
 //===- SelectSchedule.cpp - decides how each root of a kernel is computed ---------------------------------------------===//
 //
 // Before: linalg ops on memrefs.
-// After:  each has a `lepton.schedule`. One that is there already, by hand or by the tuner, stays, if the target can obey it.
+// After:  each has a `lepton.schedule`. One that is there already, by hand, stays, if the target can obey it; so does what the module's `lepton.tuned`
+//         says of the kernel.
 //
 //===--------------------------------------------------------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
 #include "passes/schedule/ContractionSchedule.h"
+#include "passes/schedule/TunedSchedules.h"
 
 namespace lepton {
 #define GEN_PASS_DEF_SELECTSCHEDULE
@@ -23,26 +25,23 @@ struct SelectSchedule : lepton::impl::SelectScheduleBase<SelectSchedule> {
 
   void runOnOperation() override {
     const TargetAttr target = targetOf(getOperation());
+    llvm::DenseMap<Operation *, ScheduleAttr> chosen;
+    if (blocks) {
+      std::vector<ContractionRoot> roots = findContractions(getOperation(), target);
+      SmallVector<ScheduleAttr> tuned = tunedSchedules(getOperation(), roots, target);
+      for (auto [i, root] : llvm::enumerate(roots))
+        chosen[root.op] = tuned.empty() ? selectSchedule(root.contraction, target) : tuned[i];
+    }
+    const auto loops = ScheduleAttr::get(&getContext(), Algorithm::loops, 1, 1, 1, 1, 1, 12, false);
     WalkResult result = getOperation()->walk([&](linalg::LinalgOp root) -> WalkResult {
       if (auto given = root->getAttrOfType<ScheduleAttr>("lepton.schedule"))
         return verifySchedule(root, given, target);
-      root->setAttr("lepton.schedule", select(root, target));
+      auto found = chosen.find(root);
+      root->setAttr("lepton.schedule", found == chosen.end() ? loops : found->second);
       return WalkResult::advance();
     });
     if (result.wasInterrupted())
       signalPassFailure();
-  }
-
-  ScheduleAttr select(linalg::LinalgOp root, TargetAttr target) {
-    auto loops = ScheduleAttr::get(&getContext(), Algorithm::loops, 1, 1, 1, 1, 1, 12, false);
-    auto generic = dyn_cast<linalg::GenericOp>(root.getOperation());
-    if (!generic || !blocks)
-      return loops;
-    Type element = getElementTypeOrSelf(generic->getOperands().back().getType());
-    if (!element.isIntOrFloat())
-      return loops;
-    FailureOr<Contraction> contraction = analyzeContraction(generic, target.lanes(element));
-    return succeeded(contraction) ? selectSchedule(*contraction, target) : loops;
   }
 };
 

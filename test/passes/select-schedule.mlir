@@ -118,3 +118,67 @@ module attributes {lepton.target = #lepton.target<cpu = "znver4", vector_bits = 
     return
   }
 }
+
+// -----
+
+// What was measured goes before the model, by the kernel's hash, which its name is no part of; for another kernel it says nothing, and what the target
+// cannot obey is passed over.
+
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+#tuned = #lepton.schedule<algorithm = register_block, lanes = 4, rows = 3>
+#wide = #lepton.schedule<algorithm = register_block, lanes = 16, rows = 3>
+
+// CHECK-LABEL: func @Tuned
+// CHECK:         lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 4, rows = 3>
+// CHECK-LABEL: func @TunedByAnotherName
+// CHECK:         lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 4, rows = 3>
+// CHECK-LABEL: func @NotTuned
+// CHECK:         lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 6, vectors = 2>
+// CHECK-LABEL: func @TunedForAnotherTarget
+// CHECK:         lepton.schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 8>
+// LOOPS-LABEL: func @Tuned
+// LOOPS:         lepton.schedule = #lepton.schedule<algorithm = loops>
+module attributes {lepton.tuned = {"067c75f8bfdfa06f533715a8700ad7e0" = [#tuned], "33bec8edc5d5933551bb786373aa247f" = [#wide]}} {
+  func.func @Tuned(%A: memref<14x64xf32>, %B: memref<64x16xf32>, %C: memref<14x16xf32>) {
+    linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%A, %B : memref<14x64xf32>, memref<64x16xf32>) outs(%C : memref<14x16xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %c, %p : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+  func.func @TunedByAnotherName(%A: memref<14x64xf32>, %B: memref<64x16xf32>, %C: memref<14x16xf32>) {
+    linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%A, %B : memref<14x64xf32>, memref<64x16xf32>) outs(%C : memref<14x16xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %c, %p : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+  func.func @NotTuned(%A: memref<12x64xf32>, %B: memref<64x16xf32>, %C: memref<12x16xf32>) {
+    linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%A, %B : memref<12x64xf32>, memref<64x16xf32>) outs(%C : memref<12x16xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %c, %p : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+  func.func @TunedForAnotherTarget(%A: memref<8x64xf32>, %B: memref<64x8xf32>, %C: memref<8x8xf32>) {
+    linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%A, %B : memref<8x64xf32>, memref<64x8xf32>) outs(%C : memref<8x8xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %c, %p : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+}

@@ -1,0 +1,32 @@
+//===- TunedSchedules.h - schedules that were found by measurement -----------------------------------------*- C++ -*-===//
+
+#ifndef LEPTON_PASSES_SCHEDULE_TUNEDSCHEDULES_H
+#define LEPTON_PASSES_SCHEDULE_TUNEDSCHEDULES_H
+
+#include "dialects/Lepton/LeptonOps.h"
+#include "passes/vector/ContractionAnalysis.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace lepton {
+
+/// An op whose schedule can be tuned.
+struct ContractionRoot {
+  mlir::linalg::GenericOp op;
+  Contraction contraction;
+};
+
+/// The contractions of a kernel, in the order of its text.
+std::vector<ContractionRoot> findContractions(mlir::func::FuncOp kernel, TargetAttr target);
+
+/// What a kernel computes and how, but for its schedules and its name: 32 hexadecimal digits, the same in every model that has the kernel. To be asked
+/// in front of the phase `vector`.
+std::string kernelHash(mlir::func::FuncOp kernel);
+
+/// What the module's `lepton.tuned` says of a kernel, a schedule for each contraction; empty where it says nothing, or what the target cannot obey.
+llvm::SmallVector<ScheduleAttr> tunedSchedules(mlir::func::FuncOp kernel, llvm::ArrayRef<ContractionRoot> roots,
+                                               TargetAttr target);
+
+} // namespace lepton
+
+#endif // LEPTON_PASSES_SCHEDULE_TUNEDSCHEDULES_H
