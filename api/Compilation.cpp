@@ -75,14 +75,15 @@ bool Compilation::runPhases() {
     return false;
   module()->setAttr("lepton.target", targetAttribute(*context, chosen));
   describe();
-  for (const Phase &phase : phases) {
+  ArrayRef<Phase> line(phases);
+  if (hasKernels(module())) // a kernel alone: what comes before was decided in its model
+    line = line.drop_until([](const Phase &phase) { return phase.build == buildKernelPipeline; }).drop_front();
+  for (const Phase &phase : line) {
     writeReproducer(phase.name);
-    if (!runPhase(phase.name, phase.build) || !dump(phase.name))
+    if (phase.build == buildSchedulePipeline && !useTuned())
       return false;
-    if (options.facts && phase.build == buildGraphPipeline)
-      findGraphFacts(module(), *options.facts);
-    if (options.facts && phase.build == buildKernelPipeline)
-      findKernelFacts(module(), *options.facts);
+    if (!runPhase(phase.name, phase.build) || !dump(phase.name) || !lookAfter(phase.build))
+      return false;
     if (options.compileTo == phase.name)
       return true;
   }
@@ -99,11 +100,32 @@ bool Compilation::runPhases() {
   return true;
 }
 
+/// What the options want to know of the IR when a phase has ended.
+bool Compilation::lookAfter(void (*build)(OpPassManager &, const PipelineOptions &)) {
+  if (options.facts && build == buildGraphPipeline)
+    findGraphFacts(module(), *options.facts);
+  if (options.facts && build == buildKernelPipeline)
+    findKernelFacts(module(), *options.facts);
+  if (build == buildSchedulePipeline)
+    module()->removeAttr("lepton.tuned"); // obeyed
+  if (options.dumpKernels.empty())
+    return true;
+  if (build == buildKernelPipeline)
+    kernels.take(module());
+  std::string error;
+  if (build != buildSchedulePipeline ||
+      kernels.write(module(), options.dumpKernels, tuningKey(module(), options.threads), error))
+    return true;
+  source.clear();
+  return fail(Failure::input, error);
+}
+
 bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, const PipelineOptions &)) {
   PhaseClock clock(options.facts, name);
   PipelineOptions pipeline;
   pipeline.optLevel = options.optLevel;
   pipeline.threads = options.threads;
+  pipeline.listSchedules = !options.dumpKernels.empty();
   bool constantsFailed = false;
   pipeline.evaluate = makeConstantEvaluator(context, options.optLevel, constantsFailed);
   PassManager pm(context.get());
@@ -367,6 +389,15 @@ bool Compilation::dump(const std::string &phase) {
     return true;
   source.clear();
   return fail(Failure::input, path + ": cannot be written: " + problem.message());
+}
+
+/// Whoever names a database wants what it holds: one that cannot be read is an error.
+bool Compilation::useTuned() {
+  std::string error;
+  if (options.tuningDb.empty() || attachTuned(module(), options.tuningDb, tuningKey(module(), options.threads), error))
+    return true;
+  source.clear();
+  return fail(Failure::input, error);
 }
 
 //===----------------------------------------------------------------------------------------------------------------------------------===//

@@ -3,6 +3,7 @@
 #ifndef LEPTON_API_COMPILATION_H
 #define LEPTON_API_COMPILATION_H
 
+#include "api/Tuning.h"
 #include "api/lepton.hpp"
 #include "codegen/artifact/Linker.h"
 #include "codegen/artifact/ModelInfo.h"
@@ -53,6 +54,8 @@ private:
   void describe();
   bool runPhase(const char *name, void (*build)(mlir::OpPassManager &, const struct PipelineOptions &));
   bool dump(const std::string &phase);
+  bool useTuned();
+  bool lookAfter(void (*build)(mlir::OpPassManager &, const struct PipelineOptions &));
   void writeReproducer(const std::string &phase);
 
   CompileOptions options;
@@ -62,6 +65,7 @@ private:
   Target chosen;
   std::string source, errors; // what messages name; messages so far
   int phasesDumped = 0;
+  KernelDump kernels;
   mlir::DefaultTimingManager timer; // reports at the end
   mlir::TimingScope timing;         // of all phases
 };

@@ -42,7 +42,10 @@ struct CompileOptions {
   std::string compileTo;      ///< stop after this phase and write its IR; see phaseNames()
   std::string report;         ///< file for a page of HTML about the compilation
   std::string dumpPhases;     ///< folder for the IR after each phase
-  std::string name;           ///< of the model, where bytes are compiled; empty: the graph's own
+  std::string
+      dumpKernels; ///< folder for a model of each kernel whose schedule can be tuned, and for kernels.json, which lists them
+  std::string tuningDb; ///< database of tuned schedules to obey; see tune/TuningDatabase.h
+  std::string name;     ///< of the model, where bytes are compiled; empty: the graph's own
   std::string
       reproducer;     ///< file for the IR in front of each phase, which stays where a phase fails by a fault of Lepton
   std::string symbol; ///< prefix of the C functions of an artifact; empty: from the output's name

@@ -32,25 +32,26 @@ using Bytes = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
 }
 
 CompileOptions options(const std::string &cpu, const std::string &target, uint32_t threads, int optLevel,
-                       const Dims &dims) {
+                       const Dims &dims, const std::string &tuningDb) {
   CompileOptions result;
   result.cpu = cpu;
   result.target = target;
   result.threads = threads ? threads : 1;
   result.optLevel = optLevel;
+  result.tuningDb = tuningDb;
   for (const auto &[name, minimum, maximum, versions] : dims)
     result.dims.push_back({name, minimum, maximum, versions});
   return result;
 }
 
 std::shared_ptr<Executable> open(const std::string &path, const std::string &cpu, uint32_t threads, int optLevel,
-                                 const Dims &dims) {
+                                 const Dims &dims, const std::string &tuningDb) {
   std::string error;
   Failure failure = Failure::none;
   std::shared_ptr<Executable> executable;
   {
     nb::gil_scoped_release release;
-    executable = Executable::open(path, options(cpu, "", threads, optLevel, dims), error, &failure);
+    executable = Executable::open(path, options(cpu, "", threads, optLevel, dims, tuningDb), error, &failure);
   }
   if (!executable)
     raise(failure, error);
@@ -58,14 +59,14 @@ std::shared_ptr<Executable> open(const std::string &path, const std::string &cpu
 }
 
 std::shared_ptr<Executable> openBytes(nb::bytes model, const std::string &cpu, uint32_t threads, int optLevel,
-                                      const Dims &dims) {
+                                      const Dims &dims, const std::string &tuningDb) {
   std::string error;
   Failure failure = Failure::none;
   std::shared_ptr<Executable> executable;
   {
     nb::gil_scoped_release release;
-    executable = Executable::compileBytes(model.c_str(), model.size(), options(cpu, "", threads, optLevel, dims), error,
-                                          &failure);
+    executable = Executable::compileBytes(model.c_str(), model.size(),
+                                          options(cpu, "", threads, optLevel, dims, tuningDb), error, &failure);
   }
   if (!executable)
     raise(failure, error);
@@ -73,12 +74,12 @@ std::shared_ptr<Executable> openBytes(nb::bytes model, const std::string &cpu, u
 }
 
 void compile(const std::string &model, const std::string &output, const std::string &cpu, const std::string &target,
-             const std::string &emit, uint32_t threads, int optLevel, const Dims &dims) {
+             const std::string &emit, uint32_t threads, int optLevel, const Dims &dims, const std::string &tuningDb) {
   std::string error;
   Failure failure;
   {
     nb::gil_scoped_release release;
-    CompileOptions wanted = options(cpu, target, threads, optLevel, dims);
+    CompileOptions wanted = options(cpu, target, threads, optLevel, dims, tuningDb);
     wanted.emit = emit;
     failure = compileFile(model, output, wanted, error);
   }

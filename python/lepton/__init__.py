@@ -191,21 +191,22 @@ class InferenceSession:
     path_or_bytes: an ONNX model (path or bytes), a model in Lepton's dialect, or an artifact that `compile` made.
     dims: {name: size} fixes a named dimension of the model, {name: (smallest, largest)} bounds it, {name: [size, ...]} leaves it open
         and adds code made for these sizes, chosen at run time.
+    tuning_db: a file that `lepton tune` made; kernels that were tuned on this processor for as many threads are computed as was found fastest.
     threads: threads that take part in a run; 0: as many as sess_options says, or one.
     Raises ValueError where the model or an input is at fault, with the node's name in the message.
     """
 
-    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", opt_level=3, dims=None, **others):
+    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", opt_level=3, dims=None, tuning_db=None, **others):
         if others:
             warnings.warn(f"Lepton has no option {', '.join(others)}; it is ignored", stacklevel=2)
         if providers and not any("CPU" in str(provider) for provider in providers):
             warnings.warn(f"Lepton runs on the CPU; the providers {providers} are ignored", stacklevel=2)
         threads = threads or (sess_options.intra_op_num_threads if sess_options else 0)
-        sizes = _ranges(dims)
+        choices = cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or "")
         if isinstance(path_or_bytes, (bytes, bytearray)):
-            self._executable = _lepton.open_bytes(bytes(path_or_bytes), cpu, threads, opt_level, sizes)
+            self._executable = _lepton.open_bytes(bytes(path_or_bytes), *choices)
         else:
-            self._executable = _lepton.open(os.fspath(path_or_bytes), cpu, threads, opt_level, sizes)
+            self._executable = _lepton.open(os.fspath(path_or_bytes), *choices)
         self._inputs = [NodeArg(*info) for info in self._executable.inputs()]
         self._outputs = [NodeArg(*info) for info in self._executable.outputs()]
 
@@ -251,6 +252,6 @@ class InferenceSession:
         raise ValueError(f"no value for the input '{next(name for name in names if name not in input_feed)}'")
 
 
-def compile(model, output, *, cpu="", target="", emit="", threads=1, opt_level=3, dims=None):
-    """Compiles a model file to an artifact; the ending of `output` (.so, .a, .o, .s, .ll) says what it is."""
-    _lepton.compile(os.fspath(model), os.fspath(output), cpu, target, emit, threads, opt_level, _ranges(dims))
+def compile(model, output, *, cpu="", target="", emit="", threads=1, opt_level=3, dims=None, tuning_db=None):
+    """Compiles a model file to an artifact; the ending of `output` (.so, .a, .o, .s, .ll) says what it is. The options are those of InferenceSession."""
+    _lepton.compile(os.fspath(model), os.fspath(output), cpu, target, emit, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""))

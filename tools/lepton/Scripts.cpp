@@ -8,6 +8,8 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 
+#include <csignal>
+
 using namespace lepton;
 
 /// Packages that are not there are named in one line. The arguments follow.
@@ -19,7 +21,7 @@ try:
     main = importlib.import_module(module).main
 except ImportError as problem:
     print(f"error: lepton {verb} lacks Python packages ({problem}); install them with: {sys.executable} -m pip install "
-          "numpy onnx onnxruntime, or name another Python in LEPTON_PYTHON", file=sys.stderr)
+          "numpy onnx onnxruntime tqdm, or name another Python in LEPTON_PYTHON", file=sys.stderr)
     sys.exit(2)
 main(sys.argv[3:])
 )";
@@ -35,9 +37,29 @@ static std::string findPython(llvm::StringRef build) {
   return found ? *found : std::string();
 }
 
+std::string cli::defaultTuningDb() {
+  if (const char *given = getenv("LEPTON_TUNING_DB"))
+    return given;
+  llvm::SmallString<128> path;
+  if (!llvm::sys::path::cache_directory(path))
+    path = ".";
+  llvm::sys::path::append(path, "lepton", "tuning.db");
+  return std::string(path);
+}
+
+int cli::tune(const std::vector<std::string> &arguments) {
+  std::vector<std::string> all = {"lepton", "tune"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  std::vector<char *> pointers;
+  for (std::string &argument : all)
+    pointers.push_back(argument.data());
+  return runScript(int(pointers.size()), pointers.data());
+}
+
 int cli::runScript(int argc, char **argv) {
   llvm::StringRef verb = argc < 2 ? "" : argv[1], module = verb == "check"   ? "lepton.check"
                                                            : verb == "bench" ? "lepton_bench.main"
+                                                           : verb == "tune"  ? "lepton_tune.main"
                                                                              : "";
   if (module.empty())
     return -1;
@@ -54,9 +76,13 @@ int cli::runScript(int argc, char **argv) {
     path += (llvm::Twine(":") + more).str();
   setenv("PYTHONPATH", path.c_str(), 1);
   setenv("LEPTON_COMMAND", self.c_str(), 1);
+  setenv("LEPTON_TUNING_DB", defaultTuningDb().c_str(), 1);
   std::vector<llvm::StringRef> arguments = {python, "-c", program, verb, module};
   arguments.insert(arguments.end(), argv + 2, argv + argc);
+  // Ctrl-C reaches both processes; the script decides what it means. (A handler, which the script does not inherit as it would inherit SIG_IGN.)
+  auto *before = std::signal(SIGINT, [](int) {});
   int status = llvm::sys::ExecuteAndWait(python, arguments, std::nullopt, {}, 0, 0, &error);
+  std::signal(SIGINT, before);
   if (status == -1)
     return report(Failure::usage, python + ": cannot be started: " + error);
   if (status < 0)

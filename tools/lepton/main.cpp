@@ -18,7 +18,8 @@ static cl::SubCommand compileCommand("compile", "compiles a model to an artifact
     inspectCommand("inspect", "says what a model or an artifact takes, gives and needs"),
     opsCommand("ops", "lists the operators that can be compiled"),
     benchCommand("bench", "measures models beside onnxruntime and OpenVINO"),
-    checkCommand("check", "compares what a model computes with onnxruntime or onnx.reference");
+    checkCommand("check", "compares what a model computes with onnxruntime or onnx.reference"),
+    tuneCommand("tune", "searches for faster schedules of a model's kernels");
 
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required, cl::sub(compileCommand),
                                   cl::sub(runCommand), cl::sub(inspectCommand));
@@ -39,6 +40,12 @@ static cl::opt<std::string> compileTo("compile-to", cl::desc("stop after this ph
                                       cl::value_desc("PHASE"), cl::sub(compileCommand));
 static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("folder for the IR after each phase"),
                                        cl::value_desc("DIR"), cl::sub(compileCommand), cl::sub(runCommand));
+static cl::opt<std::string> dumpKernels("dump-kernels", cl::value_desc("DIR"), cl::sub(compileCommand),
+                                        cl::desc("folder for each kernel that can be tuned, as a model of its own"));
+static cl::opt<std::string> tuningDb("tuning-db", cl::value_desc("FILE"), cl::sub(compileCommand), cl::sub(runCommand),
+                                     cl::desc("database of schedules that lepton tune found, to be obeyed"));
+static cl::opt<std::string> tuneSeconds("tune", cl::ValueOptional, cl::value_desc("SECONDS"), cl::sub(compileCommand),
+                                        cl::desc("search for faster schedules first, 60 seconds or as many as said"));
 static cl::opt<std::string> htmlReport("report", cl::desc("write a page about phases, kernels and memory"),
                                        cl::value_desc("FILE.html"), cl::sub(compileCommand));
 static cl::opt<bool> timing("mlir-timing", cl::desc("report the time of each pass"), cl::sub(compileCommand),
@@ -101,6 +108,8 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   options.emit = emit;
   options.compileTo = compileTo;
   options.dumpPhases = dumpPhases;
+  options.dumpKernels = dumpKernels;
+  options.tuningDb = tuningDb;
   options.timing = timing;
   options.locations = locations;
   options.report = htmlReport;
@@ -117,6 +126,21 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
       return false;
     }
   return llvm::all_of(dims, [&](const std::string &dim) { return parseDim(dim, options.dims, error); });
+}
+
+/// Tunes the model for what it is compiled for, into the database that is then obeyed; the exit status.
+static int tuneFirst(CompileOptions &options) {
+  if (options.tuningDb.empty())
+    options.tuningDb = cli::defaultTuningDb();
+  std::vector<std::string> arguments = {model, "--tuning-db=" + options.tuningDb,
+                                        "--threads=" + std::to_string(options.threads)};
+  if (!tuneSeconds.empty())
+    arguments.push_back("--budget=" + tuneSeconds);
+  if (!options.cpu.empty())
+    arguments.push_back("--cpu=" + options.cpu);
+  for (const std::string &dim : dims)
+    arguments.push_back("--dim=" + dim);
+  return cli::tune(arguments);
 }
 
 /// What was printed must have arrived: LLVM's streams would abort at the end of the process.
@@ -160,6 +184,9 @@ int main(int argc, char **argv) {
   if (outputFormat != "npy" && outputFormat != "pb")
     return cli::report(Failure::usage, "unknown --output-format '" + outputFormat + "'; there are npy and pb");
   int status = int(Failure::usage);
+  if (compileCommand && tuneSeconds.getNumOccurrences() > 0)
+    if (int tuned = tuneFirst(options))
+      return tuned;
   if (compileCommand)
     status = cli::report(compileFile(modelPath, outputPath, options, error), error);
   else if (runCommand)
@@ -169,7 +196,7 @@ int main(int argc, char **argv) {
   else if (inspectCommand)
     status = finish(cli::inspect(modelPath, asJson, options));
   else
-    llvm::errs() << "error: say what to do: lepton compile, run, inspect, check, bench or ops (--help)\n";
+    llvm::errs() << "error: say what to do: lepton compile, run, inspect, check, bench, tune or ops (--help)\n";
   if (!options.reproducer.empty() && status != int(Failure::internal))
     (void)llvm::sys::fs::remove(options.reproducer); // there was no fault
   return status;

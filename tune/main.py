@@ -1,0 +1,135 @@
+"""lepton tune: finds faster schedules for the kernels of models.
+
+What is found is kept in a database, which `lepton compile --tuning-db=FILE` and Python's `tuning_db=` obey. Kernels that several models have are
+tuned once. A kernel's schedule is kept only where it beat the default in interleaved rounds. Ctrl-C ends the search and keeps what was found.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lepton_tune import explain as explanation
+from lepton_tune.database import Database, DatabaseError
+from lepton_tune.kernels import find_kernels
+from lepton_tune.measure import Measurer
+from lepton_tune.progress import Progress
+from lepton_tune.search import Search
+
+FINISH = 0.3  # seconds that the command takes after the search
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="lepton tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="ONNX models")
+    parser.add_argument("--budget", default="60", metavar="SECONDS", help="time for all of it (60)")
+    parser.add_argument("--tuning-db", default=os.environ.get("LEPTON_TUNING_DB"), metavar="FILE", help="the database (%(default)s)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a run (1)")
+    parser.add_argument("--cpu", default="", help="processor, which this machine must be able to stand for")
+    parser.add_argument("--dim", action="append", default=[], metavar="NAME=VALUE", help="size of a named dimension; what has unknown sizes is not tuned")
+    parser.add_argument("--explain", metavar="KERNEL", help="say how the search for a kernel went, given by its name or hash")
+    parser.add_argument("--page", metavar="FILE.html", help="write that as a page with a picture")
+    parser.add_argument("--merge", metavar="FILE", help="take over what another database holds")
+    parser.add_argument("--import", dest="source", metavar="FILE.json", help="take over what --export wrote")
+    parser.add_argument("--export", metavar="FILE.json", help="write what the database holds")
+    arguments = parser.parse_args(argv)
+    try:
+        arguments.budget = float(arguments.budget.removesuffix("s"))
+    except ValueError:
+        parser.error(f"--budget takes seconds, got '{arguments.budget}'")
+    if arguments.budget <= 0 or arguments.threads < 1:
+        parser.error("--budget and --threads take positive numbers")
+    if arguments.page and not arguments.explain:
+        parser.error("--page shows the kernel that --explain names")
+    if not (arguments.models or arguments.explain or arguments.merge or arguments.source or arguments.export):
+        parser.error("name a model, or what to --explain, --merge, --import or --export")
+    if not arguments.tuning_db:
+        parser.error("name a database with --tuning-db")
+    return arguments
+
+
+def gather(arguments, folder):
+    """(Key, [Kernel]) of all models; a kernel that several have is one."""
+    kernels = {}
+    for i, model in enumerate(arguments.models):
+        key, found, skipped = find_kernels(model, f"{folder}/{i}", arguments.dim, arguments.cpu, arguments.threads)
+        for reason in skipped:
+            print(f"not tuned: {reason}", file=sys.stderr)
+        for kernel in found:
+            known = kernels.setdefault(kernel.hash, kernel)
+            if known is not kernel:
+                known.calls += kernel.calls
+                known.shares |= kernel.shares
+    return key, list(kernels.values())
+
+
+def summarize(arguments, search):
+    for state in search.states:
+        if state.failed:
+            print(f"not tuned: {state.kernel.name}: {state.failed}", file=sys.stderr)
+    for state in sorted(search.states, key=lambda state: state.kernel.calls * (state.best_ns - (state.default_ns or 0.0))):
+        if state.best and state.default_ns:
+            print(f"{state.kernel.name}: {state.default_ns / 1e3:.1f} us -> {state.best_ns / 1e3:.1f} us")
+    for model in arguments.models:
+        before, after = (search.model_ns(model, tuned) / 1e6 for tuned in (False, True))
+        if after:
+            print(f"{model}: kernels {before:.3f} ms -> {after:.3f} ms, {(before / after - 1) * 100:.1f}% faster")
+
+
+def tune(arguments, database, begin):
+    with tempfile.TemporaryDirectory() as folder:
+        key, kernels = gather(arguments, folder)
+        with Measurer(key, arguments.threads, arguments.cpu) as measurer, Progress(arguments.budget, begin) as progress:
+            search = Search(kernels, key, database, measurer, report=progress)
+            try:
+                search.run(begin + arguments.budget - FINISH)
+            except KeyboardInterrupt:
+                print("interrupted; what was found is kept", file=sys.stderr)
+        summarize(arguments, search)
+
+
+def explain(arguments, database):
+    kernels = database.find(arguments.explain)
+    if not kernels:
+        sys.exit(f"error: {arguments.tuning_db}: holds nothing about the kernel '{arguments.explain}'; lepton inspect MODEL lists a model's kernels")
+    print("\n\n".join(explanation.text(*kernel) for kernel in kernels))
+    if arguments.page:
+        write(arguments.page, explanation.page(kernels))
+
+
+def load(path):
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, ValueError) as problem:
+        sys.exit(f"error: {path}: cannot be read: {problem}")
+
+
+def write(path, text):
+    try:
+        Path(path).write_text(text)
+    except OSError as problem:
+        sys.exit(f"error: {path}: cannot be written: {problem.strerror}")
+
+
+def main(argv=None):
+    begin = time.monotonic()
+    arguments = parse(argv)
+    try:
+        with Database(arguments.tuning_db) as database:
+            if arguments.merge:
+                database.merge(arguments.merge)
+            if arguments.source:
+                database.load(load(arguments.source), arguments.source)
+            if arguments.models:
+                tune(arguments, database, begin)
+            if arguments.export:
+                write(arguments.export, json.dumps(database.export(), indent=1) + "\n")
+            if arguments.explain:
+                explain(arguments, database)
+    except DatabaseError as problem:
+        sys.exit(f"error: {problem}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; what was found is kept")

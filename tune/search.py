@@ -1,0 +1,181 @@
+"""The search: which kernel and which schedule to measure next, and what to keep.
+
+Kernels get tries by the method of divisors, as seats are given to parties by their votes: a kernel's votes are its share of the models' time. A try is the
+schedule that the model thinks best among those that differ in one contraction from the best found; every few tries it is any of them, for the
+model to learn from. What looks faster is measured against the default and against the best so far in interleaved rounds before it is kept, so that what is kept
+was never slower than the default; where noise hides the difference the default stays.
+"""
+
+import random
+import time
+from dataclasses import dataclass, field
+
+from lepton_tune.database import Measured, Tuned
+from lepton_tune.measure import MeasureError
+from lepton_tune.model import CostModel
+
+PROMISING = 0.98  # of the best's time: worth a comparison
+HOPELESS = 1.3  # of the best's time: given up after the first runs
+EXPLORE_EVERY = 5
+TIMEOUT = 20  # seconds for a step of a candidate
+RESERVE = 1.5  # of the longest step so far must be left for another one to begin
+MEASURED, CUT, FASTER, NOT_FASTER = "measured", "cut", "faster", "not faster"  # outcomes; errors are the others
+
+
+@dataclass
+class State:
+    """What is known of a kernel."""
+
+    kernel: object
+    default_ns: float = None  # in this session
+    best: tuple = None  # schedules
+    best_ratio: float = 1.0  # of the default's time
+    tried: dict = field(default_factory=dict)  # schedules -> Measured
+    promising: list = field(default_factory=list)  # schedules that look faster and were not compared yet
+    failed: str = ""  # why it cannot be measured
+
+    @property
+    def best_ns(self):
+        return self.best_ratio * (self.default_ns or 0.0)
+
+
+class Search:
+    """Tunes `kernels` (a list of Kernel) with what `measurer` finds, and keeps it in `database` under `key`.
+
+    `clock` gives seconds; `report` is called with the search after every try.
+    """
+
+    def __init__(self, kernels, key, database, measurer, clock=time.monotonic, report=lambda search: None, seed=1):
+        self.states = [State(kernel) for kernel in kernels]
+        self.key, self.database, self.measurer, self.clock, self.report = key, database, measurer, clock, report
+        self.random = random.Random(seed)
+        self.model = CostModel()
+        self.tries, self.longest = 0, 0.0
+        self._recall()
+
+    def _recall(self):
+        """Goes on from what the database holds; other kernels' tries teach the model."""
+        states = {state.kernel.hash: state for state in self.states}
+        for tuned in self.database.tuned(self.key).values():
+            if state := states.get(tuned.kernel):
+                state.best, state.best_ratio = tuple(tuned.schedules), tuned.tuned_ns / tuned.default_ns
+        for row in self.database.measured(self.key):
+            if row.ratio:
+                self.model.learn(row.features, row.ratio)
+            if state := states.get(row.kernel):
+                state.tried[tuple(row.schedules)] = row
+                if row.outcome == MEASURED and row.ratio < PROMISING * state.best_ratio:
+                    state.promising.append(tuple(row.schedules))
+
+    # ---- what was found --------------------------------------------------------------------------------------------
+
+    def model_ns(self, model, tuned):
+        """The time of a model's tunable kernels in nanoseconds, with the default's schedules or those found."""
+        return sum(state.kernel.shares.get(model, 0) * (state.best_ns if tuned else state.default_ns or 0.0) for state in self.states)
+
+    def gain(self):
+        """How many times as fast the tunable kernels of all models are."""
+        models = {model for state in self.states for model in state.kernel.shares}
+        before, after = (sum(self.model_ns(model, tuned) for model in models) for tuned in (False, True))
+        return before / after if after else 1.0
+
+    # ---- the search ------------------------------------------------------------------------------------------------
+
+    def run(self, end):
+        """Searches until the clock says `end`, or nothing is left to try."""
+        for state in self.states:
+            if not self._has_time(end):
+                return
+            self._step(1, self._measure_default, state, end)
+        while self._has_time(end):
+            if state := next((state for state in self._open() if state.promising), None):
+                rivals = self._rivals(state)
+                if not self._has_time(end, len(rivals)):
+                    return
+                self._step(len(rivals), self._compare, state, rivals, end)
+            elif state := max(filter(self._pool_of, self._open()), key=self._votes, default=None):
+                self._step(1, self._try, state, end)
+            else:
+                return
+
+    def _has_time(self, end, candidates=1):
+        return self.clock() + RESERVE * candidates * self.longest < end
+
+    def _step(self, candidates, step, *arguments):
+        """One step, which measures so many candidates."""
+        begin = self.clock()
+        step(*arguments)
+        self.longest = max(0.9 * self.longest, (self.clock() - begin) / candidates)
+        self.report(self)
+
+    def _open(self):
+        return [state for state in self.states if state.default_ns and not state.failed]
+
+    def _votes(self, state):
+        return state.kernel.calls * state.default_ns / (1 + len(state.tried))
+
+    def _timeout(self, end):
+        return max(1.0, min(TIMEOUT, end - self.clock()))
+
+    def _measure_default(self, state, end):
+        try:
+            state.default_ns = self.measurer.measure(state.kernel, state.kernel.default, float("inf"), self._timeout(end)).ns
+        except MeasureError as problem:
+            state.failed = str(problem)
+
+    def _pool_of(self, state):
+        """Schedules that differ in one contraction from the best and were not tried."""
+        start = state.best or state.kernel.default
+        pool = []
+        for i, contraction in enumerate(state.kernel.contractions):
+            pool += [start[:i] + (candidate,) + start[i + 1:] for candidate in contraction.candidates]
+        return [schedules for schedules in pool if schedules not in state.tried and schedules != state.kernel.default]
+
+    def _propose(self, state):
+        """(schedules, their guessed time as a part of the default's)"""
+        pool = self._pool_of(state)
+        guesses = self.model.guess([state.kernel.features(schedules) for schedules in pool])
+        if self.tries % EXPLORE_EVERY == EXPLORE_EVERY - 1:
+            return self.random.choice(list(zip(pool, guesses)))
+        return min(zip(pool, guesses), key=lambda pair: pair[1])
+
+    def _try(self, state, end):
+        schedules, guess = self._propose(state)
+        self.tries += 1
+        row = Measured(state.kernel.hash, state.kernel.name, list(schedules), state.default_ns, None, "", guess, time.time(), state.kernel.features(schedules))
+        try:
+            result = self.measurer.measure(state.kernel, schedules, HOPELESS * state.best_ns, self._timeout(end))
+        except MeasureError as problem:
+            return self._note(state, row._replace(outcome=str(problem)))
+        row = row._replace(ns=result.ns, outcome=CUT if result.is_cut else MEASURED)
+        self.model.learn(row.features, row.ratio)
+        self._note(state, row)
+        if row.ratio < PROMISING * state.best_ratio:
+            state.promising.append(schedules)
+
+    def _note(self, state, row):
+        state.tried[tuple(row.schedules)] = row
+        self.database.note(self.key, row)
+
+    def _rivals(self, state):
+        """The default, the best so far, and the most promising."""
+        challenger = min(state.promising, key=lambda schedules: state.tried[schedules].ratio)
+        return [state.kernel.default, *([state.best] if state.best else []), challenger]
+
+    def _compare(self, state, rivals, end):
+        """Keeps the last of the rivals if it is faster than the default and than the best so far."""
+        default, challenger = rivals[0], rivals[-1]
+        state.promising.remove(challenger)
+        row = state.tried[challenger]
+        try:
+            comparison = self.measurer.compare(state.kernel, rivals, self._timeout(end))
+        except MeasureError as problem:
+            return self._note(state, row._replace(ns=None, outcome=str(problem)))
+        state.default_ns = comparison.best(default)
+        row = row._replace(default_ns=state.default_ns, ns=comparison.best(challenger))
+        if not all(comparison.is_faster(challenger, rival) for rival in rivals[:-1]):
+            return self._note(state, row._replace(outcome=NOT_FASTER))
+        state.best, state.best_ratio = challenger, row.ratio
+        state.promising = [schedules for schedules in state.promising if state.tried[schedules].ratio < PROMISING * state.best_ratio]
+        self.database.store(self.key, Tuned(*row[:4], row.ns))
+        self._note(state, row._replace(outcome=FASTER))

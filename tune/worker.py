@@ -1,0 +1,89 @@
+"""Runs kernels, in a process of its own that a candidate may take with it: worker.py THREADS CPU, then requests as lines of JSON, each with an answer.
+
+{"load": NAME, "kernel": {...}, "schedules": [...], "key": [...]} compiles a kernel as the schedules say, by way of a tuning database like any user's, so that what is
+measured is what ships. {"run": NAME, "seconds": S, "limit_ns": N} runs it for a while, shorter where the first runs are above the limit, and answers the
+nanoseconds of each run. {"drop": NAME} lets go of it.
+
+Weights lie in many copies, each run taking the next: in the model other kernels' weights would have driven them out of the caches.
+"""
+
+import itertools
+import json
+import os
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+import lepton
+from lepton_tune.database import Database, Key, Tuned
+
+COLD_BYTES = 48 << 20  # what the copies of the weights take together
+MOST_COPIES = 12
+FIRST_RUNS = 3
+
+
+def make_feeds(session, constants):
+    """Inputs for one run after the other: activations stay, weights change their place."""
+    random = np.random.default_rng(1)
+    arrays = {value.name: lepton.make_up(value, {}, random) for value in session.get_inputs()}
+    weights = [value.name for i, value in enumerate(session.get_inputs()) if i in constants]
+    size = sum(arrays[name].nbytes for name in weights)
+    copies = min(MOST_COPIES, max(1, COLD_BYTES // max(size, 1))) if size else 1
+    return [arrays | {name: arrays[name].copy() for name in weights} for _ in range(copies)]
+
+
+class Runner:
+    def __init__(self, threads, cpu):
+        self.threads, self.cpu = threads, cpu
+        self.sessions, self.feeds = {}, {}
+
+    def load(self, request):
+        kernel, key = request["kernel"], Key(*request["key"])
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "candidate.db")
+            with Database(path) as database:
+                database.store(key, Tuned(kernel["hash"], kernel["name"], request["schedules"], 0.0, 0.0))
+            session = lepton.InferenceSession(kernel["file"], threads=self.threads, cpu=self.cpu, tuning_db=path)
+        if kernel["hash"] not in self.feeds:
+            self.feeds = {kernel["hash"]: itertools.cycle(make_feeds(session, kernel["constants"]))}  # of one kernel at a time
+        session.run(None, next(self.feeds[kernel["hash"]]))
+        self.sessions[request["load"]] = session, self.feeds[kernel["hash"]]
+        return {}
+
+    def run(self, request):
+        session, feeds = self.sessions[request["run"]]
+        run, clock = session.run, time.perf_counter_ns
+        times, end = [], clock() + request["seconds"] * 1e9
+        while True:
+            feed = next(feeds)
+            begin = clock()
+            run(None, feed)
+            now = clock()
+            times.append(now - begin)
+            is_slow = len(times) >= FIRST_RUNS and min(times) > request["limit_ns"]
+            if is_slow or (now > end and len(times) >= FIRST_RUNS):
+                return {"ns": times, "cut": is_slow}
+
+    def drop(self, request):
+        self.sessions.pop(request["drop"], None)
+        return {}
+
+
+def main(threads, cpu):
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a kernel prints must not mix with the answers
+    runner = Runner(int(threads), cpu)
+    for line in sys.stdin:
+        request = json.loads(line)
+        verb = next(verb for verb in ("load", "run", "drop") if verb in request)
+        try:
+            answer = getattr(runner, verb)(request)
+        except Exception as problem:
+            answer = {"error": " ".join(f"{type(problem).__name__}: {problem}".split())[:400]}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
