@@ -1,5 +1,6 @@
 """What of a model can be tuned, as the compiler says."""
 
+import functools
 import json
 import math
 import os
@@ -24,6 +25,11 @@ class Contraction:
     candidates: list
     costs: list
 
+    @functools.cached_property
+    def ratios(self):
+        """{schedule: what the compiler thinks it takes, as a part of the default's time}"""
+        return {schedule: cost / self.costs[0] for schedule, cost in zip(self.candidates, self.costs)}
+
 
 @dataclass
 class Kernel:
@@ -45,7 +51,7 @@ class Kernel:
 
     def features(self, schedules):
         """Numbers that describe the kernel and how it is computed, for the model: those of the contraction that differs most from the default."""
-        ratios = [c.costs[c.candidates.index(s)] / c.costs[0] for c, s in zip(self.contractions, schedules)]
+        ratios = [contraction.ratios.get(schedule, 1.0) for contraction, schedule in zip(self.contractions, schedules)]
         changed = [i for i, schedule in enumerate(schedules) if schedule != self.default[i]]
         index = max(changed, key=lambda i: abs(math.log(ratios[i])), default=0)
         contraction = self.contractions[index]
@@ -55,6 +61,7 @@ class Kernel:
                 *numbers(self.default[index]), *numbers(schedules[index])]
 
 
+@functools.cache
 def numbers(schedule):
     """The numbers of a `#lepton.schedule<...>` in a fixed order."""
     given = dict(NUMBER.findall(schedule))

@@ -15,11 +15,13 @@ from pathlib import Path
 from lepton_tune import explain as explanation
 from lepton_tune.database import Database, DatabaseError
 from lepton_tune.kernels import find_kernels
-from lepton_tune.measure import Measurer
+from lepton_tune.measure import MeasureError, Measurer
 from lepton_tune.progress import Progress
 from lepton_tune.search import Search
 
-FINISH = 0.3  # seconds that the command takes after the search
+FINISH = 0.3  # seconds that the command takes in the end
+CHECK = 0.2  # of the budget is for the whole models, with and without what was found
+MOST_CHECK = 15  # seconds
 
 
 def parse(argv):
@@ -40,6 +42,10 @@ def parse(argv):
         arguments.budget = float(arguments.budget.removesuffix("s"))
     except ValueError:
         parser.error(f"--budget takes seconds, got '{arguments.budget}'")
+    try:
+        arguments.sizes = {name: int(size) for name, _, size in (dim.rpartition("=") for dim in arguments.dim)}
+    except ValueError:
+        parser.error("--dim takes NAME=VALUE here: kernels are measured with the sizes that they have")
     if arguments.budget <= 0 or arguments.threads < 1:
         parser.error("--budget and --threads take positive numbers")
     if arguments.page and not arguments.explain:
@@ -66,17 +72,37 @@ def gather(arguments, folder):
     return key, list(kernels.values())
 
 
-def summarize(arguments, search):
+def check(arguments, search, measurer, end):
+    """{model: Comparison} of the models without and with what was found. What makes one of them slower after all is given up."""
+    comparisons = {}
+    for i, model in enumerate(arguments.models if search.kept else []):
+        share = (end - time.monotonic()) / (len(arguments.models) - i)
+        try:
+            comparisons[model] = measurer.compare_models(model, arguments.sizes, arguments.tuning_db, share)
+        except MeasureError as problem:
+            print(f"{model}: not measured as a whole: {problem}", file=sys.stderr)
+            continue
+        if comparisons[model].is_faster(False, True):
+            print(f"{model}: slower as a whole, although its kernels alone are faster; what was found is given up", file=sys.stderr)
+            search.forget()
+            return {}
+    return comparisons
+
+
+def summarize(arguments, search, comparisons):
     for state in search.states:
         if state.failed:
             print(f"not tuned: {state.kernel.name}: {state.failed}", file=sys.stderr)
     for state in sorted(search.states, key=lambda state: state.kernel.calls * (state.best_ns - (state.default_ns or 0.0))):
-        if state.best and state.default_ns:
+        if state.kernel.hash in search.kept:
             print(f"{state.kernel.name}: {state.default_ns / 1e3:.1f} us -> {state.best_ns / 1e3:.1f} us")
     for model in arguments.models:
         before, after = (search.model_ns(model, tuned) / 1e6 for tuned in (False, True))
-        if after:
-            print(f"{model}: kernels {before:.3f} ms -> {after:.3f} ms, {(before / after - 1) * 100:.1f}% faster")
+        if model in comparisons:
+            before, after = (comparisons[model].best(is_tuned) / 1e6 for is_tuned in (False, True))
+            print(f"{model}: {before:.3f} ms -> {after:.3f} ms")
+        elif after:
+            print(f"{model}: kernels {before:.3f} ms -> {after:.3f} ms")
 
 
 def tune(arguments, database, begin):
@@ -84,11 +110,13 @@ def tune(arguments, database, begin):
         key, kernels = gather(arguments, folder)
         with Measurer(key, arguments.threads, arguments.cpu) as measurer, Progress(arguments.budget, begin) as progress:
             search = Search(kernels, key, database, measurer, report=progress)
+            end, comparisons = begin + arguments.budget - FINISH, {}
             try:
-                search.run(begin + arguments.budget - FINISH)
+                search.run(end - min(CHECK * arguments.budget, MOST_CHECK))
+                comparisons = check(arguments, search, measurer, end)
             except KeyboardInterrupt:
                 print("interrupted; what was found is kept", file=sys.stderr)
-        summarize(arguments, search)
+        summarize(arguments, search, comparisons)
 
 
 def explain(arguments, database):

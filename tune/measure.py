@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 SLICE = 0.008  # seconds that a candidate runs for at a time
 ROUNDS = 9  # of an interleaved comparison
-NO_LIMIT = float("inf")
+NO_LIMIT = 1e18  # nanoseconds
 
 
 class MeasureError(Exception):
@@ -20,9 +20,10 @@ class MeasureError(Exception):
 
 @dataclass
 class Result:
-    """Nanoseconds of the fastest run; whether the candidate was given up early."""
+    """Nanoseconds of the fastest run, and of the default's around it; whether the candidate was given up early."""
 
     ns: float
+    default_ns: float
     is_cut: bool
 
 
@@ -43,11 +44,14 @@ class Comparison:
 
 
 class Measurer:
-    """Measures kernels for a key. To be used in a `with`."""
+    """Measures kernels or whole models in a process with so many threads. To be used in a `with`.
+
+    The default of a kernel stays loaded while candidates of that kernel come. Raises MeasureError where a step fails or takes longer than its timeout in seconds.
+    """
 
     def __init__(self, key, threads, cpu, command=(sys.executable, "-m", "lepton_tune.worker")):
         self.key, self.command = key, [*command, str(threads), cpu]
-        self.process = None
+        self.process, self.loaded = None, None  # hash of the kernel whose default is there
 
     def __enter__(self):
         return self
@@ -55,33 +59,65 @@ class Measurer:
     def __exit__(self, *_):
         self._end()
 
-    def measure(self, kernel, schedules, limit_ns, timeout):
-        """The Result of one candidate; it is given up when its first runs take longer than `limit_ns`. Raises MeasureError."""
-        with self._loaded(kernel, schedules, "candidate", timeout):
-            answer = self._run("candidate", limit_ns, timeout)
-        return Result(min(answer["ns"]), answer["cut"])
+    def measure_default(self, kernel, timeout):
+        """Nanoseconds of the fastest run of the default."""
+        self._load_default(kernel, timeout)
+        return self._run("default", NO_LIMIT, timeout)[0]
+
+    def measure(self, kernel, schedules, limit, timeout):
+        """The Result of one candidate, between two runs of the default; it is given up when its first runs take more than `limit` times as long as the default's."""
+        self._load_default(kernel, timeout)
+        with self._loaded("candidate", self._kernel(kernel, schedules), timeout):
+            before, _ = self._run("default", NO_LIMIT, timeout)
+            ns, is_cut = self._run("candidate", limit * before, timeout)
+            after, _ = self._run("default", NO_LIMIT, timeout)
+        return Result(ns, min(before, after), is_cut)
 
     def compare(self, kernel, candidates, timeout):
-        """Measures candidates, a list of schedules, in interleaved rounds, so that whatever else the machine does hits all of them alike. Raises MeasureError."""
-        comparison = Comparison({schedules: [] for schedules in candidates})
+        """The Comparison of several schedules of a kernel, the default first."""
+        self._load_default(kernel, timeout)
         with contextlib.ExitStack() as stack:
-            for i, schedules in enumerate(candidates):
-                stack.enter_context(self._loaded(kernel, schedules, f"candidate{i}", timeout))
-            for turn in range(ROUNDS):
-                order = list(enumerate(candidates))
-                for i, schedules in order if turn % 2 else reversed(order):
-                    comparison.rounds[schedules].append(min(self._run(f"candidate{i}", NO_LIMIT, timeout)["ns"]))
+            names = {candidates[0]: "default"}
+            for i, schedules in enumerate(candidates[1:]):
+                names[schedules] = f"candidate{i}"
+                stack.enter_context(self._loaded(names[schedules], self._kernel(kernel, schedules), timeout))
+            return self._interleave(names, timeout)
+
+    def compare_models(self, model, dims, database, timeout):
+        """The Comparison of a model without (False) and with (True) what the database holds."""
+        with contextlib.ExitStack() as stack:
+            for is_tuned in (False, True):
+                stack.enter_context(self._loaded(str(is_tuned), {"model": model, "dims": dims, "tuning_db": database if is_tuned else ""}, timeout))
+            return self._interleave({False: "False", True: "True"}, timeout)
+
+    def _interleave(self, names, timeout):
+        """Runs all in turn, so that whatever else the machine does hits all of them alike."""
+        comparison = Comparison({what: [] for what in names})
+        for turn in range(ROUNDS):
+            order = list(names.items())
+            for what, name in order if turn % 2 else reversed(order):
+                comparison.rounds[what].append(self._run(name, NO_LIMIT, timeout)[0])
         return comparison
 
-    @contextlib.contextmanager
-    def _loaded(self, kernel, schedules, name, timeout):
+    def _kernel(self, kernel, schedules):
         facts = {"name": kernel.name, "hash": kernel.hash, "file": kernel.file, "constants": kernel.constants}
-        self._ask({"load": name, "kernel": facts, "schedules": list(schedules), "key": list(self.key)}, timeout)
+        return {"kernel": facts, "schedules": list(schedules), "key": list(self.key)}
+
+    def _load_default(self, kernel, timeout):
+        if self.loaded != kernel.hash:
+            self._ask({"load": "default", **self._kernel(kernel, kernel.default)}, timeout)
+            self.loaded = kernel.hash
+
+    @contextlib.contextmanager
+    def _loaded(self, name, what, timeout):
+        self._ask({"load": name, **what}, timeout)
         yield
         self._ask({"drop": name}, timeout)
 
     def _run(self, name, limit_ns, timeout):
-        return self._ask({"run": name, "seconds": SLICE, "limit_ns": limit_ns if limit_ns < NO_LIMIT else 1e18}, timeout)
+        """(nanoseconds of the fastest run, whether it was given up)"""
+        answer = self._ask({"run": name, "seconds": SLICE, "limit_ns": limit_ns}, timeout)
+        return min(answer["ns"]), answer["cut"]
 
     def _ask(self, request, timeout):
         if not self.process:
@@ -113,4 +149,4 @@ class Measurer:
             self.process.wait()
             self.process.stdin.close()
             self.process.stdout.close()
-        self.process = None
+        self.process = self.loaded = None

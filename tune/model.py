@@ -8,7 +8,7 @@ import math
 
 COST = 5  # place of the compiler's ratio among the features, see Kernel.features
 FEW = 24  # tries that teach too little
-RETRAIN = 16  # tries
+MORE = 1.2  # times as many tries as last time are worth training again
 
 
 class CostModel:
@@ -23,7 +23,7 @@ class CostModel:
 
     def guess(self, candidates):
         """The ratios of candidates, given by their features."""
-        if len(self.targets) >= max(FEW, self.trained + RETRAIN):
+        if len(self.targets) >= max(FEW, MORE * self.trained):
             self._train()
         corrections = self.trees.predict(candidates) if self.trees and candidates else [0.0] * len(candidates)
         return [features[COST] * math.exp(correction) for features, correction in zip(candidates, corrections)]

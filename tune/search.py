@@ -1,6 +1,6 @@
 """The search: which kernel and which schedule to measure next, and what to keep.
 
-Kernels get tries by the method of divisors, as seats are given to parties by their votes: a kernel's votes are its share of the models' time. A try is the
+Kernels get turns of some tries by the method of divisors, as seats are given to parties by their votes: a kernel's votes are its share of the models' time. A try is the
 schedule that the model thinks best among those that differ in one contraction from the best found; every few tries it is any of them, for the
 model to learn from. What looks faster is measured against the default and against the best so far in interleaved rounds before it is kept, so that what is kept
 was never slower than the default; where noise hides the difference the default stays.
@@ -17,6 +17,7 @@ from lepton_tune.model import CostModel
 PROMISING = 0.98  # of the best's time: worth a comparison
 HOPELESS = 1.3  # of the best's time: given up after the first runs
 EXPLORE_EVERY = 5
+TURN = 6  # tries of a kernel in a row: its default stays loaded
 TIMEOUT = 20  # seconds for a step of a candidate
 RESERVE = 1.5  # of the longest step so far must be left for another one to begin
 MEASURED, CUT, FASTER, NOT_FASTER = "measured", "cut", "faster", "not faster"  # outcomes; errors are the others
@@ -51,6 +52,7 @@ class Search:
         self.random = random.Random(seed)
         self.model = CostModel()
         self.tries, self.longest = 0, 0.0
+        self.before, self.kept = database.tuned(key), set()  # what the database held; hashes of the kernels that got other schedules since
         self._recall()
 
     def _recall(self):
@@ -79,6 +81,15 @@ class Search:
         before, after = (sum(self.model_ns(model, tuned) for model in models) for tuned in (False, True))
         return before / after if after else 1.0
 
+    def forget(self):
+        """Gives up what this session found; the database holds what it held before."""
+        for kernel in self.kept:
+            if kernel in self.before:
+                self.database.store(self.key, self.before[kernel])
+            else:
+                self.database.forget(self.key, kernel)
+        self.kept.clear()
+
     # ---- the search ------------------------------------------------------------------------------------------------
 
     def run(self, end):
@@ -87,16 +98,22 @@ class Search:
             if not self._has_time(end):
                 return
             self._step(1, self._measure_default, state, end)
+        for state in self._open():
+            self._settle(state, end)
         while self._has_time(end):
-            if state := next((state for state in self._open() if state.promising), None):
-                rivals = self._rivals(state)
-                if not self._has_time(end, len(rivals)):
-                    return
-                self._step(len(rivals), self._compare, state, rivals, end)
-            elif state := max(filter(self._pool_of, self._open()), key=self._votes, default=None):
-                self._step(1, self._try, state, end)
-            else:
+            state = max(filter(self._pool_of, self._open()), key=self._votes, default=None)
+            if not state:
                 return
+            for _ in range(TURN):
+                if self._has_time(end) and self._pool_of(state):
+                    self._step(1, self._try, state, end)
+                    self._settle(state, end)
+
+    def _settle(self, state, end):
+        """Compares what looks promising with the best so far."""
+        while state.promising and self._has_time(end, len(self._rivals(state))):
+            rivals = self._rivals(state)
+            self._step(len(rivals), self._compare, state, rivals, end)
 
     def _has_time(self, end, candidates=1):
         return self.clock() + RESERVE * candidates * self.longest < end
@@ -119,7 +136,7 @@ class Search:
 
     def _measure_default(self, state, end):
         try:
-            state.default_ns = self.measurer.measure(state.kernel, state.kernel.default, float("inf"), self._timeout(end)).ns
+            state.default_ns = self.measurer.measure_default(state.kernel, self._timeout(end))
         except MeasureError as problem:
             state.failed = str(problem)
 
@@ -144,10 +161,11 @@ class Search:
         self.tries += 1
         row = Measured(state.kernel.hash, state.kernel.name, list(schedules), state.default_ns, None, "", guess, time.time(), state.kernel.features(schedules))
         try:
-            result = self.measurer.measure(state.kernel, schedules, HOPELESS * state.best_ns, self._timeout(end))
+            result = self.measurer.measure(state.kernel, schedules, HOPELESS * state.best_ratio, self._timeout(end))
         except MeasureError as problem:
             return self._note(state, row._replace(outcome=str(problem)))
-        row = row._replace(ns=result.ns, outcome=CUT if result.is_cut else MEASURED)
+        state.default_ns = min(state.default_ns, result.default_ns)
+        row = row._replace(ns=result.ns, default_ns=result.default_ns, outcome=CUT if result.is_cut else MEASURED)
         self.model.learn(row.features, row.ratio)
         self._note(state, row)
         if row.ratio < PROMISING * state.best_ratio:
@@ -171,11 +189,11 @@ class Search:
             comparison = self.measurer.compare(state.kernel, rivals, self._timeout(end))
         except MeasureError as problem:
             return self._note(state, row._replace(ns=None, outcome=str(problem)))
-        state.default_ns = comparison.best(default)
-        row = row._replace(default_ns=state.default_ns, ns=comparison.best(challenger))
+        row = row._replace(default_ns=comparison.best(default), ns=comparison.best(challenger))
         if not all(comparison.is_faster(challenger, rival) for rival in rivals[:-1]):
             return self._note(state, row._replace(outcome=NOT_FASTER))
         state.best, state.best_ratio = challenger, row.ratio
         state.promising = [schedules for schedules in state.promising if state.tried[schedules].ratio < PROMISING * state.best_ratio]
         self.database.store(self.key, Tuned(*row[:4], row.ns))
+        self.kept.add(state.kernel.hash)
         self._note(state, row._replace(outcome=FASTER))

@@ -1,7 +1,7 @@
 """Runs kernels, in a process of its own that a candidate may take with it: worker.py THREADS CPU, then requests as lines of JSON, each with an answer.
 
 {"load": NAME, "kernel": {...}, "schedules": [...], "key": [...]} compiles a kernel as the schedules say, by way of a tuning database like any user's, so that what is
-measured is what ships. {"run": NAME, "seconds": S, "limit_ns": N} runs it for a while, shorter where the first runs are above the limit, and answers the
+measured is what ships; {"load": NAME, "model": PATH, "dims": {...}, "tuning_db": PATH} compiles a model. {"run": NAME, "seconds": S, "limit_ns": N} runs it for a while, shorter where the first runs are above the limit, and answers the
 nanoseconds of each run. {"drop": NAME} lets go of it.
 
 Weights lie in many copies, each run taking the next: in the model other kernels' weights would have driven them out of the caches.
@@ -24,10 +24,10 @@ MOST_COPIES = 12
 FIRST_RUNS = 3
 
 
-def make_feeds(session, constants):
-    """Inputs for one run after the other: activations stay, weights change their place."""
+def make_feeds(session, constants, sizes):
+    """Inputs for one run after the other: activations stay, weights change their place. `sizes` are those of named dimensions."""
     random = np.random.default_rng(1)
-    arrays = {value.name: lepton.make_up(value, {}, random) for value in session.get_inputs()}
+    arrays = {value.name: lepton.make_up(value, sizes, random) for value in session.get_inputs()}
     weights = [value.name for i, value in enumerate(session.get_inputs()) if i in constants]
     size = sum(arrays[name].nbytes for name in weights)
     copies = min(MOST_COPIES, max(1, COLD_BYTES // max(size, 1))) if size else 1
@@ -37,20 +37,27 @@ def make_feeds(session, constants):
 class Runner:
     def __init__(self, threads, cpu):
         self.threads, self.cpu = threads, cpu
-        self.sessions, self.feeds = {}, {}
+        self.sessions, self.feeds = {}, (None, None)
 
     def load(self, request):
+        name, session = request["load"], (self._kernel if "kernel" in request else self._model)(request)
+        what, constants, sizes = (request["kernel"]["hash"], request["kernel"]["constants"], {}) if "kernel" in request else (request["model"], [], request["dims"])
+        if self.feeds[0] != what:  # one kernel's at a time
+            self.feeds = what, itertools.cycle(make_feeds(session, constants, sizes))
+        session.run(None, next(self.feeds[1]))
+        self.sessions[name] = session, self.feeds[1]
+        return {}
+
+    def _model(self, request):
+        return lepton.InferenceSession(request["model"], threads=self.threads, cpu=self.cpu, dims=request["dims"], tuning_db=request["tuning_db"])
+
+    def _kernel(self, request):
         kernel, key = request["kernel"], Key(*request["key"])
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "candidate.db")
             with Database(path) as database:
                 database.store(key, Tuned(kernel["hash"], kernel["name"], request["schedules"], 0.0, 0.0))
-            session = lepton.InferenceSession(kernel["file"], threads=self.threads, cpu=self.cpu, tuning_db=path)
-        if kernel["hash"] not in self.feeds:
-            self.feeds = {kernel["hash"]: itertools.cycle(make_feeds(session, kernel["constants"]))}  # of one kernel at a time
-        session.run(None, next(self.feeds[kernel["hash"]]))
-        self.sessions[request["load"]] = session, self.feeds[kernel["hash"]]
-        return {}
+            return lepton.InferenceSession(kernel["file"], threads=self.threads, cpu=self.cpu, tuning_db=path)
 
     def run(self, request):
         session, feeds = self.sessions[request["run"]]

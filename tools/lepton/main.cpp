@@ -138,8 +138,9 @@ static int tuneFirst(CompileOptions &options) {
     arguments.push_back("--budget=" + tuneSeconds);
   if (!options.cpu.empty())
     arguments.push_back("--cpu=" + options.cpu);
-  for (const std::string &dim : dims)
-    arguments.push_back("--dim=" + dim);
+  for (const DimRange &dim : options.dims)
+    if (dim.minimum == dim.maximum)
+      arguments.push_back("--dim=" + dim.name + "=" + std::to_string(dim.minimum));
   return cli::tune(arguments);
 }
 
