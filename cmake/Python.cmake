@@ -3,7 +3,7 @@
 #   lepton_add_python_module(NAME SOURCES... [LINK lib...] [PACKAGE file.py...])
 #
 # The module NAME and the package's Python files come to lie side by side. Its code may use exceptions, as nanobind does.
-find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module)
+find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module NumPy)
 execute_process(COMMAND ${Python_EXECUTABLE} -m nanobind --cmake_dir
   OUTPUT_VARIABLE nanobind_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 find_package(nanobind CONFIG REQUIRED)
@@ -29,7 +29,7 @@ function(lepton_add_python_module name)
   set(folder ${PROJECT_BINARY_DIR}/python/lepton)
   nanobind_add_module(${name} NB_STATIC NOMINSIZE ${ARG_SOURCES} ${ARG_UNPARSED_ARGUMENTS})
   target_include_directories(${name} SYSTEM PRIVATE ${NB_DIR}/include)
-  target_link_libraries(${name} PRIVATE ${ARG_LINK})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} Python::NumPy)
   set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${folder})
   lepton_copy_python(lepton ${ARG_PACKAGE})
 endfunction()

@@ -5,9 +5,9 @@
 //===----------------------------------------------------------------------------------------------------------------------------===//
 
 #include "api/lepton.hpp"
+#include "python/arrays.h"
 
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -17,12 +17,12 @@
 
 namespace nb = nanobind;
 using namespace lepton;
+using namespace lepton::python;
 
 namespace {
 
 /// (name, minimum, maximum, versions)
 using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
-using Bytes = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
 
 [[noreturn]] void raise(Failure failure, const std::string &error) {
   const char *name = failure == Failure::internal ? "RuntimeError" : "ValueError";
@@ -118,7 +118,6 @@ nb::list describe(const lepton_value_info *values, uint32_t count) {
 
 /// What the tensors of inputs refer to. Elements of a deque stay where they are.
 struct Storage {
-  std::deque<nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>> arrays;
   std::deque<std::vector<int64_t>> shapes;
   std::deque<std::vector<const char *>> strings;
   std::deque<std::vector<lepton_tensor>> lists;
@@ -127,12 +126,8 @@ struct Storage {
 /// From (array, dtype) of an array of numbers that NumPy knows, (address, shape, dtype, bytes) of any other, ([bytes], shape, dtype) of strings, or
 /// ([value], dtype) of a sequence, an optional or a map.
 lepton_tensor toTensor(const nb::tuple &value, Storage &storage) {
-  if (nb::len(value) == 2 && !nb::isinstance<nb::list>(value[0])) {
-    const auto &array =
-        storage.arrays.emplace_back(nb::cast<nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>>(value[0]));
-    return {const_cast<void *>(array.data()), array.shape_ptr(), nb::cast<uint32_t>(value[1]), uint32_t(array.ndim()),
-            array.nbytes()};
-  }
+  if (nb::len(value) == 2 && !nb::isinstance<nb::list>(value[0]))
+    return viewArray(value[0], nb::cast<uint32_t>(value[1]));
   if (nb::len(value) == 4) {
     const auto &shape = storage.shapes.emplace_back(nb::cast<std::vector<int64_t>>(value[1]));
     return {reinterpret_cast<void *>(nb::cast<uintptr_t>(value[0])), shape.data(), nb::cast<uint32_t>(value[2]),
@@ -153,44 +148,6 @@ lepton_tensor toTensor(const nb::tuple &value, Storage &storage) {
   return {list.data(), shape.data(), nb::cast<uint32_t>(value[1]), 1, list.size() * sizeof(lepton_tensor)};
 }
 
-/// NumPy's type of an ONNX number, where it has one; of 0 bits otherwise.
-nb::dlpack::dtype typeOf(uint32_t number) {
-  using nb::dlpack::dtype_code;
-  auto type = [](dtype_code code, uint8_t bits) { return nb::dlpack::dtype{uint8_t(code), bits, 1}; };
-  switch (number) {
-  case LEPTON_FLOAT:
-    return type(dtype_code::Float, 32);
-  case LEPTON_UINT8:
-    return type(dtype_code::UInt, 8);
-  case LEPTON_INT8:
-    return type(dtype_code::Int, 8);
-  case LEPTON_UINT16:
-    return type(dtype_code::UInt, 16);
-  case LEPTON_INT16:
-    return type(dtype_code::Int, 16);
-  case LEPTON_INT32:
-    return type(dtype_code::Int, 32);
-  case LEPTON_INT64:
-    return type(dtype_code::Int, 64);
-  case LEPTON_BOOL:
-    return type(dtype_code::Bool, 8);
-  case LEPTON_FLOAT16:
-    return type(dtype_code::Float, 16);
-  case LEPTON_DOUBLE:
-    return type(dtype_code::Float, 64);
-  case LEPTON_UINT32:
-    return type(dtype_code::UInt, 32);
-  case LEPTON_UINT64:
-    return type(dtype_code::UInt, 64);
-  case LEPTON_COMPLEX64:
-    return type(dtype_code::Complex, 64);
-  case LEPTON_COMPLEX128:
-    return type(dtype_code::Complex, 128);
-  default:
-    return {};
-  }
-}
-
 /// The way back: an array, whose memory `owner` holds; of a type that NumPy lacks, (bytes, shape, dtype).
 nb::object fromTensor(const lepton_tensor &tensor, const nb::capsule &owner) {
   if (tensor.dtype == LEPTON_SEQUENCE || tensor.dtype == LEPTON_OPTIONAL || tensor.dtype == LEPTON_MAP) {
@@ -199,48 +156,41 @@ nb::object fromTensor(const lepton_tensor &tensor, const nb::capsule &owner) {
       list.append(fromTensor(static_cast<const lepton_tensor *>(tensor.data)[i], owner));
     return nb::make_tuple(list, nb::none(), tensor.dtype);
   }
-  if (nb::dlpack::dtype type = typeOf(tensor.dtype); type.bits) {
-    std::vector<size_t> sizes(tensor.shape, tensor.shape + tensor.rank);
-    return nb::cast(nb::ndarray<nb::numpy>(tensor.data, sizes.size(), sizes.data(), owner, nullptr, type));
-  }
+  if (hasArrays(tensor.dtype))
+    return makeArray(tensor, owner);
   nb::list shape;
   for (uint32_t d = 0; d < tensor.rank; ++d)
     shape.append(tensor.shape[d]);
   if (tensor.dtype != LEPTON_STRING)
-    return nb::make_tuple(Bytes(tensor.data, {size_t(tensor.bytes)}, owner), shape, tensor.dtype);
+    return nb::make_tuple(makeBytes(tensor, owner), shape, tensor.dtype);
   nb::list strings;
   for (size_t i = 0; i < tensor.bytes / sizeof(const char *); ++i)
     strings.append(nb::bytes(static_cast<const char *const *>(tensor.data)[i]));
   return nb::make_tuple(strings, shape, tensor.dtype);
 }
 
-/// The outputs; their memory goes back to the runtime with the last array that refers to it.
-nb::list run(std::shared_ptr<Executable> executable, const nb::list &inputs) {
-  if (nb::len(inputs) != executable->model().input_count)
-    raise(Failure::input, "the model takes " + std::to_string(executable->model().input_count) + " inputs, got " +
-                              std::to_string(nb::len(inputs)));
-  std::vector<lepton_tensor> tensors, outputs(executable->model().output_count, lepton_tensor{});
-  Storage storage;
-  for (nb::handle input : inputs)
-    tensors.push_back(toTensor(nb::cast<nb::tuple>(input), storage));
+/// One run; the outputs' memory goes back to the runtime with the last array that refers to it. `self` is the executable.
+nb::list run(nb::handle self, const Executable &executable, const std::vector<lepton_tensor> &inputs) {
+  std::vector<lepton_tensor> outputs(executable.model().output_count, lepton_tensor{});
   std::string error;
   bool done;
   {
     nb::gil_scoped_release release;
-    done = executable->run(tensors.data(), outputs.data(), error);
+    done = executable.run(inputs.data(), outputs.data(), error);
   }
   if (!done)
     raise(Failure::input, error);
   struct Owner {
-    std::shared_ptr<Executable> executable;
+    const Executable &executable;
+    nb::object keptAlive;
     lepton_tensor tensor;
   };
   nb::list result;
   for (lepton_tensor &output : outputs) {
-    auto *owner = new Owner{executable, output};
+    auto *owner = new Owner{executable, nb::borrow(self), output};
     nb::capsule capsule(owner, [](void *pointer) noexcept {
       auto *owner = static_cast<Owner *>(pointer);
-      owner->executable->release(owner->tensor);
+      owner->executable.release(owner->tensor);
       delete owner;
     });
     result.append(fromTensor(output, capsule));
@@ -248,14 +198,56 @@ nb::list run(std::shared_ptr<Executable> executable, const nb::list &inputs) {
   return result;
 }
 
+/// Runs on the values of all inputs, in order, each as toTensor takes it.
+nb::list runValues(nb::handle self, const nb::list &values) {
+  const auto &executable = nb::cast<const Executable &>(self);
+  const uint32_t count = executable.model().input_count;
+  if (nb::len(values) != count)
+    raise(Failure::input,
+          "the model takes " + std::to_string(count) + " inputs, got " + std::to_string(nb::len(values)));
+  std::vector<lepton_tensor> tensors;
+  Storage storage;
+  for (nb::handle value : values)
+    tensors.push_back(toTensor(nb::cast<nb::tuple>(value), storage));
+  return run(self, executable, tensors);
+}
+
+/// Runs on {name: array} where each value is an array that can be read as it lies and each output becomes one; None, and no run, otherwise.
+/// Nearly every call is of this kind, and a small model's run is shorter than looking at its values in Python.
+nb::object runArrays(nb::handle self, const nb::tuple &names, const nb::dict &feed) {
+  const auto &executable = nb::cast<const Executable &>(self);
+  const lepton_model &model = executable.model();
+  if (nb::len(feed) != model.input_count)
+    return nb::none();
+  for (uint32_t i = 0; i < model.output_count; ++i)
+    if (!hasArrays(model.outputs[i].dtype))
+      return nb::none();
+  std::vector<lepton_tensor> tensors;
+  std::vector<nb::object> alive; // the dict may change during the run
+  tensors.reserve(model.input_count);
+  alive.reserve(model.input_count);
+  for (uint32_t i = 0; i < model.input_count; ++i) {
+    nb::handle value = PyDict_GetItemWithError(feed.ptr(), nb::handle(names[i]).ptr());
+    if (!value.is_valid() || !isArrayOf(value, model.inputs[i].dtype)) {
+      PyErr_Clear();
+      return nb::none();
+    }
+    alive.push_back(nb::borrow(value));
+    tensors.push_back(viewArray(value, model.inputs[i].dtype));
+  }
+  return run(self, executable, tensors);
+}
+
 } // namespace
 
 NB_MODULE(_lepton, module) {
+  importNumpy();
   nb::class_<Executable>(module, "Executable")
       .def("inputs", [](const Executable &e) { return describe(e.model().inputs, e.model().input_count); })
       .def("outputs", [](const Executable &e) { return describe(e.model().outputs, e.model().output_count); })
       .def("name", [](const Executable &e) { return e.model().name; });
-  module.def("run", run);
+  module.def("run_values", runValues);
+  module.def("run_arrays", runArrays);
   module.def("open", open);
   module.def("open_bytes", openBytes);
   module.def("compile", compile);

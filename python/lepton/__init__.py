@@ -209,6 +209,7 @@ class InferenceSession:
             self._executable = _lepton.open(os.fspath(path_or_bytes), *choices)
         self._inputs = [NodeArg(*info) for info in self._executable.inputs()]
         self._outputs = [NodeArg(*info) for info in self._executable.outputs()]
+        self._names = tuple(value.name for value in self._inputs)
 
     def get_inputs(self):
         return self._inputs
@@ -224,6 +225,19 @@ class InferenceSession:
 
         A tensor is an array, one of strings an array of str; a sequence is a list; an optional that holds nothing is None; a map is a dict.
         """
+        results = _lepton.run_arrays(self._executable, self._names, input_feed) if type(input_feed) is dict else None
+        if results is None:
+            results = self._run_values(input_feed)
+        if output_names is None:
+            return results
+        by_name = {value.name: result for value, result in zip(self._outputs, results)}
+        missing = [name for name in output_names if name not in by_name]
+        if missing:
+            raise ValueError(f"the model has no output {missing}; its outputs are {list(by_name)}")
+        return [by_name[name] for name in output_names]
+
+    def _run_values(self, input_feed):
+        """The run on values of any kind, converted to what the model declares where they can be."""
         if len(input_feed) != len(self._inputs):
             self._refuse(input_feed)
         alive, inputs = [], []
@@ -234,22 +248,14 @@ class InferenceSession:
             packed, kept = _pack(input_feed[name], name, value._number, value._element)
             inputs.append(packed)
             alive.append(kept)
-        results = [_unpack(result) for result in _lepton.run(self._executable, inputs)]
-        if output_names is None:
-            return results
-        by_name = {value.name: result for value, result in zip(self._outputs, results)}
-        missing = [name for name in output_names if name not in by_name]
-        if missing:
-            raise ValueError(f"the model has no output {missing}; its outputs are {list(by_name)}")
-        return [by_name[name] for name in output_names]
+        return [_unpack(result) for result in _lepton.run_values(self._executable, inputs)]
 
     def _refuse(self, input_feed):
         """Says which inputs are too many or missing."""
-        names = [value.name for value in self._inputs]
-        unknown = sorted(set(input_feed) - set(names))
+        unknown = sorted(set(input_feed) - set(self._names))
         if unknown:
-            raise ValueError(f"the model has no input {unknown}; its inputs are {names}")
-        raise ValueError(f"no value for the input '{next(name for name in names if name not in input_feed)}'")
+            raise ValueError(f"the model has no input {unknown}; its inputs are {list(self._names)}")
+        raise ValueError(f"no value for the input '{next(name for name in self._names if name not in input_feed)}'")
 
 
 def compile(model, output, *, cpu="", target="", emit="", threads=1, opt_level=3, dims=None, tuning_db=None):
