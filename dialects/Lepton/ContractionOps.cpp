@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------------------------------------------------------===//
 
-#include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/AttentionEmitter.h"
 #include "dialects/Lepton/TileEmitter.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -49,36 +49,9 @@ LogicalResult MatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
   return success();
 }
 
-/// The last two dimensions (for a vector: one, with the other of size 1) of an operand at a batch position.
-static Value batchMatrix(KernelEmitter &e, Value operand, ArrayRef<AffineExpr> batchSizes, ValueRange position,
-                         std::pair<Value, OpFoldResult> rows, std::pair<Value, OpFoldResult> columns, bool isVector) {
-  const SmallVector<AffineExpr> shape = e.shapes.shape(operand);
-  int64_t batch = std::max<int64_t>(int64_t(shape.size()) - 2, 0);
-  SmallVector<OpFoldResult> offsets, sizes;
-  SmallVector<bool> drop;
-  for (int64_t d = 0; d < batch; ++d) {
-    int64_t at = int64_t(position.size()) - batch + d;
-    Value index = position[at];
-    if (ShapeAnalysis::constantValue(shape[d]) == 1)
-      index = e.index(0);
-    else if (shape[d] != batchSizes[at] && !ShapeAnalysis::constantValue(shape[d]))
-      index = e.select(e.compare(arith::CmpIPredicate::eq, e.size(shape[d]), e.index(1)), e.index(0), index);
-    offsets.push_back(index);
-    sizes.push_back(e.b.getIndexAttr(1));
-    drop.push_back(true);
-  }
-  if (!isVector || shape.size() > 1) {
-    offsets.push_back(rows.first);
-    sizes.push_back(rows.second);
-    drop.push_back(false);
-  }
-  offsets.push_back(columns.first);
-  sizes.push_back(columns.second);
-  drop.push_back(false);
-  return slice(e, e.tensor(operand), offsets, sizes, drop);
-}
-
 SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  if (SoftmaxOp weights = attentionWeights(e, *this))
+    return emitAttention(e, *this, weights, inits);
   e.materialize(getLhs());
   e.materialize(getRhs());
   MLIRContext *context = getContext();

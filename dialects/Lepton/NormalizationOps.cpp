@@ -4,7 +4,7 @@
 //
 //===------------------------------------------------------------------------------------------------------------------===//
 
-#include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/AttentionEmitter.h"
 #include "dialects/Lepton/ReductionEmitter.h"
 #include "dialects/Lepton/TileEmitter.h"
 
@@ -135,31 +135,41 @@ LogicalResult SoftmaxOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resu
   return success();
 }
 
+/// The softmax of a slice, into memory of its shape.
+static Value softmaxSlice(Slices &slices, SoftmaxOp op, Value slice) {
+  KernelEmitter &e = slices.e;
+  Type type = slices.type;
+  Value max = slices.reduce(ReduceKind::max, [&](ValueRange i) { return slices.load(i); });
+  auto sub = [&](Value l, Value r) -> Value { return arith::SubFOp::create(e.b, e.loc, l, r); };
+  // The exponentials are kept: computing them is dearer than storing them.
+  SmallVector<OpFoldResult> extents = tensor::getMixedSizes(e.b, e.loc, slice);
+  Value exps = e.map(tensor::EmptyOp::create(e.b, e.loc, extents, type), type, [&](ValueRange i) -> Value {
+    return math::ExpOp::create(e.b, e.loc, sub(slices.load(i), slices.at(max, i)));
+  });
+  Value sum = slices.reduce(ReduceKind::sum,
+                            [&](ValueRange i) -> Value { return tensor::ExtractOp::create(e.b, e.loc, exps, i); });
+  // What each element is combined with: the logarithm of the sum, or its reciprocal.
+  Value factor = e.map(slices.perLane(), type, [&](ValueRange i) -> Value {
+    if (!op.getLog())
+      return arith::DivFOp::create(e.b, e.loc, e.scalar(type, 1), slices.at(sum, i));
+    return arith::AddFOp::create(e.b, e.loc, slices.at(max, i), math::LogOp::create(e.b, e.loc, slices.at(sum, i)));
+  });
+  return e.map(slice, slices.elementType, [&](ValueRange i) {
+    Value y = op.getLog() ? sub(slices.load(i), slices.at(factor, i))
+                          : e.product(tensor::ExtractOp::create(e.b, e.loc, exps, i), slices.at(factor, i));
+    return narrow(e, y, type, slices.elementType);
+  });
+}
+
 SmallVector<Value> SoftmaxOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   Slices slices(e, getInput(), {int64_t(getAxis())});
-  Type type = slices.type;
-  return {slices.forEach(inits[0], [&](Value slice) {
-    Value max = slices.reduce(ReduceKind::max, [&](ValueRange i) { return slices.load(i); });
-    auto sub = [&](Value l, Value r) -> Value { return arith::SubFOp::create(e.b, e.loc, l, r); };
-    // The exponentials are kept: computing them is dearer than storing them.
-    SmallVector<OpFoldResult> extents = tensor::getMixedSizes(e.b, e.loc, slice);
-    Value exps = e.map(tensor::EmptyOp::create(e.b, e.loc, extents, type), type, [&](ValueRange i) -> Value {
-      return math::ExpOp::create(e.b, e.loc, sub(slices.load(i), slices.at(max, i)));
-    });
-    Value sum = slices.reduce(ReduceKind::sum,
-                              [&](ValueRange i) -> Value { return tensor::ExtractOp::create(e.b, e.loc, exps, i); });
-    // What each element is combined with: the logarithm of the sum, or its reciprocal.
-    Value factor = e.map(slices.perLane(), type, [&](ValueRange i) -> Value {
-      if (!getLog())
-        return arith::DivFOp::create(e.b, e.loc, e.scalar(type, 1), slices.at(sum, i));
-      return arith::AddFOp::create(e.b, e.loc, slices.at(max, i), math::LogOp::create(e.b, e.loc, slices.at(sum, i)));
-    });
-    return e.map(slice, slices.elementType, [&](ValueRange i) {
-      Value y = getLog() ? sub(slices.load(i), slices.at(factor, i))
-                         : e.product(tensor::ExtractOp::create(e.b, e.loc, exps, i), slices.at(factor, i));
-      return narrow(e, y, type, slices.elementType);
-    });
-  })};
+  return {slices.forEach(inits[0], [&](Value slice) { return softmaxSlice(slices, *this, slice); })};
+}
+
+Value lepton::softmaxRow(KernelEmitter &e, SoftmaxOp op, ValueRange position, Value row) {
+  Slices slices(e, op.getInput(), {rankOf(op.getInput()) - 1});
+  slices.position = position;
+  return softmaxSlice(slices, op, row);
 }
 
 LogicalResult NormalizeOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {

@@ -85,6 +85,34 @@ Value lepton::slice(KernelEmitter &e, Value tensor, ArrayRef<OpFoldResult> offse
                                         offsets, sizes, strides);
 }
 
+Value lepton::batchMatrix(KernelEmitter &e, Value operand, ArrayRef<AffineExpr> batchSizes, ValueRange position,
+                          std::pair<Value, OpFoldResult> rows, std::pair<Value, OpFoldResult> columns, bool isVector) {
+  const SmallVector<AffineExpr> shape = e.shapes.shape(operand);
+  int64_t batch = std::max<int64_t>(int64_t(shape.size()) - 2, 0);
+  SmallVector<OpFoldResult> offsets, sizes;
+  SmallVector<bool> drop;
+  for (int64_t d = 0; d < batch; ++d) {
+    int64_t at = int64_t(position.size()) - batch + d;
+    Value index = position[at];
+    if (ShapeAnalysis::constantValue(shape[d]) == 1)
+      index = e.index(0);
+    else if (shape[d] != batchSizes[at] && !ShapeAnalysis::constantValue(shape[d]))
+      index = e.select(e.compare(arith::CmpIPredicate::eq, e.size(shape[d]), e.index(1)), e.index(0), index);
+    offsets.push_back(index);
+    sizes.push_back(e.b.getIndexAttr(1));
+    drop.push_back(true);
+  }
+  if (!isVector || shape.size() > 1) {
+    offsets.push_back(rows.first);
+    sizes.push_back(rows.second);
+    drop.push_back(false);
+  }
+  offsets.push_back(columns.first);
+  sizes.push_back(columns.second);
+  drop.push_back(false);
+  return slice(e, e.tensor(operand), offsets, sizes, drop);
+}
+
 Value lepton::accumulatorTile(KernelEmitter &e, Type type, ArrayRef<int64_t> capacity, ArrayRef<OpFoldResult> sizes) {
   Value memory = tensor::EmptyOp::create(e.b, e.loc, capacity, type);
   SmallVector<OpFoldResult> offsets(capacity.size(), e.b.getIndexAttr(0));

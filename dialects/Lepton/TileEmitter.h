@@ -38,6 +38,11 @@ mlir::Value slice(KernelEmitter &e, mlir::Value tensor, llvm::ArrayRef<mlir::OpF
                   llvm::ArrayRef<mlir::OpFoldResult> sizes, llvm::ArrayRef<bool> drop,
                   llvm::ArrayRef<mlir::OpFoldResult> strides = {});
 
+/// The last two dimensions (for a vector: one, with the other of size 1) of an operand of a product at a position of the product's batch.
+mlir::Value batchMatrix(KernelEmitter &e, mlir::Value operand, llvm::ArrayRef<mlir::AffineExpr> batchSizes,
+                        mlir::ValueRange position, std::pair<mlir::Value, mlir::OpFoldResult> rows,
+                        std::pair<mlir::Value, mlir::OpFoldResult> columns, bool isVector);
+
 /// A zeroed accumulator of a static capacity, cut to the tile's size.
 mlir::Value accumulatorTile(KernelEmitter &e, mlir::Type type, llvm::ArrayRef<int64_t> capacity,
                             llvm::ArrayRef<mlir::OpFoldResult> sizes);

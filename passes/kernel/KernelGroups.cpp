@@ -92,11 +92,53 @@ struct Grouping {
     return true;
   }
 
+  /// Whether a softmax along rows is the left operand, and nothing else, of a product of the same batch: attention, which takes it row by row.
+  bool isAttention(SoftmaxOp weights, MatMulOp product) {
+    if (!product || weights.getLog() || int64_t(weights.getAxis()) != rankOf(weights.getInput()) - 1 ||
+        product.getLhs() != weights.getResult() || !weights->hasOneUse() || !weights.getInput().hasOneUse() ||
+        rankOf(product.getRhs()) < 2)
+      return false;
+    const SmallVector<AffineExpr> l = shapes.shape(product.getLhs()), y = shapes.shape(product.getResult());
+    return l.size() >= 2 && ArrayRef(l).drop_back() == ArrayRef(y).drop_back();
+  }
+
+  /// Whether the product `op` gives the softmax of an attention its rows, element by element, and nothing else reads them.
+  bool givesRows(Operation *op, SoftmaxOp weights, const KernelGroup &group) {
+    llvm::SmallPtrSet<Operation *, 8> dependent = {op};
+    bool isAfter = false;
+    for (Operation *member : llvm::reverse(group.ops)) { // program order
+      if (member == weights) {
+        isAfter = true;
+        continue;
+      }
+      if (llvm::none_of(member->getOperands(),
+                        [&](Value operand) { return dependent.contains(operand.getDefiningOp()); }))
+        continue;
+      if (isAfter || !isa<ElementwiseOpInterface>(member) || !sameShape(op->getResult(0), member->getResult(0)))
+        return false;
+      dependent.insert(member);
+    }
+    return dependent.contains(weights.getInput().getDefiningOp());
+  }
+
+  /// Whether `op` becomes part of an attention: the softmax, or the product in front of it.
+  bool mayAttend(Operation *op, const KernelGroup &group) {
+    SmallVector<Operation *, 2> roots; // in reverse program order
+    llvm::copy_if(group.ops, std::back_inserter(roots),
+                  [](Operation *member) { return isa<KernelOpInterface>(member); });
+    if (auto weights = dyn_cast<SoftmaxOp>(op))
+      return roots.size() == 1 && isAttention(weights, dyn_cast<MatMulOp>(roots[0]));
+    auto product = dyn_cast<MatMulOp>(op);
+    auto weights = roots.size() == 2 ? dyn_cast<SoftmaxOp>(roots[1]) : SoftmaxOp();
+    return product && weights && rankOf(product.getLhs()) >= 2 && rankOf(product.getRhs()) >= 2 &&
+           givesRows(op, weights, group);
+  }
+
   bool mayJoin(Operation *op, const KernelGroup &group) {
     if (!fuse || op->getNumResults() != 1 || group.ops.size() >= largestGroup)
       return false;
     if (isa<KernelOpInterface>(op))
-      return takesEpilogue(op) && mayPrecede(op, group);
+      return (takesEpilogue(op) && mayPrecede(op, group)) || mayAttend(op, group);
     return llvm::all_of(usersOf(op), [&](Operation *user) { return mayInline(op, user); });
   }
 
