@@ -74,6 +74,8 @@ bool Compilation::runPhases() {
   if (!chooseTarget())
     return false;
   module()->setAttr("lepton.target", targetAttribute(*context, chosen));
+  if (options.observer)
+    module()->setAttr("lepton.observed", UnitAttr::get(context.get()));
   describe();
   ArrayRef<Phase> line(phases);
   if (hasKernels(module())) // a kernel alone: what comes before was decided in its model

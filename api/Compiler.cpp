@@ -201,8 +201,8 @@ struct Executable::State {
   lepton_session *session = nullptr;
 
   static std::shared_ptr<Executable> start(std::shared_ptr<LoadedArtifact> artifact, uint32_t threads,
-                                           std::string &error) {
-    lepton_options options = {sizeof(lepton_options), threads};
+                                           const lepton_observer *observer, std::string &error) {
+    lepton_options options = {sizeof(lepton_options), threads, nullptr, observer};
     lepton_error problem = {};
     auto state = std::make_unique<State>();
     state->artifact = std::move(artifact);
@@ -216,13 +216,13 @@ struct Executable::State {
     return executable;
   }
 
-  static std::shared_ptr<Executable> finish(Compilation &compilation, bool read, uint32_t threads, std::string &error,
-                                            Failure *failure) {
+  static std::shared_ptr<Executable> finish(Compilation &compilation, bool read, const CompileOptions &options,
+                                            std::string &error, Failure *failure) {
     MemoryFile library;
     std::shared_ptr<Executable> executable;
     if (read && compilation.runPhases() && compilation.link(library)) {
       auto artifact = LoadedArtifact::load(library.path(), error);
-      executable = artifact ? start(std::move(artifact), threads, error) : nullptr;
+      executable = artifact ? start(std::move(artifact), options.threads, options.observer, error) : nullptr;
       if (executable)
         executable->state->library.emplace(std::move(library));
       else // compiled well, but for another machine, or for more memory than there is
@@ -247,7 +247,7 @@ std::shared_ptr<Executable> Executable::compile(const std::string &model, const 
                                                 std::string &error, Failure *failure) {
   Compilation compilation(options);
   bool read = compilation.readFile(model);
-  return State::finish(compilation, read, options.threads, error, failure);
+  return State::finish(compilation, read, options, error, failure);
 }
 
 std::shared_ptr<Executable> Executable::compileBytes(const void *data, size_t size, const CompileOptions &options,
@@ -255,12 +255,12 @@ std::shared_ptr<Executable> Executable::compileBytes(const void *data, size_t si
   Compilation compilation(options);
   bool read =
       compilation.readBytes({static_cast<const char *>(data), size}, options.name.empty() ? "model" : options.name);
-  return State::finish(compilation, read, options.threads, error, failure);
+  return State::finish(compilation, read, options, error, failure);
 }
 
 std::shared_ptr<Executable> Executable::load(const std::string &artifact, uint32_t threads, std::string &error) {
   auto loaded = LoadedArtifact::load(artifact, error);
-  return loaded ? State::start(std::move(loaded), threads, error) : nullptr;
+  return loaded ? State::start(std::move(loaded), threads, /*observer=*/nullptr, error) : nullptr;
 }
 
 std::shared_ptr<Executable> Executable::open(const std::string &path, const CompileOptions &options, std::string &error,
@@ -275,8 +275,9 @@ std::shared_ptr<Executable> Executable::open(const std::string &path, const Comp
   }
   if (llvm::StringRef(magic, 4) != "\177ELF")
     return compile(path, options, error, failure);
-  if (!options.dims.empty()) {
-    error = path + ": the sizes of an artifact are compiled in; --dim is for ONNX models";
+  if (!options.dims.empty() || options.observer) {
+    error = path + (options.observer ? ": an artifact does not tell of its kernels; --profile is for models"
+                                     : ": the sizes of an artifact are compiled in; --dim is for ONNX models");
     if (failure)
       *failure = Failure::usage;
     return nullptr;

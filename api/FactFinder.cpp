@@ -39,6 +39,12 @@ static uint64_t iterationsAround(Operation *op) {
   return times;
 }
 
+static bool isDynamic(Type type) { return !cast<RankedTensorType>(type).hasStaticShape(); }
+static uint64_t bytesOf(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  return tensor.hasStaticShape() ? tensor.getNumElements() * elementBytes(tensor.getElementType()) : 0;
+}
+
 void lepton::findKernelFacts(ModuleOp module, CompileFacts &facts) {
   std::map<StringRef, size_t> places; // of kernels
   module.lookupSymbol<func::FuncOp>("main").walk([&](CallOp call) {
@@ -50,7 +56,11 @@ void lepton::findKernelFacts(ModuleOp module, CompileFacts &facts) {
       KernelFacts &found = facts.kernels.emplace_back();
       found.name = call.getCallee().str();
       found.flops = flops.known;
-      found.isSymbolic = !flops.symbolic.empty();
+      SmallVector<Type> types(call->getOperandTypes());
+      llvm::append_range(types, call->getResultTypes());
+      found.isSymbolic = !flops.symbolic.empty() || llvm::any_of(types, isDynamic);
+      for (Type type : types)
+        found.bytes += bytesOf(type);
       kernel.walk([&](Operation *op) {
         if (isa<ShapeOpInterface>(op) && !isa<ConstantOp>(op))
           found.ops.push_back(op->getName().stripDialect().str());

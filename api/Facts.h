@@ -15,7 +15,8 @@ struct KernelFacts {
   std::string name;
   std::vector<std::string> ops; ///< in the order in which they are computed
   uint64_t flops = 0;           ///< of one call
-  bool isSymbolic = false;      ///< whether `flops` leaves out what depends on sizes that only the run knows
+  uint64_t bytes = 0;           ///< that one call reads and writes at least: its operands and results
+  bool isSymbolic = false;      ///< whether `flops` and `bytes` leave out what depends on sizes that only the run knows
   uint64_t calls = 0; ///< places that call it, counted with the iterations of their loops where these are known
 };
 

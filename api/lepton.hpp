@@ -49,9 +49,10 @@ struct CompileOptions {
   std::string
       reproducer;     ///< file for the IR in front of each phase, which stays where a phase fails by a fault of Lepton
   std::string symbol; ///< prefix of the C functions of an artifact; empty: from the output's name
-  CompileFacts *facts = nullptr; ///< filled where given; what it had of a model at fault remains
-  bool locations = false;        ///< print IR with the ONNX nodes that its ops come from
-  bool timing = false;           ///< report the time of each phase and pass on standard error
+  CompileFacts *facts = nullptr;             ///< filled where given; what it had of a model at fault remains
+  bool locations = false;                    ///< print IR with the ONNX nodes that its ops come from
+  bool timing = false;                       ///< report the time of each phase and pass on standard error
+  const lepton_observer *observer = nullptr; ///< is told of each kernel that a run comes to; for Executable::compile
 };
 
 /// The phases in their order.

@@ -10,6 +10,7 @@
 
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
@@ -32,11 +33,36 @@ void lepton::declareRuntime(ModuleOp module) {
   declare("lepton_rt_alloc_tensor", ptr, {ptr, ptr, ptr, i64, i64});
   declare("lepton_rt_free", none, {ptr, ptr});
   declare("lepton_rt_parallel_for", none, {ptr, i64, i64, ptr, ptr});
+  declare("lepton_rt_kernel", none, {ptr, ptr});
   declare("lepton_rt_fail", none, {ptr, ptr});
   declare("lepton_rt_stop", none, {ptr, ptr});
   if (!module.lookupSymbol("lepton_weights"))
     LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/true,
                            LLVM::Linkage::External, "lepton_weights", Attribute(), 64);
+}
+
+/// The address of a constant text.
+static Value constantText(OpBuilder &b, Location loc, ModuleOp module, StringRef content) {
+  std::string text = content.str();
+  text.push_back('\0');
+  std::string name = "lepton_message_" + llvm::utohexstr(llvm::hash_value(StringRef(text)));
+  if (!module.lookupSymbol(name)) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), text.size()), true, LLVM::Linkage::Internal,
+                           name, b.getStringAttr(text));
+  }
+  return LLVM::AddressOfOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext()), name);
+}
+
+void lepton::announceKernels(ModuleOp module) {
+  module.lookupSymbol<func::FuncOp>("lepton_entry").walk([&](func::CallOp call) {
+    if (!module.lookupSymbol<func::FuncOp>(call.getCallee())->hasAttr("lepton.kernel"))
+      return;
+    OpBuilder b(call);
+    Value name = constantText(b, call.getLoc(), module, call.getCallee());
+    LLVM::CallOp::create(b, call.getLoc(), TypeRange(), "lepton_rt_kernel", ValueRange{call.getOperand(0), name});
+  });
 }
 
 namespace {
@@ -61,20 +87,6 @@ template <typename OpT> struct Pattern : ConvertOpToLLVMPattern<OpT> {
     auto function = op->getParentOfType<FunctionOpInterface>();
     b.setInsertionPointToStart(&function.getFunctionBody().front());
     return LLVM::AllocaOp::create(b, loc, pointer(b), type, i64(b, loc, 1), 8);
-  }
-
-  /// The address of a constant text.
-  static Value text(ConversionPatternRewriter &b, Location loc, ModuleOp module, StringRef content) {
-    std::string text = content.str();
-    text.push_back('\0');
-    std::string name = "lepton_message_" + llvm::utohexstr(llvm::hash_value(StringRef(text)));
-    if (!module.lookupSymbol(name)) {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(module.getBody());
-      LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), text.size()), true,
-                             LLVM::Linkage::Internal, name, b.getStringAttr(text));
-    }
-    return LLVM::AddressOfOp::create(b, loc, pointer(b), name);
   }
 
   /// The sizes in an array on the stack.
@@ -168,7 +180,7 @@ struct LowerAlloc : Pattern<lrt::AllocOp> {
       memory = call(b, loc, "lepton_rt_alloc", pointer(b), {adaptor.getContext(), bytes});
     } else {
       auto node = op.getLoc()->findInstanceOf<NameLoc>();
-      Value name = text(b, loc, op->getParentOfType<ModuleOp>(), node ? node.getName().getValue() : "?");
+      Value name = constantText(b, loc, op->getParentOfType<ModuleOp>(), node ? node.getName().getValue() : "?");
       memory = call(
           b, loc, "lepton_rt_alloc_tensor", pointer(b),
           {adaptor.getContext(), name, shapeOf(b, loc, sizes, op), i64(b, loc, type.getRank()), i64(b, loc, each)});
@@ -298,7 +310,7 @@ struct LowerCall : Pattern<lrt::CallOp> {
     auto module = op->getParentOfType<ModuleOp>();
     declare(b, op, module, {ptr, ptr, ptr, number, ptr});
     auto name = op.getLoc()->findInstanceOf<NameLoc>();
-    Value node = text(b, loc, module, name ? name.getName().getValue() : "");
+    Value node = constantText(b, loc, module, name ? name.getName().getValue() : "");
     call(b, loc, op.getCallee(), {},
          {adaptor.getRun(), node, tensors, i64(b, loc, op.getInputs().size()), shapeOf(b, loc, numbers, op)});
     b.eraseOp(op);
@@ -323,7 +335,7 @@ template <typename OpT> struct LowerCheck : Pattern<OpT> {
     Location loc = op.getLoc();
     Block *before = b.getInsertionBlock(), *after = b.splitBlock(before, b.getInsertionPoint()),
           *failed = b.createBlock(after);
-    Value message = this->text(b, loc, op->template getParentOfType<ModuleOp>(), op.getMessage());
+    Value message = constantText(b, loc, op->template getParentOfType<ModuleOp>(), op.getMessage());
     this->call(b, loc, endsRun ? "lepton_rt_stop" : "lepton_rt_fail", {}, {adaptor.getContext(), message});
     if (endsRun)
       LLVM::UnreachableOp::create(b, loc);

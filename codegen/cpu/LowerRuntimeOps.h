@@ -11,6 +11,8 @@ namespace lepton {
 
 /// Declares the runtime's functions (runtime/core/lepton_abi.h) and the weights in a module.
 void declareRuntime(mlir::ModuleOp module);
+/// Has the entry say which kernel comes next, for the session's observer. Before the conversion.
+void announceKernels(mlir::ModuleOp module);
 void populateRuntimeToLlvmPatterns(const mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns);
 
 } // namespace lepton

@@ -66,6 +66,8 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
       return signalPassFailure();
     module.walk([](Operation *op) { ignoreSignOfZero(op); });
     declareRuntime(module);
+    if (module->hasAttr("lepton.observed"))
+      announceKernels(module);
     LowerToLLVMOptions options(context);
     LLVMTypeConverter converter(context, options);
     RewritePatternSet patterns(context);

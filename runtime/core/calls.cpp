@@ -169,6 +169,12 @@ void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, l
   context->session->pool.run(context, n, grain, body, args);
 }
 
+void lepton_rt_kernel(lepton_context *context, const char *name) {
+  const lepton_observer &observer = context->session->observer;
+  if (observer.kernel)
+    observer.kernel(observer.data, name);
+}
+
 void lepton_rt_fail(lepton_context *context, const char *message) { fail(context, LEPTON_INVALID_ARGUMENT, message); }
 
 void lepton_rt_stop(lepton_context *context, const char *message) {

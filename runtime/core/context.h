@@ -15,6 +15,7 @@ struct lepton_session {
   uint32_t *firstOfName;
   lepton::rt::ForkGuard guard;
   lepton::rt::ThreadPool pool;
+  lepton_observer observer;
   lepton::rt::SpinLock lock;
   lepton_context *idle; // contexts that no run uses; guarded by lock
 };

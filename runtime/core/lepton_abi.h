@@ -127,9 +127,27 @@ typedef struct lepton_model {
   uint64_t dim_bound_count;
 } lepton_model;
 
+/* A caller's own threads, in place of those that a session makes. */
+typedef struct lepton_pool {
+  void *data;
+  uint32_t threads; /* how many work at a time, for which loops are cut */
+  /* Calls task(argument, i) once for each i in [0, count), on whichever threads, and returns when all calls have returned.
+   * It is not called again before that by one session, but by several sessions at the same time. */
+  void (*run)(void *data, uint32_t count, void (*task)(void *argument, uint32_t i), void *argument);
+} lepton_pool;
+
+/* Who is told of the kernels of a model that was compiled to tell (`lepton run --profile`). */
+typedef struct lepton_observer {
+  void *data;
+  /* Called by the thread that runs the model as it comes to a kernel, with its name, and with NULL at the end of a run. */
+  void (*kernel)(void *data, const char *name);
+} lepton_observer;
+
 typedef struct lepton_options {
-  uint32_t struct_bytes; /* sizeof(lepton_options) */
-  uint32_t threads;      /* threads that take part in a run, the caller's included; 0: the model's default */
+  uint32_t struct_bytes;   /* sizeof(lepton_options) */
+  uint32_t threads;        /* threads that take part in a run, the caller's included; 0: the model's default */
+  const lepton_pool *pool; /* NULL: the session makes threads of its own; otherwise `threads` is not looked at */
+  const lepton_observer *observer; /* NULL: nobody is told */
 } lepton_options;
 
 typedef struct lepton_session lepton_session;
@@ -182,6 +200,8 @@ void lepton_rt_free(lepton_context *context, void *memory);
 /* body(args, begin, end) over a partition of [0, n) into ranges of at least `grain`; the caller's thread takes part. */
 typedef void (*lepton_rt_body)(lepton_context *context, void *args, int64_t begin, int64_t end);
 void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args);
+/* Tells the session's observer, if there is one, of the kernel that comes next. */
+void lepton_rt_kernel(lepton_context *context, const char *name);
 /* Marks the run as failed with LEPTON_INVALID_ARGUMENT; the first message stays. Execution goes on (compiled code keeps every access in bounds). */
 void lepton_rt_fail(lepton_context *context, const char *message);
 /* The same, and ends the run by a non-local exit to session_run. */

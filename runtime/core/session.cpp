@@ -112,9 +112,9 @@ static lepton_status checkModel(const lepton_model *model, lepton_error &error) 
   return LEPTON_OK;
 }
 
-static uint32_t threadCount(const lepton_model *model, const lepton_options *options) {
-  if (options && options->threads)
-    return options->threads;
+static uint32_t threadCount(const lepton_model *model, const lepton_options &options) {
+  if (options.threads)
+    return options.threads;
   if (model->default_threads)
     return model->default_threads;
   cpu_set_t cores;
@@ -139,9 +139,17 @@ static lepton_status createSession(const lepton_model *model, const lepton_optio
     return LEPTON_INVALID_ARGUMENT;
   }
   *session = nullptr;
-  if (options && options->struct_bytes < sizeof(lepton_options)) {
-    Text(error).add("the options have %u bytes, expected %u; set struct_bytes to sizeof(lepton_options)",
-                    options->struct_bytes, unsigned(sizeof(lepton_options)));
+  constexpr unsigned leastBytes = offsetof(lepton_options, pool); // those of the first version
+  if (options && options->struct_bytes < leastBytes) {
+    Text(error).add("the options have %u bytes, expected at least %u; set struct_bytes to sizeof(lepton_options)",
+                    options->struct_bytes, leastBytes);
+    return LEPTON_INVALID_ARGUMENT;
+  }
+  lepton_options all = {};
+  if (options)
+    memcpy(&all, options, options->struct_bytes < sizeof all ? options->struct_bytes : sizeof all);
+  if (all.pool && !all.pool->run) {
+    Text(error).add("the pool in the options has no function 'run'");
     return LEPTON_INVALID_ARGUMENT;
   }
   if (lepton_status status = checkModel(model, error))
@@ -156,7 +164,12 @@ static lepton_status createSession(const lepton_model *model, const lepton_optio
     Text(error).add("out of memory: no session can be made of model '%.100s'", model->name);
     return LEPTON_OUT_OF_MEMORY;
   }
-  made->pool.create(threadCount(model, options));
+  if (all.observer)
+    made->observer = *all.observer;
+  if (all.pool)
+    made->pool.borrow(*all.pool);
+  else
+    made->pool.create(threadCount(model, all));
   *session = made;
   return LEPTON_OK;
 }
@@ -222,6 +235,7 @@ static lepton_status runSession(lepton_session *session, const lepton_tensor *in
   context->abandoned.storeRelaxed(0);
   memset(context->outputStates, NotProduced, model->output_count * sizeof(OutputState));
   enterModel(context);
+  lepton_rt_kernel(context, nullptr);
   lepton_status status = finish(context, error);
   giveBack(context);
   return status;

@@ -106,6 +106,13 @@ void ThreadPool::destroy() {
 }
 
 jmp_buf *ThreadPool::escapeOf(pthread_t thread) {
+  guestLock.lock();
+  Guest *guest = guests;
+  while (guest && !pthread_equal(guest->thread, thread))
+    guest = guest->next;
+  guestLock.unlock();
+  if (guest)
+    return &guest->escape;
   for (uint32_t i = 0; i < workerCount; ++i)
     if (pthread_equal(workers[i].thread, thread))
       return &workers[i].escape;
@@ -169,9 +176,37 @@ void ThreadPool::takeRanges(uint32_t slot) {
       int64_t range = first + slots[slot].taken.fetchAddRelaxed(1);
       if (range >= end)
         break;
-      r.body(r.context, r.args, partBegin(r.n, r.ranges, range), partBegin(r.n, r.ranges, range + 1));
+      takeRange(r, range);
     }
   }
+}
+
+void ThreadPool::takeRange(const Region &r, int64_t range) {
+  r.body(r.context, r.args, partBegin(r.n, r.ranges, range), partBegin(r.n, r.ranges, range + 1));
+}
+
+//===----------------------------------------------------------------------===//
+// Lent threads
+//===----------------------------------------------------------------------===//
+
+void ThreadPool::takeLentRange(void *argument, uint32_t range) {
+  const auto &[pool, region] = *static_cast<const LentRegion *>(argument);
+  if (region.context->abandoned.loadRelaxed())
+    return;
+  Guest guest;
+  guest.thread = pthread_self();
+  pool->guestLock.lock();
+  guest.next = pool->guests;
+  pool->guests = &guest;
+  pool->guestLock.unlock();
+  if (_setjmp(guest.escape) == 0)
+    takeRange(region, range);
+  pool->guestLock.lock();
+  Guest **place = &pool->guests;
+  while (*place != &guest)
+    place = &(*place)->next;
+  *place = guest.next;
+  pool->guestLock.unlock();
 }
 
 //===----------------------------------------------------------------------===//
@@ -215,19 +250,10 @@ void ThreadPool::closeAndWait() {
   callerSleeps.value.store(0);
 }
 
-void ThreadPool::run(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args) {
-  if (n <= 0)
-    return;
-  int64_t ranges = n / (grain > 1 ? grain : 1);
-  if (ranges < 2 || !workerCount || busy.value.loadRelaxed() || !busy.value.compareExchange(0, 1)) {
-    body(context, args, 0, n);
-    return;
-  }
-  if (ranges > threads() * kRangesPerThread)
-    ranges = threads() * kRangesPerThread;
-  uint32_t used = ranges < threads() ? uint32_t(ranges) : threads();
-  open({context, body, args, n, ranges, used});
-  // Whoever gives up inside a range comes back to here, since workers still use what lies on this thread's stack.
+/// Whoever gives up inside a range comes back to here, since workers still use what lies on this thread's stack.
+void ThreadPool::runOnWorkers(const Region &newRegion) {
+  open(newRegion);
+  lepton_context *context = newRegion.context;
   jmp_buf here;
   jmp_buf *outer = context->escape;
   context->escape = &here;
@@ -235,9 +261,29 @@ void ThreadPool::run(lepton_context *context, int64_t n, int64_t grain, lepton_r
     takeRanges(0);
   context->escape = outer;
   closeAndWait();
+}
+
+void ThreadPool::run(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args) {
+  if (n <= 0)
+    return;
+  int64_t ranges = n / (grain > 1 ? grain : 1);
+  if (ranges < 2 || threads() < 2 || busy.value.loadRelaxed() || !busy.value.compareExchange(0, 1)) {
+    body(context, args, 0, n);
+    return;
+  }
+  if (ranges > threads() * kRangesPerThread)
+    ranges = threads() * kRangesPerThread;
+  uint32_t used = ranges < threads() ? uint32_t(ranges) : threads();
+  Region newRegion = {context, body, args, n, ranges, used};
+  if (lent.run) {
+    LentRegion lentRegion = {this, newRegion};
+    lent.run(lent.data, uint32_t(ranges), takeLentRange, &lentRegion);
+  } else {
+    runOnWorkers(newRegion);
+  }
   busy.value.storeRelease(0);
   if (context->abandoned.load())
-    _longjmp(*outer, 1);
+    _longjmp(*context->escape, 1);
 }
 
 } // namespace lepton::rt

@@ -8,6 +8,8 @@
 // A caller that finds the pool busy (another run's region, or its own further up the stack) runs its loop alone:
 // nothing ever waits for a thread that may be waiting itself.
 //
+// A caller may lend threads of its own instead: then each range is a task of theirs.
+//
 //===----------------------------------------------------------------------===//
 #ifndef LEPTON_RUNTIME_CPU_THREAD_POOL_H
 #define LEPTON_RUNTIME_CPU_THREAD_POOL_H
@@ -27,13 +29,18 @@ public:
 
   /// `threads` take part in a region, the caller's included. Fewer are made where the system gives no more.
   void create(uint32_t threads);
+  /// In place of `create`: whose threads take part.
+  void borrow(const lepton_pool &pool) { lent = pool; }
   void destroy();
   /// In a forked child: the workers are gone, and so is whoever ran a region.
-  void forgetWorkers() { workerCount = 0; }
-  uint32_t threads() const { return workerCount + 1; }
+  void forgetWorkers() {
+    workerCount = 0;
+    lent = {};
+  }
+  uint32_t threads() const { return lent.run ? lent.threads : workerCount + 1; }
   /// body(context, args, begin, end) over ranges of at least `grain` that cover [0, n).
   void run(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args);
-  /// Where `thread` goes when it cannot go on; null if it is none of this pool's workers.
+  /// Where `thread` goes when it cannot go on; null if it works on no range, or is the one that opened the region.
   jmp_buf *escapeOf(pthread_t thread);
 
 private:
@@ -51,6 +58,16 @@ private:
     int64_t ranges;
     uint32_t slots;
   };
+  /// A lent thread that works on a range.
+  struct Guest {
+    Guest *next;
+    pthread_t thread;
+    jmp_buf escape;
+  };
+  struct LentRegion {
+    ThreadPool *pool;
+    Region region;
+  };
   struct alignas(64) Slot {
     Atomic<int64_t> taken; // of this slot's ranges
   };
@@ -63,9 +80,16 @@ private:
   uint32_t waitForChange(uint32_t seen);
   bool tryJoin(uint32_t seen);
   void takeRanges(uint32_t slot);
+  static void takeRange(const Region &region, int64_t range);
+  static void takeLentRange(void *lentRegion, uint32_t range);
+  void runOnWorkers(const Region &newRegion);
   void leaveCallersCpu();
   void open(const Region &newRegion);
   void closeAndWait();
+
+  lepton_pool lent; // run: null where there is none
+  SpinLock guestLock;
+  Guest *guests; // guarded by guestLock
 
   Worker *workers;
   Slot *slots; // one per thread

@@ -66,8 +66,9 @@ private:
 /// A session that is expected to be made.
 class Session {
 public:
-  explicit Session(const lepton_model *model, uint32_t threads = 1) {
-    lepton_options options = {sizeof(lepton_options), threads};
+  explicit Session(const lepton_model *model, uint32_t threads = 1)
+      : Session(model, {sizeof(lepton_options), threads, nullptr, nullptr}) {}
+  Session(const lepton_model *model, const lepton_options &options) {
     CHECK_EQ(lepton_session_create(model, &options, &session, &error), LEPTON_OK);
   }
   explicit Session(FakeModel &model, uint32_t threads = 1) : Session(model.get(), threads) {}

@@ -13,7 +13,7 @@ namespace lepton::cli {
 int report(Failure failure, const std::string &error);
 
 struct RunOptions {
-  std::string model, outputFolder, outputFormat = "npy";
+  std::string model, outputFolder, outputFormat = "npy", profile;
   std::vector<std::string> inputs; // NAME=FILE
   bool randomInputs = false;
   uint64_t seed = 0;

@@ -67,6 +67,7 @@ static void add(json::Object &object, const CompileFacts &facts) {
     kernels.push_back(json::Object{{"name", kernel.name},
                                    {"ops", json::Array(kernel.ops)},
                                    {"flops", kernel.isSymbolic ? json::Value(nullptr) : json::Value(kernel.flops)},
+                                   {"bytes", kernel.isSymbolic ? json::Value(nullptr) : json::Value(kernel.bytes)},
                                    {"calls", kernel.calls}});
   object["ops"] = countsOf(facts.ops);
   object["parameters"] = facts.parameters;

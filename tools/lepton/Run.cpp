@@ -2,6 +2,7 @@
 
 #include "tools/lepton/Commands.h"
 #include "tools/lepton/Faults.h"
+#include "tools/lepton/KernelTrace.h"
 #include "tools/lepton/TensorFiles.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -154,10 +155,28 @@ static bool writeOutputs(const RunOptions &options, const lepton_model &model,
   return true;
 }
 
+static bool writeProfile(const std::string &path, const KernelTrace &trace, std::string &error) {
+  std::error_code problem;
+  llvm::raw_fd_ostream os(path, problem);
+  if (!problem) {
+    os << trace.json();
+    os.flush();
+    problem = os.error();
+    os.clear_error();
+  }
+  if (problem)
+    error = path + ": cannot be written: " + problem.message();
+  return !problem;
+}
+
 int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
   std::string error;
   Failure failure = Failure::none;
-  auto executable = Executable::open(options.model, compile, error, &failure);
+  KernelTrace trace;
+  CompileOptions observed = compile;
+  if (!options.profile.empty())
+    observed.observer = &trace.observer;
+  auto executable = Executable::open(options.model, observed, error, &failure);
   if (!executable)
     return report(failure, error);
   const lepton_model &model = executable->model();
@@ -188,7 +207,8 @@ int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
     llvm::outs() << llvm::format("latency: minimum %.4f ms, median %.4f ms over %u runs\n", times.front(),
                                  times[times.size() / 2], options.repeat);
   }
-  bool written = options.outputFolder.empty() || writeOutputs(options, model, outputs, error);
+  bool written = (options.outputFolder.empty() || writeOutputs(options, model, outputs, error)) &&
+                 (options.profile.empty() || writeProfile(options.profile, trace, error));
   for (lepton_tensor &output : outputs)
     executable->release(output);
   return written ? 0 : report(Failure::input, error);

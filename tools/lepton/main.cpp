@@ -67,6 +67,8 @@ static cl::opt<std::string> outputFormat("output-format", cl::desc("npy, or pb: 
                                          cl::sub(runCommand));
 static cl::opt<unsigned> repeat("repeat", cl::desc("run so often and print the latency"), cl::init(1),
                                 cl::sub(runCommand));
+static cl::opt<std::string> profile("profile", cl::desc("write when each kernel ran, in Chrome's trace format"),
+                                    cl::value_desc("FILE.json"), cl::sub(runCommand));
 static cl::opt<bool> json("json", cl::desc("print JSON"), cl::sub(inspectCommand));
 
 /// Reads NAME=VALUE, NAME=MIN:MAX and NAME=VALUE,VALUE,...; a name may hold anything.
@@ -191,9 +193,9 @@ int main(int argc, char **argv) {
   if (compileCommand)
     status = cli::report(compileFile(modelPath, outputPath, options, error), error);
   else if (runCommand)
-    status = finish(cli::run(
-        {modelPath, outputDir, outputFormat, inputs, randomInputs.getNumOccurrences() > 0, randomInputs, repeat},
-        options));
+    status = finish(cli::run({modelPath, outputDir, outputFormat, profile, inputs, randomInputs.getNumOccurrences() > 0,
+                              randomInputs, repeat},
+                             options));
   else if (inspectCommand)
     status = finish(cli::inspect(modelPath, asJson, options));
   else

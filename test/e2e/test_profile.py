@@ -1,0 +1,56 @@
+"""lepton run --profile: every kernel of every run, in the order in which they ran, in Chrome's trace format."""
+
+import json
+
+import pytest
+from onnx import TensorProto, helper
+
+from common import lepton, save, save_small
+
+OK, INPUT, USAGE = 0, 1, 2
+
+
+def profile(path, *flags):
+    result = lepton("run", path, "--random-inputs=0", f"--profile={path}.json", *flags)
+    assert result.returncode == OK, result.stderr
+    with open(f"{path}.json") as file:
+        return json.load(file)["traceEvents"]
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_kernels_of_all_runs(tmp_path, threads, level):
+    model = save_small(tmp_path / "small.onnx")
+    events = profile(model, "--repeat=3", f"--threads={threads}", level)
+    inspected = json.loads(lepton("inspect", model, "--json", level).stdout)
+    names = [kernel["name"] for kernel in inspected["kernel_list"]]
+    assert [(event["args"]["run"], event["name"]) for event in events] == [(run, name) for run in range(3) for name in names]
+    ends = [0.0]
+    for event in events:
+        assert event["ph"] == "X" and event["dur"] > 0 and event["ts"] >= ends[-1] - 1e-3
+        ends.append(event["ts"] + event["dur"])
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+def test_kernels_in_loops_are_told_each_time(tmp_path, level):
+    def value(name, dtype=TensorProto.FLOAT, dims=()):
+        return helper.make_tensor_value_info(name, dtype, dims)
+
+    inputs = [value("i", TensorProto.INT64), value("c", TensorProto.BOOL), value("v", dims=[600])]
+    body = helper.make_graph([helper.make_node("Sin", ["v"], ["w"]), helper.make_node("Identity", ["c"], ["d"])], "body", inputs, [value("d", TensorProto.BOOL), value("w", dims=[600])])
+    path = save(tmp_path / "m.onnx", [helper.make_node("Loop", ["n", "", "x"], ["y"], body=body)], {"x": (TensorProto.FLOAT, [600]), "n": (TensorProto.INT64, [])}, {"y": (TensorProto.FLOAT, [600])})
+    three = helper.make_tensor("n", TensorProto.INT64, [], [3])
+    (tmp_path / "n.pb").write_bytes(three.SerializeToString())
+    events = profile(path, f"--input=n={tmp_path}/n.pb", level)
+    assert sum(event["name"].startswith("sin") for event in events) == 3
+
+
+def test_faults(tmp_path):
+    model = save_small(tmp_path / "small.onnx")
+    assert lepton("compile", model, "-o", tmp_path / "a.so").returncode == OK
+    for arguments, status, part in (
+        ([tmp_path / "a.so", f"--profile={tmp_path}/p.json"], USAGE, "a.so: an artifact does not tell of its kernels; --profile is for models"),
+        ([model, f"--profile={tmp_path}/absent/p.json"], INPUT, "absent/p.json: cannot be written"),
+    ):
+        result = lepton("run", *arguments, "--random-inputs=0")
+        assert result.returncode == status and part in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr

@@ -1,0 +1,150 @@
+//===- options_test.cpp - A caller's own threads, and who is told of kernels ---------------------------------===//
+#include "FakeModel.h"
+#include <algorithm>
+#include <dirent.h>
+#include <mutex>
+#include <pthread.h>
+#include <set>
+#include <thread>
+
+/// A pool as simple as can be: threads for each loop, task i on thread i % threads, the last of which is the caller's.
+struct Threads {
+  const uint32_t count;
+  lepton_pool pool{this, count, run};
+  std::mutex mutex;
+  std::set<std::thread::id> seen;
+
+  explicit Threads(uint32_t count) : count(count) {}
+
+  static void run(void *data, uint32_t count, void (*task)(void *, uint32_t), void *argument) {
+    auto &self = *static_cast<Threads *>(data);
+    auto work = [&](uint32_t thread) {
+      std::unique_lock<std::mutex> lock(self.mutex);
+      self.seen.insert(std::this_thread::get_id());
+      lock.unlock();
+      for (uint32_t i = thread; i < count; i += self.count)
+        task(argument, i);
+    };
+    std::vector<std::thread> others;
+    for (uint32_t thread = 0; thread + 1 < self.count; ++thread)
+      others.emplace_back(work, thread);
+    work(self.count - 1);
+    for (std::thread &other : others)
+      other.join();
+  }
+};
+
+static lepton_options withPool(const lepton_pool &pool) { return {sizeof(lepton_options), 7, &pool, nullptr}; }
+
+static int threadsOfProcess() {
+  int count = 0;
+  DIR *folder = opendir("/proc/self/task");
+  while (folder && readdir(folder))
+    ++count;
+  if (folder)
+    closedir(folder);
+  return count;
+}
+
+/// Counts each index of a loop of 1000, and of a loop inside of that one; `stop`: then gives up in the middle.
+static bool stops = false;
+static std::atomic<int> counts[1000];
+
+static int32_t countIndices(lepton_context *context) {
+  auto inner = [](lepton_context *, void *, int64_t begin, int64_t end) {
+    for (; begin < end; ++begin)
+      ++counts[begin];
+  };
+  auto outer = [](lepton_context *context, void *function, int64_t begin, int64_t end) {
+    if (stops && begin <= 500 && 500 < end)
+      lepton_rt_stop(context, "index 500 is out of luck");
+    reinterpret_cast<lepton_rt_body>(function)(context, nullptr, begin, end);
+    lepton_rt_parallel_for(context, 10, 1, reinterpret_cast<lepton_rt_body>(function), nullptr);
+  };
+  lepton_rt_body body = inner;
+  lepton_rt_parallel_for(context, 1000, 10, outer, reinterpret_cast<void *>(body));
+  return lepton_rt_status(context);
+}
+
+TEST(rangesAreTasksOfACallersPool) {
+  FakeModel model(countIndices);
+  for (uint32_t count : {1, 2, 5}) {
+    Threads threads(count);
+    int before = threadsOfProcess();
+    Session session(model.get(), withPool(threads.pool));
+    CHECK_EQ(threadsOfProcess(), before);
+    std::fill(std::begin(counts), std::end(counts), 0);
+    std::vector<lepton_tensor> none;
+    CHECK_EQ(session.run({}, none), LEPTON_OK);
+    for (int i = 10; i < 1000; ++i)
+      CHECK_EQ(counts[i].load(), 1);
+    CHECK_EQ(counts[0].load(), 1 + (count == 1 ? 1 : int(count) * 4)); // loops inside of ranges are theirs alone
+    CHECK_EQ(threads.seen.size(), count == 1 ? 0 : count);
+  }
+}
+
+TEST(aRunMayEndInACallersPool) {
+  FakeModel model(countIndices);
+  Threads threads(3);
+  Session session(model.get(), withPool(threads.pool));
+  std::vector<lepton_tensor> none;
+  for (int i = 0; i < 20; ++i) {
+    stops = i % 2 == 0;
+    CHECK_EQ(session.run({}, none), stops ? LEPTON_INVALID_ARGUMENT : LEPTON_OK);
+    CHECK_EQ(std::string(session.error.message), stops ? "index 500 is out of luck" : "");
+  }
+  stops = false;
+}
+
+TEST(sessionsShareACallersPool) {
+  FakeModel model(countIndices);
+  const lepton_model *made = model.get();
+  Threads threads(2);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller)
+    callers.emplace_back([&] {
+      Session session(made, withPool(threads.pool));
+      std::vector<lepton_tensor> none;
+      for (int i = 0; i < 20; ++i)
+        CHECK_EQ(session.run({}, none), LEPTON_OK);
+    });
+  for (std::thread &caller : callers)
+    caller.join();
+}
+
+TEST(aPoolWithoutAFunctionIsRefused) {
+  FakeModel model(countIndices);
+  lepton_pool pool = {nullptr, 2, nullptr};
+  lepton_options options = withPool(pool);
+  lepton_session *session = nullptr;
+  lepton_error error;
+  CHECK_EQ(lepton_session_create(model.get(), &options, &session, &error), LEPTON_INVALID_ARGUMENT);
+  CHECK_EQ(std::string(error.message), "the pool in the options has no function 'run'");
+}
+
+TEST(optionsOfTheFirstVersionAreTaken) {
+  FakeModel model(countIndices);
+  lepton_pool unseen = {nullptr, 2, nullptr};
+  lepton_options options = {8, 1, &unseen, nullptr};
+  Session session(model.get(), options);
+}
+
+TEST(anObserverIsToldOfKernels) {
+  FakeModel model([](lepton_context *context) -> int32_t {
+    lepton_rt_kernel(context, "first");
+    lepton_rt_kernel(context, "second");
+    return lepton_rt_status(context);
+  });
+  std::vector<std::string> heard;
+  lepton_observer observer = {&heard, [](void *data, const char *name) {
+                                static_cast<std::vector<std::string> *>(data)->push_back(name ? name : "end");
+                              }};
+  std::vector<lepton_tensor> none;
+  Session session(model.get(), {sizeof(lepton_options), 1, nullptr, &observer}), unobserved(model);
+  for (int i = 0; i < 2; ++i)
+    CHECK_EQ(session.run({}, none), LEPTON_OK);
+  CHECK_EQ(unobserved.run({}, none), LEPTON_OK);
+  CHECK((heard == std::vector<std::string>{"first", "second", "end", "first", "second", "end"}));
+}
+
+int main(int argc, char **argv) { return runTests(argc, argv); }
