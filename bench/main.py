@@ -1,8 +1,10 @@
 """lepton bench: the latency of models, beside the peers that are installed.
 
-Each peer runs in a process of its own, in interleaved rounds. The minimum is the figure to compare, the median shows the noise, `others` is how many
-processors other programs kept busy meanwhile. Inputs are random; sizes known only at run time are 1 unless --dim gives them. Outputs are
-compared with those of onnxruntime without its optimizations, as a part of the output's scale.
+A model is an ONNX file or the name of a network of Lepton's own set; `all` is the whole set. Each peer runs in a process of its own, in interleaved
+rounds. The minimum is the figure to compare, the median shows the noise, `others` is how many processors other programs kept busy meanwhile. Inputs are
+random; sizes known only at run time are 1 unless --dim gives them. Outputs are compared with those of onnxruntime without its optimizations, as a
+part of the output's scale. `% FMA` is the model's arithmetic in that time as a part of what the processor can do (more than 100 where an algorithm
+needs less), `% mem` its weights, inputs and outputs as a part of what can be read from memory.
 """
 
 import argparse
@@ -12,12 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 from lepton.check import compare
+from lepton_bench import machine, models, tables
+from lepton_bench.kernels import profile
 from lepton_bench.peers import PEERS
 from lepton_bench.rounds import Worker, measure
 
@@ -33,7 +36,18 @@ def inspect(model, dims):
     return json.loads(result.stdout)
 
 
+def known_shape(info, dims):
+    """A declared shape; None where a size is known only at run time."""
+    sizes = [dims.get(size, size) for size in info["shape"] or ()]
+    return sizes if info["shape"] is not None and all(isinstance(size, int) for size in sizes) else None
+
+
+def bytes_of(shape, dtype):
+    return 0 if shape is None else int(np.prod(shape)) * np.dtype(dtype).itemsize
+
+
 def write_inputs(facts, dims, data):
+    """Leaves the inputs and the signature where workers look for them; the inputs' bytes."""
     random = np.random.default_rng(1)
     arrays = {}
     for i, info in enumerate(facts["inputs"]):
@@ -42,7 +56,10 @@ def write_inputs(facts, dims, data):
         whole = dtype.kind in "biu"
         arrays[f"i{i}"] = (random.integers(0, 2, shape) if whole else random.standard_normal(shape)).astype(dtype)
     np.savez(data + ".npz", **arrays)
-    Path(data + ".json").write_text(json.dumps({"names": [info["name"] for info in facts["inputs"]], "dims": dims}))
+    inputs = {info["name"]: array.shape for info, array in zip(facts["inputs"], arrays.values())}
+    outputs = {info["name"]: known_shape(info, dims) for info in facts["outputs"]}
+    Path(data + ".json").write_text(json.dumps({"inputs": inputs, "outputs": outputs, "dims": dims}))
+    return sum(array.nbytes for array in arrays.values())
 
 
 def errors_of(data, peer):
@@ -69,15 +86,24 @@ def start(peer, model, threads, data):
     return worker, answer["facts"], max(answer["estimate_s"], 1e-7)
 
 
-def bench(model, threads, peers, dims, budget):
-    facts = inspect(model, dims)
+def add_shares(rows, limit):
+    """What rows of `gflops` and `gbs` are of the machine's limits."""
+    for row in rows:
+        for share, key, most in (("fma_share", "gflops", "gflops"), ("memory_share", "gbs", "dram_gbs")):
+            if limit and row.get(key) is not None:
+                row[share] = row[key] / limit[most]
+
+
+def bench(model, arguments, threads, limit):
+    facts, dims = inspect(model, arguments.dims), arguments.dims
     record = {"model": Path(model).stem, "threads": threads, "mflop": facts["flops"] and facts["flops"] / 1e6, "peers": {}}
     with tempfile.TemporaryDirectory() as folder:
         data = f"{folder}/data"
-        write_inputs(facts, dims, data)
+        traffic = write_inputs(facts, dims, data) + facts["parameter_bytes"]
+        traffic += sum(bytes_of(known_shape(info, dims), info["dtype"]) for info in facts["outputs"])
         workers, estimates = {}, {}
         try:
-            for peer in (["reference"] if PEERS["reference"].is_installed() else []) + peers:
+            for peer in (["reference"] if PEERS["reference"].python() else []) + arguments.peers:
                 worker, record["peers"][peer], estimate = start(peer, model, threads, data)
                 if peer == "reference":
                     del record["peers"][peer]
@@ -87,13 +113,20 @@ def bench(model, threads, peers, dims, budget):
                     workers[peer], estimates[peer] = worker, estimate
                     record["peers"][peer] |= errors_of(data, peer)
             if workers:
-                times, record["noise"] = measure(workers, estimates, budget)
+                times, record["noise"] = measure(workers, estimates, arguments.budget)
         finally:
             for worker in workers.values():
                 worker.end()
+        if arguments.kernels and "lepton" in workers:
+            record["kernels"] = profile(model, threads, dims, facts, folder, estimates["lepton"])
+            add_shares(record["kernels"], limit)
     for peer in workers:
         if times[peer]:
-            record["peers"][peer] |= {"min_ms": min(times[peer]) / 1e6, "median_ms": statistics.median(times[peer]) / 1e6, "runs": len(times[peer])}
+            seconds = min(times[peer]) / 1e9
+            row = {"min_ms": seconds * 1e3, "median_ms": statistics.median(times[peer]) / 1e6, "runs": len(times[peer])}
+            row |= {"gflops": facts["flops"] and facts["flops"] / seconds / 1e9, "gbs": traffic / seconds / 1e9}
+            record["peers"][peer] |= row
+    add_shares(record["peers"].values(), limit)
     best = min((peer["min_ms"] for peer in record["peers"].values() if peer.get("ok", True) and "min_ms" in peer), default=None)
     for peer in record["peers"].values():
         if best and "min_ms" in peer:
@@ -103,29 +136,16 @@ def bench(model, threads, peers, dims, budget):
 
 # ---- the command ---------------------------------------------------------------------------------------------------
 
-COLUMNS = f"{'model':24} {'threads':>7} {'peer':12} {'min ms':>9} {'median ms':>9} {'ratio':>6} {'error':>8} {'load s':>7} {'others':>6}"
-
-
-def print_record(record):
-    for name, peer in record["peers"].items():
-        head = f"{record['model'][:24]:24} {record['threads']:>7} {name:12} "
-        if "min_ms" not in peer:
-            print(head + "failed: " + peer.get("error", "no run was measured"))
-            continue
-        error = "?" if "ok" not in peer else "wrong" if not peer["ok"] else f"{peer['max_rel']:.1e}"
-        ratio = f"{peer['ratio']:.2f}" if "ratio" in peer else "?"
-        print(head + f"{peer['min_ms']:9.4g} {peer['median_ms']:9.4g} {ratio:>6} {error:>8} {peer['load_s']:7.3f} {record['noise']['others_cpu']:6.2f}")
-    sys.stdout.flush()
-
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="lepton bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="ONNX models")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=f"ONNX models, `all`, or networks: {', '.join(models.networks())}")
     parser.add_argument("--threads", default="1", metavar="N,...", help="threads of a run (1); each number is measured")
     known = [name for name in PEERS if name not in ("lepton", "reference")]
     parser.add_argument("--against", metavar="PEER,...", help=f"peers (those installed of {', '.join(known)})")
     parser.add_argument("--dim", action="append", default=[], metavar="NAME=VALUE", help="size of a named dimension, known to all peers in advance")
     parser.add_argument("--budget", type=float, default=5, metavar="SECONDS", help="time for the rounds of a model (5)")
+    parser.add_argument("--kernels", type=int, default=0, metavar="COUNT", help="profile Lepton, and show so many of the kernels that take longest (JSON has all)")
     parser.add_argument("--json", metavar="FILE", help="write the results there")
     arguments = parser.parse_args(argv)
     wanted = arguments.against.split(",") if arguments.against is not None else known
@@ -139,19 +159,14 @@ def parse(argv):
         parser.error("--threads takes whole numbers, and --dim NAME=VALUE")
     if min(arguments.threads) < 1:
         parser.error("--threads takes positive numbers")
-    arguments.missing = [name for name in wanted if not PEERS[name].is_installed()]
+    arguments.missing = [name for name in wanted if not PEERS[name].python()]
     arguments.peers = ["lepton"] + [name for name in wanted if name not in arguments.missing]
     return arguments
 
 
-def processor():
-    names = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return f"{names[0] if names else 'unknown'} x{os.cpu_count()}"
-
-
-def write(arguments, results):
+def write(arguments, limits, results):
     """The results so far; ends the command where they cannot be written."""
-    document = {"cpu": processor(), "date": time.strftime("%Y-%m-%d %H:%M"), "missing": arguments.missing, "results": results}
+    document = machine.describe() | {"limits": limits, "missing": arguments.missing, "results": results, "summary": tables.summarize(results)}
     try:
         Path(arguments.json).write_text(json.dumps(document, indent=1) + "\n")
     except OSError as problem:
@@ -161,18 +176,24 @@ def write(arguments, results):
 def main(argv=None):
     arguments = parse(argv)
     if arguments.json:
-        write(arguments, [])  # not after minutes of measuring
+        write(arguments, {}, [])  # not after minutes of measuring
     for name in arguments.missing:
-        print(f"missing: {name}; to measure it: {sys.executable} -m pip install {PEERS[name].package}", file=sys.stderr)
+        print(f"missing: {name}; to measure it: {PEERS[name].installation()}", file=sys.stderr)
+    paths = [path for model in arguments.models for path in models.find(model)]
+    limits = machine.limits(max(arguments.threads))
+    tables.print_limits(limits)
     results = []
-    for model in arguments.models:
+    for path in paths:
         for threads in arguments.threads:
-            record = bench(model, threads, arguments.peers, arguments.dims, arguments.budget)
+            record = bench(path, arguments, threads, limits.get("threads", {}).get(str(threads)))
             if not results:
-                print(COLUMNS)
-            print_record(record)
+                print(tables.COLUMNS)
+            tables.print_record(record)
+            if arguments.kernels:
+                tables.print_kernels(record, arguments.kernels)
             results.append(record)
             if arguments.json:
-                write(arguments, results)
+                write(arguments, limits, results)
+    tables.print_summary(tables.summarize(results))
     failed = any("min_ms" not in record["peers"]["lepton"] for record in results)
     sys.exit(1 if failed else 0)

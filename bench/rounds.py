@@ -5,10 +5,11 @@ import json
 import os
 import select
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+from lepton_bench.peers import PEERS
 
 LIMIT = 600  # seconds within which a worker must answer
 SLICE = 0.04  # seconds that a peer runs for in a round
@@ -20,7 +21,7 @@ class Worker:
     def __init__(self, peer, model, threads, data):
         folder = str(Path(data).parent)
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore", "LEPTON_BENCH_FOLDER": folder}
-        command = [sys.executable, "-m", "lepton_bench.worker", peer, str(model), str(threads), data]
+        command = [PEERS[peer].python(), "-m", "lepton_bench.worker", peer, str(model), str(threads), data]
         self.log = open(Path(folder) / f"{peer}.log", "ab")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=environment, text=True)
 

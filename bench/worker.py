@@ -1,10 +1,11 @@
 """One peer with one model, in a process of its own: worker.py PEER MODEL THREADS DATA
 
-DATA.json holds the shapes and sizes, DATA.npz the inputs. Answers are lines of JSON: first what loading took, then for each line `N` on standard
+DATA.json holds the signature (see Peer.prepare), DATA.npz the inputs. Answers are lines of JSON: first what loading took, then for each line `N` on standard
 input the nanoseconds of N runs. Between them it waits in a read, and takes no processor from the others. The first run's outputs
 are left in DATA.PEER.npz.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -19,9 +20,10 @@ def load(peer, model, threads, data):
     with open(data + ".json") as file:
         given = json.load(file)
     arrays = np.load(data + ".npz")
-    feed = {name: np.ascontiguousarray(arrays[f"i{i}"]).reshape(arrays[f"i{i}"].shape) for i, name in enumerate(given["names"])}
+    feed = {name: np.ascontiguousarray(arrays[f"i{i}"]).reshape(arrays[f"i{i}"].shape) for i, name in enumerate(given["inputs"])}
+    importlib.import_module(peer.package or peer.name)  # before the clock starts
     begin = time.perf_counter()
-    peer.prepare(model, threads, {name: array.shape for name, array in feed.items()}, given["dims"])
+    peer.prepare(model, threads, given)
     loaded = time.perf_counter()
     outputs = [np.array(output) for output in peer.run(feed)]
     first = time.perf_counter()
