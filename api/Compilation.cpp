@@ -442,7 +442,7 @@ static uint64_t hashOf(ModuleOp module, const ObjectBytes &weights) {
 ObjectBytes Compilation::seal() {
   modelInfo.kernels = 0;
   module().walk([&](Operation *op) { modelInfo.kernels += op->hasAttr("lepton.kernel"); });
-  ObjectBytes weights = writeWeightsObject(module(), chosen.arch);
+  ObjectBytes weights = writeWeightsObject(module(), architectureOf(chosen.arch));
   modelInfo.hash = hashOf(module(), weights);
   return weights;
 }

@@ -50,7 +50,7 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   std::vector<ObjectBytes> objects = emitCode(module, info, *target, 1, CodeForm::object, 1);
   if (objects.empty())
     return failure();
-  objects.push_back(writeWeightsObject(module, target->arch));
+  objects.push_back(writeWeightsObject(module, architectureOf(target->arch)));
   MemoryFile library;
   if (!linkSharedLibrary(objects, *target, library, error))
     return emitError(module.getLoc()) << "constants cannot be computed: " << error;

@@ -208,12 +208,10 @@ bool lepton::linkExecutable(const std::vector<ObjectBytes> &objects, const Targe
     error = "the start files of the C library (Scrt1.o) for " + target.arch + " are not installed";
     return false;
   }
-  const bool isArm = target.arch == "aarch64";
   std::vector<MemoryFile> files;
   std::vector<std::string> arguments = hardened;
-  arguments.insert(arguments.end(),
-                   {"-pie", "-o", path, "--dynamic-linker",
-                    isArm ? "/lib/ld-linux-aarch64.so.1" : "/lib64/ld-linux-x86-64.so.2", start[0], start[1], program});
+  arguments.insert(arguments.end(), {"-pie", "-o", path, "--dynamic-linker", architectureOf(target.arch).loader,
+                                     start[0], start[1], program});
   if (!appendInputs(objects, target, files, arguments, error))
     return false;
   arguments.insert(arguments.end(), rest.begin(), rest.end());

@@ -48,6 +48,7 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, in
   llvm::TargetOptions options;
   options.FunctionSections = options.DataSections = true;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
+  options.MCOptions.ABIName = architectureOf(target.arch).abi;
   // Without optimization too values stay in registers within a loop: through memory, plain loops would run eight times as slow.
   auto level = optLevel <= 1 ? llvm::CodeGenOptLevel::Less : llvm::CodeGenOptLevel::Aggressive;
   return std::unique_ptr<llvm::TargetMachine>(

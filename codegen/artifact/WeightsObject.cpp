@@ -22,7 +22,7 @@ static void writeConstant(ElementsAttr attribute, char *to) {
 }
 
 /// Sections: null, weights, note.GNU-stack, symtab, strtab, shstrtab.
-llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, llvm::StringRef arch) {
+llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, const Architecture &architecture) {
   auto constants = module->getAttrOfType<ArrayAttr>("lepton.constants");
   auto offsets = module->getAttrOfType<DenseI64ArrayAttr>("lepton.constant_offsets");
   auto total = module->getAttrOfType<IntegerAttr>("lepton.constant_bytes");
@@ -39,7 +39,8 @@ llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, llvm::Str
   header.e_ident[ELF::EI_DATA] = ELF::ELFDATA2LSB;
   header.e_ident[ELF::EI_VERSION] = ELF::EV_CURRENT;
   header.e_type = ELF::ET_REL;
-  header.e_machine = arch == "aarch64" ? ELF::EM_AARCH64 : ELF::EM_X86_64;
+  header.e_machine = architecture.machine;
+  header.e_flags = architecture.elfFlags;
   header.e_version = ELF::EV_CURRENT;
   header.e_shoff = headersAt;
   header.e_ehsize = sizeof header;

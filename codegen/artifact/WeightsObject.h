@@ -3,6 +3,8 @@
 #ifndef LEPTON_CODEGEN_ARTIFACT_WEIGHTSOBJECT_H
 #define LEPTON_CODEGEN_ARTIFACT_WEIGHTSOBJECT_H
 
+#include "codegen/target/Target.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallVector.h"
 
@@ -10,7 +12,7 @@ namespace lepton {
 
 /// A relocatable ELF object that defines `lepton_weights`: the module's constants (`lepton.constants`) at their offsets (`lepton.constant_offsets`) in one
 /// read-only section. They never pass through LLVM.
-llvm::SmallVector<char, 0> writeWeightsObject(mlir::ModuleOp module, llvm::StringRef arch);
+llvm::SmallVector<char, 0> writeWeightsObject(mlir::ModuleOp module, const Architecture &architecture);
 
 } // namespace lepton
 

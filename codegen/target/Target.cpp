@@ -2,8 +2,10 @@
 
 #include "codegen/target/Target.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/BinaryFormat/ELF.h"
 #include "llvm/TargetParser/AArch64TargetParser.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
@@ -14,6 +16,16 @@
 using namespace lepton;
 
 namespace {
+
+constexpr Architecture architectures[] = {
+    {"x86_64", "x86-64-v3", "", "/lib64/ld-linux-x86-64.so.2", llvm::ELF::EM_X86_64, 0},
+    {"aarch64", "generic", "", "/lib/ld-linux-aarch64.so.1", llvm::ELF::EM_AARCH64, 0},
+    {"riscv64", "generic-rv64", "lp64d", "/lib/ld-linux-riscv64-lp64d.so.1", llvm::ELF::EM_RISCV,
+     llvm::ELF::EF_RISCV_RVC | llvm::ELF::EF_RISCV_FLOAT_ABI_DOUBLE},
+};
+
+/// What every Linux for RISC-V expects, and LLVM's generic processor lacks: multiplication, atomics, floats, short instructions.
+constexpr const char *riscvFeatures = "+m,+a,+f,+d,+c";
 
 struct Processor {
   const char *name;
@@ -48,6 +60,7 @@ constexpr Processor processors[] = {
     {"generic", "aarch64", 128, 32, true},
     {"cortex-a72", "aarch64", 128, 32, true},
     {"neoverse-n1", "aarch64", 128, 32, true, 64, 1024},
+    {"generic-rv64", "riscv64", 128, 8, true}, // four of 32 registers make a vector
 };
 
 } // namespace
@@ -85,6 +98,8 @@ static Target fromTable(const Processor &processor) {
   target.arch = processor.arch;
   target.triple = target.arch + "-unknown-linux-gnu";
   target.cpu = processor.name;
+  if (target.arch == "riscv64")
+    target.features = riscvFeatures;
   target.vectorBits = processor.vectorBits;
   target.vectorRegisters = processor.registers;
   target.fma = processor.fma;
@@ -125,18 +140,23 @@ static Target host() {
   return target;
 }
 
+const Architecture &lepton::architectureOf(llvm::StringRef name) {
+  return *llvm::find_if(architectures, [&](const Architecture &known) { return name == known.name; });
+}
+
 std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error) {
   const std::string hostArch = llvm::Triple(llvm::sys::getProcessTriple()).getArchName().str();
   const bool isNamed = !target.empty() && target != "native";
   std::string arch = hostArch;
   if (isNamed) {
     llvm::Triple triple(llvm::Triple::normalize(target));
-    if (!triple.isOSLinux() ||
-        (triple.getArch() != llvm::Triple::x86_64 && triple.getArch() != llvm::Triple::aarch64)) {
-      error = "unknown target '" + target.str() + "'; known are native, x86_64-linux-gnu and aarch64-linux-gnu";
+    arch = llvm::Triple::getArchTypeName(triple.getArch()).str();
+    auto names = llvm::map_range(architectures, [](const Architecture &known) { return std::string(known.name); });
+    if (!triple.isOSLinux() || !llvm::is_contained(names, arch)) {
+      error = "unknown target '" + target.str() + "'; known are native, " + llvm::join(names, "-linux-gnu, ") +
+              "-linux-gnu";
       return std::nullopt;
     }
-    arch = llvm::Triple::getArchTypeName(triple.getArch()).str();
   }
   if (cpu == "native" || (cpu.empty() && !isNamed)) {
     if (arch == hostArch)
@@ -144,7 +164,7 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
     error = "--cpu=native names this machine, which is no " + target.str() + "; name the processor";
     return std::nullopt;
   }
-  const std::string wanted = !cpu.empty() ? cpu.str() : arch == "aarch64" ? "generic" : "x86-64-v3";
+  const std::string wanted = !cpu.empty() ? cpu.str() : architectureOf(arch).processor;
   std::string known;
   for (const Processor &processor : processors) {
     if (wanted == processor.name && arch == processor.arch)

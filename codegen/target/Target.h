@@ -15,9 +15,19 @@
 
 namespace lepton {
 
+/// What all processors of a family have in common.
+struct Architecture {
+  const char *name;      // as in triples and in the folders of the runtime
+  const char *processor; // LLVM's name of the one that code is made for unless another is named
+  const char *abi;       // LLVM's name of the calling convention; empty: there is one
+  const char *loader;    // of programs
+  uint16_t machine;      // in ELF files
+  uint32_t elfFlags;     // in ELF files
+};
+
 struct Target {
   std::string triple;   // e.g. "x86_64-unknown-linux-gnu"
-  std::string arch;     // "x86_64" or "aarch64"
+  std::string arch;     // an Architecture's name
   std::string cpu;      // LLVM's name
   std::string features; // LLVM's list: "+avx2,+fma"
   std::string required; // features that the runtime checks before it runs the code, comma-separated
@@ -27,6 +37,9 @@ struct Target {
   int64_t l1 = 32 << 10, l2 = 512 << 10; // bytes of data cache of one core
   int64_t multiplyAdds = 2;              // of whole vectors, begun in a cycle
 };
+
+/// The architecture of this name, which some target has.
+const Architecture &architectureOf(llvm::StringRef name);
 
 /// The target for the flags --target and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
 std::optional<Target> lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error);

@@ -43,6 +43,8 @@ inline void relaxCpu() {
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("isb" ::: "memory");
+#elif defined(__riscv)
+  asm volatile(".insn i 0x0F, 0, x0, x0, 0x010"); // pause; a hint, which older cores skip
 #endif
 }
 

@@ -1,7 +1,7 @@
 //===- cpu_features.cpp - What the CPU can do -------------------------------===//
 //
 // /proc/cpuinfo is neither quick to read on large machines nor always mounted; the instruction (x86-64) or the
-// auxiliary vector (AArch64) behind it is asked instead.
+// auxiliary vector (AArch64, RISC-V) behind it is asked instead.
 //
 //===----------------------------------------------------------------------===//
 #include "cpu_features.h"
@@ -138,7 +138,7 @@ struct Cpu {
   }
 };
 
-#else // AArch64
+#else
 
 struct Feature {
   const char *name;
@@ -147,6 +147,7 @@ struct Feature {
 };
 
 static const Feature kFeatures[] = {
+#if defined(__aarch64__)
     {"fp", 0, 0},        {"fp-armv8", 0, 0}, {"asimd", 0, 1},  {"neon", 0, 1},      {"aes", 0, 3},
     {"pmull", 0, 4},     {"sha1", 0, 5},     {"sha2", 0, 6},   {"crc32", 0, 7},     {"crc", 0, 7},
     {"atomics", 0, 8},   {"lse", 0, 8},      {"fphp", 0, 9},   {"asimdhp", 0, 10},  {"fullfp16", 0, 10},
@@ -154,6 +155,9 @@ static const Feature kFeatures[] = {
     {"lrcpc", 0, 15},    {"rcpc", 0, 15},    {"dcpop", 0, 16}, {"sha3", 0, 17},     {"asimddp", 0, 20},
     {"dotprod", 0, 20},  {"sha512", 0, 21},  {"sve", 0, 22},   {"asimdfhm", 0, 23}, {"fp16fml", 0, 23},
     {"sve2", 1, 1},      {"i8mm", 1, 13},    {"bf16", 1, 14},
+#else // RISC-V: a bit for each letter of the alphabet
+    {"m", 0, 12}, {"a", 0, 0}, {"f", 0, 5}, {"d", 0, 3}, {"c", 0, 2},
+#endif
 };
 
 struct Cpu {

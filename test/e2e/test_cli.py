@@ -154,7 +154,7 @@ def test_sizes_that_leave_nothing(tmp_path, level):
         (["--compile-to=zip"], ["'zip'", *PHASES]),
         (["--cpu=i8"], ["'i8'", "x86-64-v3"]),
         (["--cpu=cortex-a72"], ["'cortex-a72'", "--target=aarch64-linux-gnu"]),
-        (["--target=z80"], ["'z80'", "aarch64"]),
+        (["--target=z80"], ["'z80'", "aarch64", "riscv64"]),
         (["--target=aarch64-apple-darwin"], ["'aarch64-apple-darwin'", "aarch64-linux-gnu"]),
         (["--emit=zip"], ["'zip'", "shared"]),
         (["-O7"], ["optimization level 7", "0, 1, 2 and 3"]),
@@ -534,22 +534,21 @@ def test_object_links_with_the_runtime(tmp_path, model):
 
 
 @pytest.mark.parametrize("ending", ["so", "a"])
-def test_aarch64(tmp_path, model, ending):
-    root = "/usr/aarch64-linux-gnu"
-    if not shutil.which("qemu-aarch64") or not (ROOT / "build/lib/aarch64/liblepton_rt.a").exists():
-        pytest.skip("no qemu-aarch64, or no runtime for AArch64")
+@pytest.mark.parametrize("arch", ["aarch64", "riscv64"])
+def test_other_architectures(tmp_path, model, arch, ending):
+    root = f"/usr/{arch}-linux-gnu"
     artifact = tmp_path / f"small.{ending}"
-    result = lepton("compile", model, "--target=aarch64-linux-gnu", "-o", artifact)
+    result = lepton("compile", model, f"--target={arch}-linux-gnu", "-o", artifact)
     assert result.returncode == OK, result.stderr
     # The cross C library alone, without the start-up files and libraries of a cross compiler.
     start = [f"{root}/lib/{file}" for file in ("crt1.o", "crti.o", "crtn.o")]
-    flags = ["--target=aarch64-linux-gnu", f"-isystem{root}/include", "-fuse-ld=lld", "-nostdlib", "-no-pie", f"-L{root}/lib", *start, "-lc"]
-    outputs = run_client(tmp_path, [artifact], *flags, prefix=["qemu-aarch64", "-L", root])
+    flags = [f"--target={arch}-linux-gnu", f"-isystem{root}/include", "-fuse-ld=lld", "-nostdlib", "-no-pie", f"-L{root}/lib", *start, "-lc"]
+    outputs = run_client(tmp_path, [artifact], *flags, prefix=[f"qemu-{arch}", "-L", root])
     np.testing.assert_allclose(outputs, small_result(ROWS), rtol=1e-5)
     if ending == "so":
         require_fault(lepton("run", artifact, "--random-inputs=0"), INPUT, artifact, "another architecture")
         for verb in (["run", "--random-inputs=0"], ["inspect"]):
-            require_fault(lepton(*verb, model, "--target=aarch64-linux-gnu"), INPUT, model, "another architecture")
+            require_fault(lepton(*verb, model, f"--target={arch}-linux-gnu"), INPUT, model, "another architecture")
 
 
 def test_tensor_proto_files(tmp_path, model):
