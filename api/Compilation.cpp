@@ -9,6 +9,7 @@
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/Flops.h"
 #include "dialects/Lepton/LeptonOps.h"
+#include "frontend/native/graph.hpp"
 #include "frontend/onnx/Importer.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
@@ -172,12 +173,7 @@ Compilation::Compilation(const CompileOptions &options) : options(options), cont
   timing = timer.getRootScope();
   // Every error that a pass or the importer reports becomes one line.
   context->getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
-    std::string place = placeOf(diagnostic.getLocation()), text = diagnostic.str();
-    // Who is told the node need not know what MLIR calls its op: `'lepton.matmul' op `.
-    if (!place.empty() && llvm::StringRef(text).starts_with("'lepton.") && llvm::StringRef(text).contains("' op "))
-      text = llvm::StringRef(text).split("' op ").second.str();
-    std::string line = place + text;
-    llvm::replace(line, '\n', ' ');
+    std::string line = placeOf(diagnostic.getLocation()) + userMessage(diagnostic);
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
       errors += (errors.empty() ? "" : "\n") + source + ": " + line;
     else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning && this->options.facts)
@@ -226,6 +222,15 @@ bool Compilation::readFile(const std::string &path) {
   if (!buffer)
     return fail(Failure::input, "cannot be read: " + buffer.getError().message());
   return readBytes({(*buffer)->getBufferStart(), (*buffer)->getBufferSize()}, path);
+}
+
+bool Compilation::readGraph(nn::Graph &graph) {
+  std::string bytes = graph.onnx();
+  if (graph.error().empty())
+    return readBytes(bytes, graph.name());
+  errors = graph.error(); // which names the line of the program that built it
+  failure = Failure::input;
+  return false;
 }
 
 bool Compilation::readBytes(llvm::ArrayRef<char> bytes, const std::string &name) {

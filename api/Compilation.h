@@ -3,6 +3,7 @@
 #ifndef LEPTON_API_COMPILATION_H
 #define LEPTON_API_COMPILATION_H
 
+#include "api/Facts.h"
 #include "api/Tuning.h"
 #include "api/lepton.hpp"
 #include "codegen/artifact/Linker.h"
@@ -24,6 +25,8 @@ public:
   /// Reads a model from a file or from memory: ONNX, or the dialect.
   bool readFile(const std::string &path);
   bool readBytes(llvm::ArrayRef<char> bytes, const std::string &name);
+  /// Takes a graph that was built.
+  bool readGraph(nn::Graph &graph);
   /// Takes a module that was made elsewhere (constants to be computed).
   void take(mlir::OwningOpRef<mlir::ModuleOp> newModule);
   /// Runs the phases up to the one that the options name, or all.

@@ -8,6 +8,9 @@
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
+#include "frontend/native/graph.hpp"
+
+#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "llvm/Support/FileSystem.h"
@@ -19,6 +22,8 @@
 
 using namespace mlir;
 using namespace lepton;
+
+const char *lepton::version() { return LEPTON_VERSION; }
 
 std::shared_ptr<MLIRContext> lepton::makeContext() {
   DialectRegistry registry;
@@ -35,14 +40,15 @@ static std::string formOf(const std::string &output, const std::string &emit) {
   if (!emit.empty())
     return emit;
   llvm::StringRef ending = llvm::sys::path::extension(output);
-  return ending == ".o"      ? "obj"
-         : ending == ".a"    ? "archive"
-         : ending == ".so"   ? "shared"
-         : ending == ".s"    ? "asm"
-         : ending == ".ll"   ? "llvm"
-         : ending == ".mlir" ? "mlir"
-         : ending == ".h"    ? "header"
-                             : "";
+  return ending == ".o"        ? "obj"
+         : ending == ".a"      ? "archive"
+         : ending == ".so"     ? "shared"
+         : ending == ".s"      ? "asm"
+         : ending == ".ll"     ? "llvm"
+         : ending == ".mlir"   ? "mlir"
+         : ending == ".mlirbc" ? "bytecode"
+         : ending == ".h"      ? "header"
+                               : "";
 }
 
 /// Writes text to a file that appears whole or not at all; "-" is standard output.
@@ -125,29 +131,30 @@ static bool canBeMade(const std::string &path, std::string &error) {
   return false;
 }
 
-Failure lepton::compileFile(const std::string &model, const std::string &output, const CompileOptions &options,
-                            std::string &error) {
+/// Compiles what `read` reads, whose name is `model`.
+static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compilation &)> read,
+                         const std::string &output, const CompileOptions &options, std::string &error) {
   CompileOptions wanted = options;
   std::string form = formOf(output, options.emit);
   if (wanted.symbol.empty())
     wanted.symbol = cIdentifier(output == "-" ? "model" : llvm::sys::path::stem(output));
-  if (form == "mlir" && wanted.compileTo.empty())
+  if ((form == "mlir" || form == "bytecode") && wanted.compileTo.empty())
     wanted.compileTo = "graph";
   if (!wanted.compileTo.empty() && wanted.compileTo != "object" && wanted.compileTo != "artifact") {
-    if (!form.empty() && form != "mlir") {
+    if (!form.empty() && form != "mlir" && form != "bytecode") {
       error = "after the phase '" + wanted.compileTo + "' there is no '" + form +
               "' yet; end the output's name in .mlir, or leave out --compile-to";
       return Failure::usage;
     }
-    form = "mlir";
+    form = form == "bytecode" ? form : "mlir";
   }
-  const bool isText = llvm::is_contained({"asm", "llvm", "mlir", "header"}, form),
+  const bool isText = llvm::is_contained({"asm", "llvm", "mlir", "bytecode", "header"}, form),
              isBinary = llvm::is_contained({"obj", "archive", "shared", "exe"}, form);
   if (!isText && !isBinary) {
     error = options.emit.empty() ? "cannot tell what to write to '" + output +
-                                       "'; end its name in .so, .a, .o, .s, .ll, .h or .mlir, or say --emit"
+                                       "'; end its name in .so, .a, .o, .s, .ll, .h, .mlir or .mlirbc, or say --emit"
                                  : "unknown kind of output '" + form +
-                                       "'; there are shared, archive, obj, exe, asm, llvm, mlir and header";
+                                       "'; there are shared, archive, obj, exe, asm, llvm, mlir, bytecode and header";
     return Failure::usage;
   }
   if (isBinary && output == "-") {
@@ -166,7 +173,7 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
   if (!options.report.empty() && !wanted.facts)
     wanted.facts = &facts;
   Compilation compilation(wanted);
-  if (!compilation.readFile(model) || !compilation.runPhases()) {
+  if (!read(compilation) || !compilation.runPhases()) {
     error = compilation.takeError();
     return compilation.failure;
   }
@@ -178,6 +185,9 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
     auto flags = output == "-" ? OpPrintingFlags().elideLargeResourceString(64) : OpPrintingFlags();
     compilation.module()->print(os, flags.enableDebugInfo(options.locations));
     done = writeText(output, text, error);
+  } else if (form == "bytecode") {
+    llvm::raw_string_ostream os(text);
+    done = succeeded(writeBytecodeToFile(compilation.module(), os)) && writeText(output, text, error);
   } else if (form == "asm" || form == "llvm") {
     done = compilation.emitText(form == "asm", text) && writeText(output, text, error);
   } else if (form == "header") {
@@ -189,6 +199,24 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
   if (done && !options.report.empty())
     done = writeText(options.report, writeReport(model, *wanted.facts, compilation.info()), error);
   return done ? Failure::none : compilation.failure == Failure::none ? Failure::input : compilation.failure;
+}
+
+Failure lepton::compileFile(const std::string &model, const std::string &output, const CompileOptions &options,
+                            std::string &error) {
+  auto read = [&](Compilation &compilation) { return compilation.readFile(model); };
+  return compileTo(model, read, output, options, error);
+}
+
+Failure lepton::compileFile(nn::Graph &graph, const std::string &output, const CompileOptions &options,
+                            std::string &error) {
+  llvm::StringRef ending = llvm::sys::path::extension(output);
+  if (ending == ".onnx" && options.emit.empty())
+    return graph.save(output, error) ? Failure::none : Failure::input;
+  CompileOptions wanted = options;
+  if (ending.starts_with(".mlir") && wanted.compileTo.empty())
+    wanted.compileTo = "import"; // the graph as it was built
+  auto read = [&](Compilation &compilation) { return compilation.readGraph(graph); };
+  return compileTo(graph.name(), read, output, wanted, error);
 }
 
 //===--------------------------------------------------------------------------------------------------------------------------------------===//
@@ -258,6 +286,13 @@ std::shared_ptr<Executable> Executable::compileBytes(const void *data, size_t si
   return State::finish(compilation, read, options, error, failure);
 }
 
+std::shared_ptr<Executable> Executable::compile(nn::Graph &graph, const CompileOptions &options, std::string &error,
+                                                Failure *failure) {
+  Compilation compilation(options);
+  bool read = compilation.readGraph(graph);
+  return State::finish(compilation, read, options, error, failure);
+}
+
 std::shared_ptr<Executable> Executable::load(const std::string &artifact, uint32_t threads, std::string &error) {
   auto loaded = LoadedArtifact::load(artifact, error);
   return loaded ? State::start(std::move(loaded), threads, /*observer=*/nullptr, error) : nullptr;
@@ -292,9 +327,13 @@ std::shared_ptr<Executable> Executable::open(const std::string &path, const Comp
 
 const lepton_model &Executable::model() const { return *state->artifact->api().model; }
 
+lepton_status Executable::run(const lepton_tensor *inputs, lepton_tensor *outputs, lepton_error &error) const {
+  return state->artifact->api().session_run(state->session, inputs, outputs, &error);
+}
+
 bool Executable::run(const lepton_tensor *inputs, lepton_tensor *outputs, std::string &error) const {
   lepton_error problem = {};
-  if (state->artifact->api().session_run(state->session, inputs, outputs, &problem) == LEPTON_OK)
+  if (run(inputs, outputs, problem) == LEPTON_OK)
     return true;
   error = problem.message;
   return false;

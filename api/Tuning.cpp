@@ -2,6 +2,7 @@
 
 #include "api/Tuning.h"
 #include "api/FactFinder.h"
+#include "api/lepton.hpp"
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
 
@@ -25,7 +26,7 @@ static std::string textOf(Attribute attribute) {
 }
 
 TuningKey lepton::tuningKey(ModuleOp module, unsigned threads) {
-  return {textOf(targetOf(module)), threads, "lepton " LEPTON_VERSION " LLVM " LLVM_VERSION_STRING};
+  return {textOf(targetOf(module)), threads, std::string("lepton ") + version() + " LLVM " LLVM_VERSION_STRING};
 }
 
 //===----------------------------------------------------------------------------------------------------------------------------------===//

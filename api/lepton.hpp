@@ -12,8 +12,7 @@
 #ifndef LEPTON_API_LEPTON_HPP
 #define LEPTON_API_LEPTON_HPP
 
-#include "api/Facts.h"
-#include "runtime/core/lepton_abi.h"
+#include "lepton_abi.h"
 
 #include <cstdint>
 #include <memory>
@@ -21,6 +20,11 @@
 #include <vector>
 
 namespace lepton {
+
+struct CompileFacts; // Facts.h
+namespace nn {
+class Graph; // graph.hpp
+}
 
 /// What goes wrong, and so the exit status of the command line.
 enum class Failure { none = 0, input = 1, usage = 2, internal = 3 };
@@ -38,10 +42,11 @@ struct CompileOptions {
   uint32_t threads = 1;       ///< threads that take part in a run, unless the session says otherwise
   int optLevel = 3;           ///< 0: every op a kernel of plain loops; 3: everything
   std::vector<DimRange> dims; ///< sizes of named dimensions of an ONNX model; a run checks the bounds
-  std::string emit;           ///< shared, archive, obj, exe, asm, llvm, mlir, header; empty: from the output's ending
-  std::string compileTo;      ///< stop after this phase and write its IR; see phaseNames()
-  std::string report;         ///< file for a page of HTML about the compilation
-  std::string dumpPhases;     ///< folder for the IR after each phase
+  std::string emit; ///< shared, archive, obj, exe, asm, llvm, mlir, bytecode, header; empty: from the output's ending
+  std::string
+      compileTo; ///< stop after this phase and write its IR, as bytecode where the file ends in .mlirbc; see phaseNames()
+  std::string report;     ///< file for a page of HTML about the compilation
+  std::string dumpPhases; ///< folder for the IR after each phase
   std::string
       dumpKernels; ///< folder for a model of each kernel whose schedule can be tuned, and for kernels.json, which lists them
   std::string tuningDb; ///< database of tuned schedules to obey; see tune/TuningDatabase.h
@@ -55,12 +60,17 @@ struct CompileOptions {
   const lepton_observer *observer = nullptr; ///< is told of each kernel that a run comes to; for Executable::compile
 };
 
+/// "0.1.0"
+const char *version();
+
 /// The phases in their order.
 std::vector<std::string> phaseNames();
 
 /// Compiles a model (ONNX, or the dialect as text or bytecode) to a file; a header is written beside a library, an archive or an object. The file appears whole or not at all.
 Failure compileFile(const std::string &model, const std::string &output, const CompileOptions &options,
                     std::string &error);
+/// The same for a graph that was built, which is written as it is where the file ends in .onnx, .mlir or .mlirbc.
+Failure compileFile(nn::Graph &graph, const std::string &output, const CompileOptions &options, std::string &error);
 
 /// A model loaded into this process. Runs may overlap; they share its weights.
 class Executable {
@@ -71,6 +81,9 @@ public:
   /// The same for a model in memory.
   static std::shared_ptr<Executable> compileBytes(const void *data, size_t size, const CompileOptions &options,
                                                   std::string &error, Failure *failure = nullptr);
+  /// The same for a graph that was built.
+  static std::shared_ptr<Executable> compile(nn::Graph &graph, const CompileOptions &options, std::string &error,
+                                             Failure *failure = nullptr);
   /// Loads an artifact; `threads` 0: as many as it was compiled for.
   static std::shared_ptr<Executable> load(const std::string &artifact, uint32_t threads, std::string &error);
   /// Compiles a model, or loads it where the file is an artifact.
@@ -83,6 +96,7 @@ public:
   const lepton_model &model() const;
   /// One run; see lepton_session_run for who owns what.
   bool run(const lepton_tensor *inputs, lepton_tensor *outputs, std::string &error) const;
+  lepton_status run(const lepton_tensor *inputs, lepton_tensor *outputs, lepton_error &error) const;
   /// Frees what a run allocated for an output.
   void release(lepton_tensor &tensor) const;
 

@@ -15,10 +15,11 @@ function(lepton_copy_python package)
   set(copies "")
   foreach(file IN LISTS ARGN)
     get_filename_component(base ${file} NAME)
+    cmake_path(ABSOLUTE_PATH file)
     set(copy ${PROJECT_BINARY_DIR}/python/${package}/${base})
     add_custom_command(OUTPUT ${copy}
-      COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${copy}
-      DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+      COMMAND ${CMAKE_COMMAND} -E copy ${file} ${copy}
+      DEPENDS ${file})
     list(APPEND copies ${copy})
   endforeach()
   add_custom_target(${package}_package ALL DEPENDS ${copies})

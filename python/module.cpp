@@ -4,10 +4,10 @@
 //
 //===----------------------------------------------------------------------------------------------------------------------------===//
 
-#include "api/lepton.hpp"
+#include "python/module.h"
+#include "frontend/native/graph.hpp"
 #include "python/arrays.h"
 
-#include <nanobind/nanobind.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -19,11 +19,6 @@ namespace nb = nanobind;
 using namespace lepton;
 using namespace lepton::python;
 
-namespace {
-
-/// (name, minimum, maximum, versions)
-using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
-
 [[noreturn]] void raise(Failure failure, const std::string &error) {
   const char *name = failure == Failure::internal ? "RuntimeError" : "ValueError";
   nb::object type = nb::module_::import_("builtins").attr(name);
@@ -31,11 +26,18 @@ using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<i
   throw nb::python_error();
 }
 
-CompileOptions options(const std::string &cpu, const std::string &target, uint32_t threads, int optLevel,
-                       const Dims &dims, const std::string &tuningDb) {
+namespace {
+
+/// (name, minimum, maximum, versions)
+using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
+
+/// (cpu, threads, optLevel, dims, tuningDb)
+using Choices = std::tuple<std::string, uint32_t, int, Dims, std::string>;
+
+CompileOptions optionsOf(const Choices &choices) {
+  const auto &[cpu, threads, optLevel, dims, tuningDb] = choices;
   CompileOptions result;
   result.cpu = cpu;
-  result.target = target;
   result.threads = threads ? threads : 1;
   result.optLevel = optLevel;
   result.tuningDb = tuningDb;
@@ -44,42 +46,48 @@ CompileOptions options(const std::string &cpu, const std::string &target, uint32
   return result;
 }
 
-std::shared_ptr<Executable> open(const std::string &path, const std::string &cpu, uint32_t threads, int optLevel,
-                                 const Dims &dims, const std::string &tuningDb) {
+/// Raises what goes wrong; other Python threads run in the meantime.
+template <typename OpenT> std::shared_ptr<Executable> opened(OpenT open) {
   std::string error;
   Failure failure = Failure::none;
   std::shared_ptr<Executable> executable;
   {
     nb::gil_scoped_release release;
-    executable = Executable::open(path, options(cpu, "", threads, optLevel, dims, tuningDb), error, &failure);
+    executable = open(error, &failure);
   }
   if (!executable)
     raise(failure, error);
   return executable;
 }
 
-std::shared_ptr<Executable> openBytes(nb::bytes model, const std::string &cpu, uint32_t threads, int optLevel,
-                                      const Dims &dims, const std::string &tuningDb) {
-  std::string error;
-  Failure failure = Failure::none;
-  std::shared_ptr<Executable> executable;
-  {
-    nb::gil_scoped_release release;
-    executable = Executable::compileBytes(model.c_str(), model.size(),
-                                          options(cpu, "", threads, optLevel, dims, tuningDb), error, &failure);
-  }
-  if (!executable)
-    raise(failure, error);
-  return executable;
+std::shared_ptr<Executable> open(const std::string &path, const Choices &choices) {
+  return opened(
+      [&](std::string &error, Failure *failure) { return Executable::open(path, optionsOf(choices), error, failure); });
 }
 
-void compile(const std::string &model, const std::string &output, const std::string &cpu, const std::string &target,
-             const std::string &emit, uint32_t threads, int optLevel, const Dims &dims, const std::string &tuningDb) {
+std::shared_ptr<Executable> openBytes(nb::bytes model, const Choices &choices) {
+  return opened([&, data = model.c_str(), size = model.size()](std::string &error, Failure *failure) {
+    return Executable::compileBytes(data, size, optionsOf(choices), error, failure);
+  });
+}
+
+std::shared_ptr<Executable> openGraph(nn::Graph &graph, const Choices &choices) {
+  return opened([&](std::string &error, Failure *failure) {
+    auto executable = Executable::compile(graph, optionsOf(choices), error, failure);
+    (void)graph.takeError();
+    return executable;
+  });
+}
+
+template <typename ModelT>
+void compile(ModelT &model, const std::string &output, const std::string &target, const std::string &emit,
+             const Choices &choices) {
   std::string error;
   Failure failure;
   {
     nb::gil_scoped_release release;
-    CompileOptions wanted = options(cpu, target, threads, optLevel, dims, tuningDb);
+    CompileOptions wanted = optionsOf(choices);
+    wanted.target = target;
     wanted.emit = emit;
     failure = compileFile(model, output, wanted, error);
   }
@@ -169,9 +177,14 @@ nb::object fromTensor(const lepton_tensor &tensor, const nb::capsule &owner) {
   return nb::make_tuple(strings, shape, tensor.dtype);
 }
 
-/// One run; the outputs' memory goes back to the runtime with the last array that refers to it. `self` is the executable.
-nb::list run(nb::handle self, const Executable &executable, const std::vector<lepton_tensor> &inputs) {
-  std::vector<lepton_tensor> outputs(executable.model().output_count, lepton_tensor{});
+/// One run; the outputs' memory goes back to the runtime with the last array that refers to it. `self` is the executable. An output that has memory already
+/// is written there, and None in the list.
+nb::list run(nb::handle self, const Executable &executable, const std::vector<lepton_tensor> &inputs,
+             std::vector<lepton_tensor> outputs) {
+  outputs.resize(executable.model().output_count);
+  std::vector<bool> isGiven;
+  for (const lepton_tensor &output : outputs)
+    isGiven.push_back(output.data != nullptr);
   std::string error;
   bool done;
   {
@@ -186,7 +199,12 @@ nb::list run(nb::handle self, const Executable &executable, const std::vector<le
     lepton_tensor tensor;
   };
   nb::list result;
-  for (lepton_tensor &output : outputs) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (isGiven[i]) {
+      result.append(nb::none());
+      continue;
+    }
+    const lepton_tensor &output = outputs[i];
     auto *owner = new Owner{executable, nb::borrow(self), output};
     nb::capsule capsule(owner, [](void *pointer) noexcept {
       auto *owner = static_cast<Owner *>(pointer);
@@ -198,8 +216,8 @@ nb::list run(nb::handle self, const Executable &executable, const std::vector<le
   return result;
 }
 
-/// Runs on the values of all inputs, in order, each as toTensor takes it.
-nb::list runValues(nb::handle self, const nb::list &values) {
+/// Runs on the values of all inputs, in order, each as toTensor takes it. memory: (address, shape, dtype, bytes) of each output's own, None for others.
+nb::list runValues(nb::handle self, const nb::list &values, const nb::list &memory) {
   const auto &executable = nb::cast<const Executable &>(self);
   const uint32_t count = executable.model().input_count;
   if (nb::len(values) != count)
@@ -209,7 +227,10 @@ nb::list runValues(nb::handle self, const nb::list &values) {
   Storage storage;
   for (nb::handle value : values)
     tensors.push_back(toTensor(nb::cast<nb::tuple>(value), storage));
-  return run(self, executable, tensors);
+  std::vector<lepton_tensor> outputs;
+  for (nb::handle given : memory)
+    outputs.push_back(given.is_none() ? lepton_tensor{} : toTensor(nb::cast<nb::tuple>(given), storage));
+  return run(self, executable, tensors, std::move(outputs));
 }
 
 /// Runs on {name: array} where each value is an array that can be read as it lies and each output becomes one; None, and no run, otherwise.
@@ -235,7 +256,7 @@ nb::object runArrays(nb::handle self, const nb::tuple &names, const nb::dict &fe
     alive.push_back(nb::borrow(value));
     tensors.push_back(viewArray(value, model.inputs[i].dtype));
   }
-  return run(self, executable, tensors);
+  return run(self, executable, tensors, {});
 }
 
 } // namespace
@@ -250,5 +271,9 @@ NB_MODULE(_lepton, module) {
   module.def("run_arrays", runArrays);
   module.def("open", open);
   module.def("open_bytes", openBytes);
-  module.def("compile", compile);
+  module.def("open_graph", openGraph);
+  module.def("compile", compile<const std::string>);
+  module.def("compile", compile<nn::Graph>);
+  module.def("version", version);
+  bindGraph(module);
 }

@@ -62,11 +62,11 @@ static std::vector<std::string> ownFolders() {
   return folders;
 }
 
-/// A part of the runtime, near this code: build/bin, an installed prefix or a Python package.
+/// A part of the runtime, near this code: build/bin, build/lib, bin or lib of an installed prefix, or a Python package.
 static std::string runtimeFile(const Target &target, const char *name, std::string &error) {
   const std::vector<std::string> folders = ownFolders();
   for (const std::string &folder : folders)
-    for (const char *relative : {"../lib", "lib", "../../lib"}) {
+    for (const char *relative : {"../lib", "../lib/lepton", "lepton", "lib", "../../lib"}) {
       llvm::SmallString<256> path(folder);
       llvm::sys::path::append(path, relative, target.arch, name);
       if (llvm::sys::fs::exists(path))

@@ -12,18 +12,6 @@ using namespace lepton;
 // squares, and scales.
 static constexpr int64_t perSoftmaxElement = 5, perNormalizedElement = 6;
 
-SourceNode lepton::sourceNode(Location loc) {
-  if (auto fused = dyn_cast<FusedLoc>(loc))
-    for (Location part : fused.getLocations())
-      if (SourceNode node = sourceNode(part); !node.name.empty())
-        return node;
-  auto name = dyn_cast<NameLoc>(loc);
-  if (!name)
-    return {};
-  auto type = dyn_cast<NameLoc>(name.getChildLoc());
-  return {name.getName().getValue(), type ? type.getName().getValue() : StringRef()};
-}
-
 AffineExpr lepton::flopsOf(Operation *op, ShapeAnalysis &shapes) {
   auto elements = [&](Value value) { return shapes.product(shapes.shape(value)); };
   // Multiply-adds: one for each element of `value` and of dimensions `first` to `last` of the filter.

@@ -9,18 +9,13 @@
 #define LEPTON_DIALECTS_FLOPS_H
 
 #include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/SourceNode.h"
 
 #include <map>
 #include <set>
 #include <string>
 
 namespace lepton {
-
-/// The model's node that an op comes from; empty where there is none.
-struct SourceNode {
-  llvm::StringRef name, type;
-};
-SourceNode sourceNode(mlir::Location loc);
 
 /// Operations of a run.
 struct FlopCount {

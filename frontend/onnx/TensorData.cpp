@@ -124,6 +124,13 @@ std::string importer::pack(StringRef elements, unsigned bits) {
   return packed;
 }
 
+unsigned importer::bytesInMemory(int32_t dataType) { return (bitsInFile(dataType) + 7) / 8; }
+
+void importer::setElements(TensorProto &tensor, StringRef elements) {
+  unsigned bits = bitsInFile(tensor.data_type());
+  tensor.set_raw_data(bits < 8 ? pack(elements, bits) : elements.str());
+}
+
 std::optional<int64_t> importer::elementCount(ArrayRef<int64_t> sizes) {
   int64_t count = 1;
   for (int64_t size : sizes)

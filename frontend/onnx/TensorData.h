@@ -22,6 +22,11 @@ inline std::optional<int64_t> elementCount(const ::onnx::TensorProto &tensor) {
 /// The elements in whatever field they are, each in whole bytes; false with the reason in `error` where they do not fit the shape.
 bool readElements(const ::onnx::TensorProto &tensor, std::string &elements, std::string &error);
 
+/// The way back: fills a tensor's data, of numbers, from elements in whole bytes.
+void setElements(::onnx::TensorProto &tensor, llvm::StringRef elements);
+
+/// Bytes of an element of a data type in memory, at least one; 0 for a type that is not one of numbers.
+unsigned bytesInMemory(int32_t dataType);
 /// Bits of an element of a data type in ONNX's files, which pack those of less than a byte; 0 for a type that is not supported.
 unsigned bitsInFile(int32_t dataType);
 /// `count` elements of a byte each from packed ones, which follow each other from the lowest bit on; there are as many as the count takes.

@@ -122,10 +122,8 @@ static void put(const TensorFile &tensor, ::onnx::TensorProto &proto) {
     proto.add_dims(size);
   for (const std::string &text : tensor.strings)
     proto.add_string_data(text);
-  if (tensor.dataType == ::onnx::TensorProto::STRING)
-    return;
-  unsigned bits = importer::bitsInFile(tensor.dataType);
-  proto.set_raw_data(bits < 8 ? importer::pack(tensor.bytes, bits) : tensor.bytes);
+  if (tensor.dataType != ::onnx::TensorProto::STRING)
+    importer::setElements(proto, tensor.bytes);
 }
 
 static void put(const TensorFile &map, ::onnx::MapProto &proto) {

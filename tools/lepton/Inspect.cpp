@@ -1,5 +1,6 @@
 //===- Inspect.cpp - lepton inspect -------------------------------------------------------------------------------------------===//
 
+#include "api/Facts.h"
 #include "tools/lepton/Commands.h"
 #include "tools/lepton/TensorFiles.h"
 

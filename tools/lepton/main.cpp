@@ -25,7 +25,7 @@ static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Require
                                   cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<std::string> output("o", cl::desc("file to write; its ending says what"), cl::value_desc("FILE"),
                                    cl::init("-"), cl::sub(compileCommand));
-static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, asm, llvm, mlir, header"),
+static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, asm, llvm, mlir, bytecode, header"),
                                  cl::sub(compileCommand));
 static cl::opt<std::string> target("target", cl::desc("target triple"), cl::sub(compileCommand), cl::sub(runCommand),
                                    cl::sub(inspectCommand));
@@ -161,7 +161,7 @@ int main(int argc, char **argv) {
   if (int status = cli::runScript(argc, argv); status >= 0)
     return status;
   cl::SetVersionPrinter(
-      [](llvm::raw_ostream &os) { os << "lepton " LEPTON_VERSION " on LLVM " LLVM_VERSION_STRING "\n"; });
+      [](llvm::raw_ostream &os) { os << "lepton " << lepton::version() << " on LLVM " LLVM_VERSION_STRING "\n"; });
   static cl::OptionCategory none("no options");
   cl::HideUnrelatedOptions(none); // without a verb: LLVM's own
   // A wrong flag is a wrong use: LLVM would exit with 1, which says that the model is at fault.

@@ -1,0 +1,98 @@
+/* The C interface of liblepton, in strict C99. */
+#include "api/lepton.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int failures;
+
+static void expect(int holds, const char *what, const lepton_error *error) {
+  if (!holds)
+    fprintf(stderr, "failed: %s (%s)\n", what, error->message);
+  failures += !holds;
+}
+
+/* y[N, 2] = x[N, 3] w + celu(x w, 2) for a w of ones. */
+static lepton_graph *build(lepton_error *error) {
+  static float ones[6] = {1, 1, 1, 1, 1, 1};
+  static double alpha = 2;
+  int64_t input_shape[2] = {-1, 3}, weight_shape[2] = {3, 2};
+  const char *dims[2] = {"N", NULL}, *product[2] = {"x", "w"}, *sum[2] = {"product", "activated"};
+  lepton_value_info input = {"x", input_shape, dims, LEPTON_FLOAT, 2, NULL};
+  lepton_tensor weight = {ones, weight_shape, LEPTON_FLOAT, 2, sizeof ones};
+  lepton_attribute attribute = {"alpha", {&alpha, NULL, LEPTON_DOUBLE, 0, sizeof alpha}};
+  lepton_node matmul = {sizeof(lepton_node), 2, 0, 1, "product", "MatMul", product, NULL};
+  lepton_node celu = {sizeof(lepton_node), 1, 1, 1, "activated", "Celu", sum, &attribute};
+  lepton_node add = {sizeof(lepton_node), 2, 0, 1, "y", "Add", sum, NULL};
+  lepton_graph *graph = lepton_graph_create("small", 0);
+  expect(lepton_graph_input(graph, &input, error) == LEPTON_OK, "input", error);
+  expect(lepton_graph_constant(graph, "w", &weight, error) == LEPTON_OK, "constant", error);
+  expect(lepton_graph_add(graph, &matmul, error) == LEPTON_OK, "matmul", error);
+  product[0] = "w";
+  matmul.name = "faulty";
+  expect(lepton_graph_add(graph, &matmul, error) == LEPTON_INVALID_ARGUMENT, "refusal of a node", error);
+  expect(strncmp(error->message, "node 'faulty' (MatMul): operands differ in the inner dimension", 62) == 0, "words",
+         error);
+  expect(lepton_graph_output(graph, "y", "nothing", error) == LEPTON_INVALID_ARGUMENT, "refusal of an output", error);
+  expect(lepton_graph_add(graph, &celu, error) == LEPTON_OK, "celu", error);
+  expect(lepton_graph_add(graph, &add, error) == LEPTON_OK, "add", error);
+  expect(lepton_graph_output(graph, "y", "y", error) == LEPTON_OK, "output", error);
+  return graph;
+}
+
+static void run(const lepton_executable *model, lepton_error *error) {
+  float x[6] = {1, 2, 3, 4, 5, 6}, y[4];
+  int64_t shape[2] = {2, 3};
+  lepton_tensor input, output = {NULL, NULL, 0, 0, 0};
+  input.data = x;
+  input.shape = shape;
+  input.dtype = LEPTON_FLOAT;
+  input.rank = 2;
+  input.bytes = sizeof x;
+  expect(lepton_executable_run(model, &input, &output, error) == LEPTON_OK, "run", error);
+  expect(output.bytes == sizeof y && ((float *)output.data)[3] == 30, "result", error);
+  lepton_executable_release(model, &output);
+  output.data = y;
+  output.shape = NULL;
+  output.bytes = sizeof y;
+  expect(lepton_executable_run(model, &input, &output, error) == LEPTON_OK && y[0] == 12, "own memory", error);
+}
+
+int main(int argc, char **argv) {
+  lepton_error error = {""};
+  lepton_compile_options options = LEPTON_COMPILE_OPTIONS;
+  lepton_dim_bounds bounds = {"N", 1, 8};
+  lepton_executable *model = NULL;
+  lepton_graph *graph = build(&error);
+  char file[4096];
+  if (argc != 2)
+    return 2;
+
+  expect(lepton_graph_open(graph, NULL, &model, &error) == LEPTON_OK, "compiling a graph", &error);
+  run(model, &error);
+  lepton_executable_destroy(model);
+
+  snprintf(file, sizeof file, "%s/small.onnx", argv[1]);
+  expect(lepton_graph_write(graph, file, NULL, &error) == LEPTON_OK, "writing ONNX", &error);
+  lepton_graph_destroy(graph);
+  options.dims = &bounds;
+  options.dim_count = 1;
+  options.threads = 2;
+  expect(lepton_open(file, &options, &model, &error) == LEPTON_OK, "opening a model", &error);
+  expect(lepton_executable_model(model)->dim_bound_count == 1 && lepton_executable_model(model)->default_threads == 2,
+         "options", &error);
+  run(model, &error);
+  lepton_executable_destroy(model);
+
+  /* A caller of an older version, whose options end before dims: they are not read. */
+  options.struct_bytes = offsetof(lepton_compile_options, dims);
+  options.dim_count = 0;
+  options.dims = (const lepton_dim_bounds *)1;
+  expect(lepton_open(file, &options, &model, &error) == LEPTON_OK, "older options", &error);
+  lepton_executable_destroy(model);
+
+  expect(lepton_open("no such file", NULL, &model, &error) == LEPTON_INVALID_ARGUMENT && !model, "no file", &error);
+  expect(strstr(error.message, "no such file: cannot be read") != NULL, "words", &error);
+  puts(failures ? "FAILED" : "ok");
+  return failures != 0;
+}

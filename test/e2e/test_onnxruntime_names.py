@@ -1,0 +1,114 @@
+"""Code that was written for onnxruntime runs with `import lepton as ort`."""
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import lepton
+from common import save_small, small_result
+
+ROWS = np.arange(20, dtype=np.float32).reshape(5, 4) / 10
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(save_small(tmp_path_factory.mktemp("names") / "small.onnx"))
+
+
+def use(ort, model):
+    """What programs do with onnxruntime: options, sessions, bindings; the results."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 2
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    ort.set_default_logger_severity(3)
+    assert "CPUExecutionProvider" in ort.get_available_providers() and ort.get_device() == "CPU"
+    session = ort.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
+    assert session.get_providers() == ["CPUExecutionProvider"]
+    results = session.run(["y"], {session.get_inputs()[0].name: ROWS}, ort.RunOptions())
+
+    binding = session.io_binding()
+    binding.bind_cpu_input("x", ROWS)
+    binding.bind_output("y")
+    session.run_with_iobinding(binding)
+    results += binding.copy_outputs_to_cpu()
+
+    kept = ort.OrtValue.ortvalue_from_shape_and_type([5, 3], np.float32)
+    binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(ROWS))
+    binding.bind_ortvalue_output("y", kept)
+    session.run_with_iobinding(binding)
+    assert kept.shape() == [5, 3] and kept.device_name() == "cpu" and kept.is_tensor()
+    results += [kept.numpy(), binding.get_outputs()[0].numpy()]
+
+    memory = np.empty((5, 3), np.float32)
+    binding.clear_binding_inputs()
+    binding.clear_binding_outputs()
+    binding.bind_input("x", "cpu", 0, np.float32, ROWS.shape, ROWS.ctypes.data)
+    binding.bind_output("y", "cpu", 0, np.float32, memory.shape, memory.ctypes.data)
+    binding.synchronize_inputs()
+    session.run_with_iobinding(binding)
+    binding.synchronize_outputs()
+    results.append(memory)
+    return results
+
+
+@pytest.mark.parametrize("ort", [onnxruntime, lepton], ids=["onnxruntime", "lepton"])
+def test_programs(ort, model):
+    results = use(ort, model)
+    assert len(results) == 5
+    for result in results:
+        np.testing.assert_allclose(result, small_result(ROWS), rtol=1e-6)
+
+
+def test_a_binding_is_run_again_on_the_same_memory(model):
+    session = lepton.InferenceSession(model)
+    value, result = lepton.OrtValue(ROWS.copy()), lepton.OrtValue(np.empty((5, 3), np.float32))
+    binding = session.io_binding()
+    binding.bind_ortvalue_input("x", value)
+    binding.bind_ortvalue_output("y", result)
+    for factor in (1, -1, 3):
+        value.update_inplace(ROWS * factor)
+        session.run_with_iobinding(binding)
+        np.testing.assert_allclose(result.numpy(), small_result(ROWS * factor), rtol=1e-5)
+    assert binding.copy_outputs_to_cpu()[0] is result.numpy()
+
+
+def test_wrong_bindings(model):
+    session = lepton.InferenceSession(model)
+    binding = session.io_binding()
+    binding.bind_cpu_input("x", ROWS)
+    with pytest.raises(ValueError, match="the model has no output 'z'; its outputs are \\['y'\\]"):
+        binding.bind_output("z")
+    with pytest.raises(ValueError, match="Lepton runs on the CPU, not on cuda"):
+        binding.bind_output("y", "cuda")
+    binding.bind_ortvalue_output("y", lepton.OrtValue(np.empty((4, 3), np.float32)))
+    with pytest.raises(ValueError, match="output 'y'"):
+        session.run_with_iobinding(binding)
+    binding.bind_ortvalue_output("y", lepton.OrtValue(np.empty((5, 3), np.int32)))
+    with pytest.raises(ValueError, match="the memory for the output 'y' is an array of int32; expected is a contiguous and writable one of float"):
+        session.run_with_iobinding(binding)
+
+
+class Foreign:
+    """An array of another library, which has nothing but DLPack's interface."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+def test_dlpack_in_and_out(model):
+    session = lepton.InferenceSession(model)
+    (result,) = session.run(None, {"x": Foreign(ROWS)})
+    np.testing.assert_allclose(result, small_result(ROWS), rtol=1e-6)
+    shared = np.from_dlpack(result)
+    assert shared.ctypes.data == result.ctypes.data
+    value = lepton.OrtValue(Foreign(ROWS))
+    assert value.data_ptr() == ROWS.ctypes.data and np.from_dlpack(value).ctypes.data == ROWS.ctypes.data
