@@ -159,12 +159,33 @@ static bool hasRowsOutermost(const Contraction &contraction, TargetAttr target) 
   return aBytes && bBytes && *bBytes <= target.getL2() / 2 && *aBytes > target.getL2();
 }
 
+static constexpr int64_t standardFullUnroll = 12;
+
+/// Inner reduction loops disappear unless two rows of a block would then read the same element of A (neighbouring pixels of a convolution of few channels):
+/// LLVM would keep what they share from one tap to the next, in far more registers than there are.
+static int64_t fullUnrollFor(const Contraction &contraction, const RegisterBlock &block) {
+  if (contraction.form == ContractionForm::Dot || contraction.vectorA || !contraction.rowDim || block.rows == 1)
+    return standardFullUnroll;
+  const int64_t rowStep = contraction.a.steps[*contraction.rowDim];
+  int64_t copies = 1, span = 0;
+  for (unsigned dim : llvm::reverse(contraction.reductionDims)) {
+    const int64_t extent = contraction.extents[dim], step = contraction.a.steps[dim];
+    if (ShapedType::isDynamic(extent) || ShapedType::isDynamic(step) || copies * extent > standardFullUnroll)
+      break;
+    span += (extent - 1) * step;
+    if (span >= rowStep)
+      return copies;
+    copies *= extent;
+  }
+  return standardFullUnroll;
+}
+
 namespace {
 /// What a schedule says beside its block.
 struct Knobs {
   int64_t lanes;
   bool rowsOutermost;
-  int64_t unroll = 1, fullUnroll = 12;
+  int64_t unroll = 1, fullUnroll = standardFullUnroll;
 };
 } // namespace
 
@@ -183,7 +204,8 @@ ScheduleAttr lepton::selectSchedule(const Contraction &contraction, TargetAttr t
     best = depthwiseBlock(space, target);
   else
     space.forEach([&](RegisterBlock block) { best = block.cost < best.cost ? block : best; });
-  return makeSchedule(contraction, target, best, {lanes, hasRowsOutermost(contraction, target)});
+  return makeSchedule(contraction, target, best,
+                      {lanes, hasRowsOutermost(contraction, target), /*unroll=*/1, fullUnrollFor(contraction, best)});
 }
 
 //===----------------------------------------------------------------------===//
@@ -255,7 +277,7 @@ SmallVector<RatedSchedule> lepton::listSchedules(const Contraction &contraction,
   const int64_t lanes = target.lanes(contraction.body.accumulatorType);
   SmallVector<RatedSchedule> list;
   auto add = [&](RegisterBlock block, Knobs knobs) {
-    const Knobs standard = {chosen.getLanes(), chosen.getRowsOutermost()};
+    const Knobs standard = {chosen.getLanes(), chosen.getRowsOutermost(), chosen.getUnroll(), chosen.getFullUnroll()};
     // The model knows blocks only. What deviates beside them comes after the block itself, and before blocks that cost much more.
     const int64_t deviations = (knobs.unroll != standard.unroll) + (knobs.fullUnroll != standard.fullUnroll) +
                                (knobs.rowsOutermost != standard.rowsOutermost);

@@ -182,3 +182,26 @@ module attributes {lepton.tuned = {"067c75f8bfdfa06f533715a8700ad7e0" = [#tuned]
     return
   }
 }
+
+// -----
+
+// Of 3 channels, two pixels of a row share what their taps read: the loop over the taps stays, and that over the channels goes.
+
+#pixel = affine_map<(x, m, k, c) -> (x + k, c)>
+#filter = affine_map<(x, m, k, c) -> (k, c, m)>
+#out = affine_map<(x, m, k, c) -> (x, m)>
+
+// CHECK-LABEL: func @FewChannels
+// CHECK:         linalg.generic {{.*}}lepton.schedule = #lepton.schedule<algorithm = register_block, {{.*}}full_unroll = 3>
+module attributes {lepton.target = #lepton.target<cpu = "znver3", vector_bits = 256, registers = 16, fma = true>} {
+  func.func @FewChannels(%A: memref<34x3xf32>, %B: memref<3x3x16xf32>, %C: memref<32x16xf32>) {
+    linalg.generic {indexing_maps = [#pixel, #filter, #out], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+        ins(%A, %B : memref<34x3xf32>, memref<3x3x16xf32>) outs(%C : memref<32x16xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %c, %p : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+}
