@@ -7,7 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from common import lepton, save, save_small
+from common import FULL, lepton, save, save_small
+from lepton_networks import NETWORKS
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 OK, INPUT = 0, 1
@@ -62,6 +63,13 @@ def test_parameters_of_sparse_tensors_are_their_values(tmp_path):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path / "m.onnx")
     facts = inspect(tmp_path / "m.onnx")
     assert (facts["parameters"], facts["parameter_bytes"]) == (4, 16)
+
+
+@pytest.mark.parametrize("name", [*NETWORKS] if FULL else ["mnist_b1", "bilstm", "bert4", "dcgan", "mobilenet_v2"])
+def test_arena_is_hardly_larger_than_what_lives_at_one_time(tmp_path, name):
+    onnx.save(NETWORKS[name](), tmp_path / "m.onnx")
+    facts = inspect(tmp_path / "m.onnx")
+    assert facts["live_bytes"] <= facts["arena_bytes"] <= 1.1 * facts["live_bytes"]
 
 
 def node(op, inputs, outputs=("y",), **attributes):

@@ -24,7 +24,13 @@ FUNCTIONS = {
     "Tan": (np.tan, 1.5),
     "Atan": (np.arctan, 1),
     "Sqrt": (np.sqrt, 0.5),
+    "Gelu": (lambda x: 0.5 * x * (1 + np.vectorize(math.erf)(x * 0.5**0.5)), 3),
 }
+OF_OPERAND = {"Gelu"}  # whose bound is in ulp of the operand: 1 + erf(x) cancels out where x is negative
+
+
+def ulp(x):
+    return np.spacing(np.maximum(np.abs(x), np.float32(SMALLEST_NORMAL))).astype(np.float64)
 
 
 @pytest.mark.parametrize("cpu", ["x86-64-v2", "native"])
@@ -42,8 +48,32 @@ def test_error_over_all_exponents(op, cpu):
         expected = exact.astype(np.float32)
         np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
         np.testing.assert_array_equal(np.isinf(result), np.isinf(expected))
-        error = np.abs(result - exact) / np.spacing(np.maximum(np.abs(expected), np.float32(SMALLEST_NORMAL))).astype(np.float64)
+        error = np.abs(result - exact) / ulp(x if op in OF_OPERAND else expected)
     isNormal = np.isfinite(expected) & (np.abs(expected) >= SMALLEST_NORMAL)
     worst = np.argmax(np.where(isNormal, error, 0))
     assert error[worst] <= bound, f"{op}({x[worst]!r}) is {result[worst]!r}, not {expected[worst]!r}: {error[worst]:.2f} ulp"
     assert np.all(np.abs(result[np.isfinite(expected) & ~isNormal]) <= SMALLEST_NORMAL)
+
+
+@pytest.mark.parametrize("cpu", ["x86-64-v2", "native"])
+@pytest.mark.parametrize("exponent", [-2.5, -1, 0, 0.3, 0.5, 1, 1.75, 2, 3, 11])
+def test_error_of_powers(exponent, cpu):
+    """Of a constant exponent, which some powers of are products or roots, and of a computed one."""
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in ("x", "e", "y", "z")]
+    constant = helper.make_tensor("c", TensorProto.FLOAT, [], [exponent])
+    nodes = [helper.make_node("Pow", ["x", "c"], ["y"], name="constant"), helper.make_node("Pow", ["x", "e"], ["z"], name="computed")]
+    graph = helper.make_graph(nodes, "g", values[:2], values[2:], [constant])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    x = np.arange(0, 2**32, 2**20 + 9, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    x = np.concatenate([x, np.float32([0, -0.0, 1, -1, -2, np.inf, -np.inf])])
+    x[np.isnan(x)] = np.nan  # quiet ones: those that signal stay NaN to the power of 0, too
+    results = lepton.InferenceSession(model.SerializeToString(), cpu=cpu).run(None, {"x": x, "e": np.full_like(x, exponent)})
+    with np.errstate(all="ignore"):
+        exact = np.power(x.astype(np.float64), np.full(x.shape, np.float32(exponent), np.float64))  # an array: np.power has shortcuts of its own
+        expected = exact.astype(np.float32)
+    is_normal = np.isfinite(expected) & (np.abs(expected) >= SMALLEST_NORMAL)
+    for result in results:
+        np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
+        np.testing.assert_array_equal(result[np.isinf(expected)], expected[np.isinf(expected)])
+        error = np.abs(result[is_normal] - exact[is_normal]) / ulp(expected[is_normal])
+        assert error.max() <= 1.5, f"{x[is_normal][error.argmax()]!r}: {error.max():.2f} ulp"
