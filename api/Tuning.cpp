@@ -171,12 +171,11 @@ bool KernelDump::write(ModuleOp module, const std::string &folder, const TuningK
                                    {"constants", json::Array(kernel.constants)},
                                    {"contractions", describeContractions(function)}});
   }
+  auto weights = module->getAttrOfType<IntegerAttr>("lepton.constant_bytes");
+  json::Value facts = json::Object{{"target", key.target},          {"threads", int64_t(key.threads)},
+                                   {"compiler", key.compiler},      {"weights", weights ? weights.getInt() : 0},
+                                   {"kernels", std::move(tunable)}, {"skipped", std::move(skipped)}};
   std::string text;
-  llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n",
-                                                  json::Value(json::Object{{"target", key.target},
-                                                                           {"threads", int64_t(key.threads)},
-                                                                           {"compiler", key.compiler},
-                                                                           {"kernels", std::move(tunable)},
-                                                                           {"skipped", std::move(skipped)}}));
+  llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n", facts);
   return writeFile(folder + "/kernels.json", text, error);
 }

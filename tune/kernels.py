@@ -42,6 +42,7 @@ class Kernel:
     flops: int
     constants: list
     contractions: list
+    weights: int  # bytes of the model's
     shares: dict = field(default_factory=dict)  # model -> calls
 
     @property
@@ -85,6 +86,6 @@ def find_kernels(model, folder, dims, cpu, threads):
     for entry in facts["kernels"]:
         contractions = [Contraction(**contraction) for contraction in entry.pop("contractions")]
         entry["file"] = str(Path(folder) / entry["file"])
-        kernels.append(Kernel(**entry, contractions=contractions, shares={model: entry["calls"]}))
+        kernels.append(Kernel(**entry, contractions=contractions, weights=facts["weights"], shares={model: entry["calls"]}))
     skipped = [f"{entry['name']}: {entry['reason']}" for entry in facts["skipped"]]
     return Key(facts["target"], facts["threads"], facts["compiler"]), kernels, skipped

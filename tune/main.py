@@ -68,6 +68,7 @@ def gather(arguments, folder):
             known = kernels.setdefault(kernel.hash, kernel)
             if known is not kernel:
                 known.calls += kernel.calls
+                known.weights = max(known.weights, kernel.weights)
                 known.shares |= kernel.shares
     return key, list(kernels.values())
 
@@ -78,7 +79,7 @@ def check(arguments, search, measurer, end):
     for i, model in enumerate(arguments.models if search.kept else []):
         share = (end - time.monotonic()) / (len(arguments.models) - i)
         try:
-            comparisons[model] = measurer.compare_models(model, arguments.sizes, arguments.tuning_db, share)
+            comparisons[model] = measurer.compare_models(model, arguments.sizes, arguments.tuning_db, time.monotonic() + share)
         except MeasureError as problem:
             print(f"{model}: not measured as a whole: {problem}", file=sys.stderr)
             continue
@@ -93,9 +94,9 @@ def summarize(arguments, search, comparisons):
     for state in search.states:
         if state.failed:
             print(f"not tuned: {state.kernel.name}: {state.failed}", file=sys.stderr)
-    for state in sorted(search.states, key=lambda state: state.kernel.calls * (state.best_ns - (state.default_ns or 0.0))):
-        if state.kernel.hash in search.kept:
-            print(f"{state.kernel.name}: {state.default_ns / 1e3:.1f} us -> {state.best_ns / 1e3:.1f} us")
+    kept = [state for state in search.states if state.kernel.hash in search.kept]
+    for state in sorted(kept, key=lambda state: state.kernel.calls * (state.best_ns - state.default_ns)):
+        print(f"{state.kernel.name}: {state.default_ns / 1e3:.1f} us -> {state.best_ns / 1e3:.1f} us")
     for model in arguments.models:
         before, after = (search.model_ns(model, tuned) / 1e6 for tuned in (False, True))
         if model in comparisons:

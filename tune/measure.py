@@ -7,10 +7,12 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 
 SLICE = 0.008  # seconds that a candidate runs for at a time
 ROUNDS = 9  # of an interleaved comparison
+FEW_ROUNDS = 5  # tell something
 NO_LIMIT = 1e18  # nanoseconds
 
 
@@ -81,26 +83,36 @@ class Measurer:
             for i, schedules in enumerate(candidates[1:]):
                 names[schedules] = f"candidate{i}"
                 stack.enter_context(self._loaded(names[schedules], self._kernel(kernel, schedules), timeout))
-            return self._interleave(names, timeout)
-
-    def compare_models(self, model, dims, database, timeout):
-        """The Comparison of a model without (False) and with (True) what the database holds."""
-        with contextlib.ExitStack() as stack:
-            for is_tuned in (False, True):
-                stack.enter_context(self._loaded(str(is_tuned), {"model": model, "dims": dims, "tuning_db": database if is_tuned else ""}, timeout))
-            return self._interleave({False: "False", True: "True"}, timeout)
-
-    def _interleave(self, names, timeout):
-        """Runs all in turn, so that whatever else the machine does hits all of them alike."""
-        comparison = Comparison({what: [] for what in names})
-        for turn in range(ROUNDS):
-            order = list(names.items())
-            for what, name in order if turn % 2 else reversed(order):
-                comparison.rounds[what].append(self._run(name, NO_LIMIT, timeout)[0])
+            comparison = Comparison({schedules: [] for schedules in candidates})
+            for _ in range(ROUNDS):
+                self._round(comparison, names, timeout)
         return comparison
 
+    def compare_models(self, model, dims, database, end):
+        """The Comparison of a model without (False) and with (True) what the database holds; in fewer rounds where they do not fit in before the clock says `end`."""
+
+        def left():
+            return max(0.0, end - time.monotonic())
+
+        with contextlib.ExitStack() as stack:
+            for is_tuned in (False, True):
+                stack.enter_context(self._loaded(str(is_tuned), {"model": model, "dims": dims, "tuning_db": database if is_tuned else ""}, left()))
+            comparison, begin = Comparison({False: [], True: []}), time.monotonic()
+            for rounds in range(1, ROUNDS + 1):
+                self._round(comparison, {False: "False", True: "True"}, left())
+                if rounds >= FEW_ROUNDS and left() < 2 * (time.monotonic() - begin) / rounds:
+                    break
+        return comparison
+
+    def _round(self, comparison, names, timeout):
+        """Runs all in turn, each time in another order, so that whatever else the machine does hits all of them alike."""
+        turn = len(next(iter(comparison.rounds.values())))
+        order = list(names.items())
+        for what, name in order if turn % 2 else reversed(order):
+            comparison.rounds[what].append(self._run(name, NO_LIMIT, timeout)[0])
+
     def _kernel(self, kernel, schedules):
-        facts = {"name": kernel.name, "hash": kernel.hash, "file": kernel.file, "constants": kernel.constants}
+        facts = {name: getattr(kernel, name) for name in ("name", "hash", "file", "constants", "weights")}
         return {"kernel": facts, "schedules": list(schedules), "key": list(self.key)}
 
     def _load_default(self, kernel, timeout):

@@ -19,6 +19,7 @@ HOPELESS = 1.3  # of the best's time: given up after the first runs
 EXPLORE_EVERY = 5
 TURN = 6  # tries of a kernel in a row: its default stays loaded
 TIMEOUT = 20  # seconds for a step of a candidate
+FLOPS_PER_NS = 50  # of a processor's core, roughly
 RESERVE = 1.5  # of the longest step so far must be left for another one to begin
 MEASURED, CUT, FASTER, NOT_FASTER = "measured", "cut", "faster", "not faster"  # outcomes; errors are the others
 
@@ -37,7 +38,12 @@ class State:
 
     @property
     def best_ns(self):
-        return self.best_ratio * (self.default_ns or 0.0)
+        return self.best_ratio * self.default_ns
+
+    @property
+    def votes(self):
+        """The time that it takes in the models, for each try that it had. Before it was measured the time follows from its arithmetic."""
+        return self.kernel.calls * (self.default_ns or self.kernel.flops / FLOPS_PER_NS) / (1 + len(self.tried))
 
 
 class Search:
@@ -72,11 +78,12 @@ class Search:
     # ---- what was found --------------------------------------------------------------------------------------------
 
     def model_ns(self, model, tuned):
-        """The time of a model's tunable kernels in nanoseconds, with the default's schedules or those found."""
-        return sum(state.kernel.shares.get(model, 0) * (state.best_ns if tuned else state.default_ns or 0.0) for state in self.states)
+        """The time of a model's kernels that were measured, in nanoseconds, with the default's schedules or those found."""
+        measured = [state for state in self.states if state.default_ns]
+        return sum(state.kernel.shares.get(model, 0) * (state.best_ns if tuned else state.default_ns) for state in measured)
 
     def gain(self):
-        """How many times as fast the tunable kernels of all models are."""
+        """How many times as fast the kernels of all models are that were measured."""
         models = {model for state in self.states for model in state.kernel.shares}
         before, after = (sum(self.model_ns(model, tuned) for model in models) for tuned in (False, True))
         return before / after if after else 1.0
@@ -94,20 +101,24 @@ class Search:
 
     def run(self, end):
         """Searches until the clock says `end`, or nothing is left to try."""
-        for state in self.states:
-            if not self._has_time(end):
-                return
-            self._step(1, self._measure_default, state, end)
-        for state in self._open():
-            self._settle(state, end)
         while self._has_time(end):
-            state = max(filter(self._pool_of, self._open()), key=self._votes, default=None)
+            state = max(filter(self._has_work, self.states), key=lambda state: state.votes, default=None)
             if not state:
                 return
-            for _ in range(TURN):
-                if self._has_time(end) and self._pool_of(state):
-                    self._step(1, self._try, state, end)
-                    self._settle(state, end)
+            self._turn(state, end)
+
+    def _has_work(self, state):
+        return not state.failed and (state.promising or self._pool_of(state))
+
+    def _turn(self, state, end):
+        """Some tries of one kernel."""
+        if state.default_ns is None:
+            self._step(1, self._measure_default, state, end)
+        self._settle(state, end)
+        for _ in range(TURN):
+            if not state.failed and self._pool_of(state) and self._has_time(end):
+                self._step(1, self._try, state, end)
+                self._settle(state, end)
 
     def _settle(self, state, end):
         """Compares what looks promising with the best so far."""
@@ -124,12 +135,6 @@ class Search:
         step(*arguments)
         self.longest = max(0.9 * self.longest, (self.clock() - begin) / candidates)
         self.report(self)
-
-    def _open(self):
-        return [state for state in self.states if state.default_ns and not state.failed]
-
-    def _votes(self, state):
-        return state.kernel.calls * state.default_ns / (1 + len(state.tried))
 
     def _timeout(self, end):
         return max(1.0, min(TIMEOUT, end - self.clock()))

@@ -4,7 +4,7 @@
 measured is what ships; {"load": NAME, "model": PATH, "dims": {...}, "tuning_db": PATH} compiles a model. {"run": NAME, "seconds": S, "limit_ns": N} runs it for a while, shorter where the first runs are above the limit, and answers the
 nanoseconds of each run. {"drop": NAME} lets go of it.
 
-Weights lie in many copies, each run taking the next: in the model other kernels' weights would have driven them out of the caches.
+Weights lie in as many copies as the model has weights, each run taking the next: in the model other kernels' weights would have driven them out of the caches.
 """
 
 import itertools
@@ -19,19 +19,20 @@ import numpy as np
 import lepton
 from lepton_tune.database import Database, Key, Tuned
 
-COLD_BYTES = 48 << 20  # what the copies of the weights take together
+COLD_BYTES = 48 << 20  # what the copies of the weights take together at most
 MOST_COPIES = 12
 FIRST_RUNS = 3
 
 
-def make_feeds(session, constants, sizes):
-    """Inputs for one run after the other: activations stay, weights change their place. `sizes` are those of named dimensions."""
+def make_feeds(session, constants, weights, sizes):
+    """Inputs for one run after the other: activations stay, the inputs `constants` change their place. The model has `weights` bytes of them; `sizes` are those of named
+    dimensions."""
     random = np.random.default_rng(1)
     arrays = {value.name: lepton.make_up(value, sizes, random) for value in session.get_inputs()}
-    weights = [value.name for i, value in enumerate(session.get_inputs()) if i in constants]
-    size = sum(arrays[name].nbytes for name in weights)
-    copies = min(MOST_COPIES, max(1, COLD_BYTES // max(size, 1))) if size else 1
-    return [arrays | {name: arrays[name].copy() for name in weights} for _ in range(copies)]
+    moving = [value.name for i, value in enumerate(session.get_inputs()) if i in constants]
+    size = sum(arrays[name].nbytes for name in moving)
+    copies = min(MOST_COPIES, max(1, min(weights, COLD_BYTES) // size)) if size else 1
+    return [arrays | {name: arrays[name].copy() for name in moving} for _ in range(copies)]
 
 
 class Runner:
@@ -41,9 +42,9 @@ class Runner:
 
     def load(self, request):
         name, session = request["load"], (self._kernel if "kernel" in request else self._model)(request)
-        what, constants, sizes = (request["kernel"]["hash"], request["kernel"]["constants"], {}) if "kernel" in request else (request["model"], [], request["dims"])
-        if self.feeds[0] != what:  # one kernel's at a time
-            self.feeds = what, itertools.cycle(make_feeds(session, constants, sizes))
+        kernel = request.get("kernel", {"hash": request.get("model"), "constants": [], "weights": 0})
+        if self.feeds[0] != kernel["hash"]:  # one kernel's at a time
+            self.feeds = kernel["hash"], itertools.cycle(make_feeds(session, kernel["constants"], kernel["weights"], request.get("dims", {})))
         session.run(None, next(self.feeds[1]))
         self.sessions[name] = session, self.feeds[1]
         return {}
