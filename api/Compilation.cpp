@@ -83,7 +83,7 @@ bool Compilation::runPhases() {
     line = line.drop_until([](const Phase &phase) { return phase.build == buildKernelPipeline; }).drop_front();
   for (const Phase &phase : line) {
     writeReproducer(phase.name);
-    if (phase.build == buildSchedulePipeline && !useTuned())
+    if (phase.build == buildTilePipeline && !useTuned())
       return false;
     if (!runPhase(phase.name, phase.build) || !dump(phase.name) || !lookAfter(phase.build))
       return false;

@@ -44,7 +44,7 @@ bool lepton::attachTuned(ModuleOp module, const std::string &path, const TuningK
     SmallVector<Attribute> schedules;
     for (const std::string &text : kernel.schedules) {
       schedules.push_back(parseAttribute(text, context));
-      if (!isa_and_nonnull<ScheduleAttr>(schedules.back())) {
+      if (!isa_and_nonnull<ScheduleAttr, DictionaryAttr>(schedules.back())) {
         error = path + ": is a damaged tuning database: kernel " + kernel.hash + " has '" + text +
                 "', which is no schedule; put a copy in its place, or remove it and tune again";
         return false;
@@ -131,6 +131,20 @@ static json::Array describeContractions(func::FuncOp function) {
   return contractions;
 }
 
+/// What `lepton-select-tiles` says of a function; null where it has no tiles.
+static json::Value describeTiles(func::FuncOp function) {
+  auto hash = function->getAttrOfType<StringAttr>("lepton.tile_hash");
+  if (!hash)
+    return nullptr;
+  auto text = [](int64_t rows) { return "{tile_rows = " + std::to_string(rows) + " : i64}"; };
+  json::Array candidates;
+  for (int64_t rows : function->getAttrOfType<DenseI64ArrayAttr>("lepton.tile_candidates").asArrayRef())
+    candidates.push_back(text(rows));
+  return json::Object{{"hash", hash.getValue()},
+                      {"chosen", text(function->getAttrOfType<IntegerAttr>("lepton.tile_rows").getInt())},
+                      {"candidates", std::move(candidates)}};
+}
+
 static bool writeFile(const std::string &path, llvm::StringRef text, std::string &error) {
   std::error_code problem;
   llvm::raw_fd_ostream os(path, problem);
@@ -169,6 +183,7 @@ bool KernelDump::write(ModuleOp module, const std::string &folder, const TuningK
                                    {"calls", int64_t(kernel.facts.calls)},
                                    {"flops", int64_t(kernel.facts.flops)},
                                    {"constants", json::Array(kernel.constants)},
+                                   {"tiles", describeTiles(function)},
                                    {"contractions", describeContractions(function)}});
   }
   auto weights = module->getAttrOfType<IntegerAttr>("lepton.constant_bytes");

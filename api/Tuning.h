@@ -1,6 +1,6 @@
 //===- Tuning.h - the compiler's part in tuning ----------------------------------------------------------------*- C++ -*-===//
 //
-// Tuning is a search over `#lepton.schedule` of one kernel at a time (tune/). The compiler says which kernels a model has and how each could be computed,
+// Tuning is a search over the tiles and the `#lepton.schedule` of one kernel at a time (tune/). The compiler says which kernels a model has and how each could be computed,
 // gives each as a model of its own, and obeys what was found. A kernel alone compiles in a moment and is measured without what surrounds it; it
 // enters the line behind the phase `kernel`, so that all that was decided before stays decided, and is the same function from there on.
 //
@@ -21,7 +21,7 @@ namespace lepton {
 /// What schedules for this module are kept under.
 TuningKey tuningKey(mlir::ModuleOp module, unsigned threads);
 
-/// Puts what the database says for `key` on the module as `lepton.tuned`, for the phase `schedule`. False with the reason in `error`.
+/// Puts what the database says for `key` on the module as `lepton.tuned`, for the phases `tile` and `schedule`. False with the reason in `error`.
 bool attachTuned(mlir::ModuleOp module, const std::string &path, const TuningKey &key, std::string &error);
 
 /// Whether the module has kernels, that is, stands behind the phase `kernel`.
@@ -32,7 +32,7 @@ class KernelDump {
 public:
   /// Takes the kernels as they are after the phase `kernel`.
   void take(mlir::ModuleOp module);
-  /// After the phase `schedule`, which listed the schedules: writes a NAME.mlir for each kernel whose schedule can be tuned, and kernels.json about all of them.
+  /// After the phase `schedule`, which listed the choices: writes a NAME.mlir for each kernel that can be tuned, and kernels.json about all of them.
   /// False with the reason in `error`.
   bool write(mlir::ModuleOp module, const std::string &folder, const TuningKey &key, std::string &error) const;
 

@@ -161,6 +161,19 @@ def PlanMemory : Pass<"lepton-plan-memory", "::mlir::ModuleOp"> {
 // schedule: how each kernel is computed
 //===--------------------------------------------------------------------------------------------------------------------===//
 
+def SelectTiles : Pass<"lepton-select-tiles", "::mlir::func::FuncOp"> {
+  let summary = "Says into tiles of how many rows a kernel's work is cut";
+  let description = [{
+    A kernel with a matrix product or a convolution gets `lepton.tile_rows`: 64, or what the module's `lepton.tuned` says under the kernel's hash, an array of one
+    `{tile_rows = N}`. The kernel's emitters obey. With `list` the kernel also gets its hash as `lepton.tile_hash`, and `lepton.tile_candidates`, the numbers that cut its
+    result in different ways, the default first.
+
+    Example: `func.func private @k(...) attributes {lepton.kernel}` -> `attributes {lepton.kernel, lepton.tile_rows = 64 : i64}`.
+  }];
+  let options = [Option<"list", "list", "bool", "false", "say how else the work could be cut">];
+  let dependentDialects = ["::lepton::LeptonDialect"];
+}
+
 def ListSchedules : Pass<"lepton-list-schedules", "::mlir::func::FuncOp"> {
   let summary = "Says of each contraction how it could be computed: the space that a tuner searches";
   let description = [{

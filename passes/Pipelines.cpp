@@ -29,7 +29,9 @@ void lepton::buildKernelPipeline(OpPassManager &pm, const PipelineOptions &optio
   pm.addNestedPass<func::FuncOp>(createLowerControlFlow());
 }
 
-void lepton::buildTilePipeline(OpPassManager &pm, const PipelineOptions &) {
+void lepton::buildTilePipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.optLevel > 0)
+    pm.addNestedPass<func::FuncOp>(createSelectTiles({.list = options.listSchedules}));
   pm.addPass(createLowerKernels());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

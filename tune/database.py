@@ -1,7 +1,7 @@
 """The tuning database: one SQLite file of schedules that were found faster than the default, and of everything that was measured.
 
 Both tables are kept by the kernel's structural hash, the target (`#lepton.target<...>`), the threads of a run and the compiler. `schedules` is a JSON array with a
-`#lepton.schedule<...>` for each contraction of the kernel. The compiler reads `tuned` (TuningDatabase.cpp); the search goes on from `measured`, and trains its model
+`#lepton.schedule<...>` for each contraction of the kernel, or one `{tile_rows = N : i64}`; see kernels.py. The compiler reads `tuned` (TuningDatabase.cpp); the search goes on from `measured`, and trains its model
 on it. Any number of processes may read and write at once.
 """
 

@@ -1,4 +1,8 @@
-"""What of a model can be tuned, as the compiler says."""
+"""What of a model can be tuned, as the compiler says.
+
+A kernel is tuned in two steps, each with a hash of its own: first the tiles that its work is cut into, then, the tiles being what they are, the schedules of its
+contractions. To the search both are choices among texts: `{tile_rows = 32 : i64}`, `#lepton.schedule<...>`.
+"""
 
 import functools
 import json
@@ -17,8 +21,9 @@ NUMBER = re.compile(r"(\w+) = (\w+)")
 
 
 @dataclass
-class Contraction:
-    """One of a kernel's: trip counts of its loops, the reductions last; schedules, the default first, and what the compiler's model thinks of each."""
+class Choice:
+    """Something about a kernel that can be chosen: its tiles, or a contraction's schedule. Trip counts of its loops, the reductions last; candidates, the default first, and
+    what the compiler's model thinks of each."""
 
     extents: list
     reductions: int
@@ -33,7 +38,7 @@ class Contraction:
 
 @dataclass
 class Kernel:
-    """A kernel of one model or several. `file` is a model that is this kernel alone, `constants` are its inputs that hold weights."""
+    """A step of a kernel of one model or several. `file` is a model that is this kernel alone, `constants` are its inputs that hold weights."""
 
     name: str
     hash: str
@@ -41,32 +46,33 @@ class Kernel:
     calls: int
     flops: int
     constants: list
-    contractions: list
+    choices: list
     weights: int  # bytes of the model's
+    given: list = field(default_factory=list)  # what was chosen before, as [hash, candidates] of the database
     shares: dict = field(default_factory=dict)  # model -> calls
 
     @property
     def default(self):
-        """The schedules that the compiler chooses, one for each contraction."""
-        return tuple(contraction.candidates[0] for contraction in self.contractions)
+        """What the compiler chooses, one candidate of each choice."""
+        return tuple(choice.candidates[0] for choice in self.choices)
 
     def features(self, schedules):
-        """Numbers that describe the kernel and how it is computed, for the model: those of the contraction that differs most from the default."""
-        ratios = [contraction.ratios.get(schedule, 1.0) for contraction, schedule in zip(self.contractions, schedules)]
+        """Numbers that describe the kernel and how it is computed, for the model: those of the choice that differs most from the default."""
+        ratios = [choice.ratios.get(schedule, 1.0) for choice, schedule in zip(self.choices, schedules)]
         changed = [i for i, schedule in enumerate(schedules) if schedule != self.default[i]]
         index = max(changed, key=lambda i: abs(math.log(ratios[i])), default=0)
-        contraction = self.contractions[index]
-        inner, outer = contraction.extents[-contraction.reductions:], contraction.extents[:-contraction.reductions]
+        choice = self.choices[index]
+        outer, inner = choice.extents[:len(choice.extents) - choice.reductions], choice.extents[len(choice.extents) - choice.reductions:]
         sizes = [math.log2(max(1, math.prod(max(1, extent) for extent in part))) for part in (outer, inner)]
-        return [len(self.contractions), len(changed), *sizes, max(1, contraction.extents[-1]), ratios[index],
+        return [len(self.choices), len(changed), *sizes, max(1, choice.extents[-1]), ratios[index],
                 *numbers(self.default[index]), *numbers(schedules[index])]
 
 
 @functools.cache
 def numbers(schedule):
-    """The numbers of a `#lepton.schedule<...>` in a fixed order."""
+    """The numbers of a candidate in a fixed order."""
     given = dict(NUMBER.findall(schedule))
-    standard = {"lanes": 1, "rows": 1, "vectors": 1, "panels": 1, "unroll": 1, "full_unroll": 12}
+    standard = {"lanes": 1, "rows": 1, "vectors": 1, "panels": 1, "unroll": 1, "full_unroll": 12, "tile_rows": 0}
     return [int(given.get(name, default)) for name, default in standard.items()] + [int(given.get("rows_outermost") == "true")]
 
 
@@ -75,17 +81,33 @@ def compile_command(model, dims, cpu, threads):
     return [LEPTON, "compile", model, f"--threads={threads}", *([f"--cpu={cpu}"] if cpu else []), *(f"--dim={dim}" for dim in dims)]
 
 
-def find_kernels(model, folder, dims, cpu, threads):
-    """(Key, [Kernel], [why others cannot be tuned]) of a model; ends the command where it cannot be compiled. The kernels' files lie in `folder`."""
-    command = [*compile_command(model, dims, cpu, threads), "--compile-to=schedule", f"--dump-kernels={folder}"]
+TILES, SCHEDULES = "tiles", "schedules"  # the steps
+
+
+def make_kernel(entry, step, model, folder, weights):
+    """A Kernel from what the compiler wrote about it; None where the step has nothing to choose."""
+    tiles, given = entry["tiles"], []
+    if step == SCHEDULES:
+        hashed, choices = entry["hash"], [Choice(**contraction) for contraction in entry["contractions"]]
+        if tiles and tiles["chosen"] != tiles["candidates"][0]:
+            given = [[tiles["hash"], [tiles["chosen"]]]]
+    elif tiles:
+        count = len(tiles["candidates"])
+        hashed, choices = tiles["hash"], [Choice([1], 0, tiles["candidates"], [100 + i for i in range(count)])]
+    else:
+        return None
+    return Kernel(entry["name"], hashed, str(Path(folder) / entry["file"]), entry["calls"], entry["flops"], entry["constants"], choices, weights, given,
+                  {model: entry["calls"]})
+
+
+def find_kernels(model, folder, step, dims, cpu, threads, database):
+    """(Key, [Kernel], [why others cannot be tuned]) of a model for a step; ends the command where it cannot be compiled. The kernels' files lie in `folder`; what
+    the database holds about steps before is chosen."""
+    command = [*compile_command(model, dims, cpu, threads), "--compile-to=schedule", f"--dump-kernels={folder}", f"--tuning-db={database}"]
     result = subprocess.run(command, stdout=subprocess.DEVNULL)
     if result.returncode:
         sys.exit(result.returncode)
     facts = json.loads((Path(folder) / "kernels.json").read_text())
-    kernels = []
-    for entry in facts["kernels"]:
-        contractions = [Contraction(**contraction) for contraction in entry.pop("contractions")]
-        entry["file"] = str(Path(folder) / entry["file"])
-        kernels.append(Kernel(**entry, contractions=contractions, weights=facts["weights"], shares={model: entry["calls"]}))
+    kernels = [kernel for entry in facts["kernels"] if (kernel := make_kernel(entry, step, model, folder, facts["weights"]))]
     skipped = [f"{entry['name']}: {entry['reason']}" for entry in facts["skipped"]]
     return Key(facts["target"], facts["threads"], facts["compiler"]), kernels, skipped

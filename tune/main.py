@@ -14,12 +14,13 @@ from pathlib import Path
 
 from lepton_tune import explain as explanation
 from lepton_tune.database import Database, DatabaseError
-from lepton_tune.kernels import find_kernels
+from lepton_tune.kernels import SCHEDULES, TILES, find_kernels
 from lepton_tune.measure import MeasureError, Measurer
 from lepton_tune.progress import Progress
 from lepton_tune.search import Search
 
 FINISH = 0.3  # seconds that the command takes in the end
+TILES_SHARE = 0.5  # of the time for searching is for tiles at most, the rest for schedules
 CHECK = 0.2  # of the budget is for the whole models, with and without what was found
 MOST_CHECK = 15  # seconds
 
@@ -57,26 +58,25 @@ def parse(argv):
     return arguments
 
 
-def gather(arguments, folder):
-    """(Key, [Kernel]) of all models; a kernel that several have is one."""
-    kernels = {}
+def gather(arguments, folder, step):
+    """(Key, [Kernel], [why others cannot be tuned]) of all models; a kernel that several have is one."""
+    kernels, reasons = {}, []
     for i, model in enumerate(arguments.models):
-        key, found, skipped = find_kernels(model, f"{folder}/{i}", arguments.dim, arguments.cpu, arguments.threads)
-        for reason in skipped:
-            print(f"not tuned: {reason}", file=sys.stderr)
+        key, found, skipped = find_kernels(model, f"{folder}/{i}-{step}", step, arguments.dim, arguments.cpu, arguments.threads, arguments.tuning_db)
+        reasons += skipped
         for kernel in found:
             known = kernels.setdefault(kernel.hash, kernel)
             if known is not kernel:
                 known.calls += kernel.calls
                 known.weights = max(known.weights, kernel.weights)
                 known.shares |= kernel.shares
-    return key, list(kernels.values())
+    return key, list(kernels.values()), reasons
 
 
-def check(arguments, search, measurer, end):
+def check(arguments, searches, measurer, end):
     """{model: Comparison} of the models without and with what was found. What makes one of them slower after all is given up."""
     comparisons = {}
-    for i, model in enumerate(arguments.models if search.kept else []):
+    for i, model in enumerate(arguments.models if any(search.kept for search in searches) else []):
         share = (end - time.monotonic()) / (len(arguments.models) - i)
         try:
             comparisons[model] = measurer.compare_models(model, arguments.sizes, arguments.tuning_db, time.monotonic() + share)
@@ -85,39 +85,43 @@ def check(arguments, search, measurer, end):
             continue
         if comparisons[model].is_faster(False, True):
             print(f"{model}: slower as a whole, although its kernels alone are faster; what was found is given up", file=sys.stderr)
-            search.forget()
+            for search in searches:
+                search.forget()
             return {}
     return comparisons
 
 
-def summarize(arguments, search, comparisons):
-    for state in search.states:
-        if state.failed:
-            print(f"not tuned: {state.kernel.name}: {state.failed}", file=sys.stderr)
-    kept = [state for state in search.states if state.kernel.hash in search.kept]
-    for state in sorted(kept, key=lambda state: state.kernel.calls * (state.best_ns - state.default_ns)):
-        print(f"{state.kernel.name}: {state.default_ns / 1e3:.1f} us -> {state.best_ns / 1e3:.1f} us")
-    for model in arguments.models:
-        before, after = (search.model_ns(model, tuned) / 1e6 for tuned in (False, True))
-        if model in comparisons:
-            before, after = (comparisons[model].best(is_tuned) / 1e6 for is_tuned in (False, True))
-            print(f"{model}: {before:.3f} ms -> {after:.3f} ms")
-        elif after:
-            print(f"{model}: kernels {before:.3f} ms -> {after:.3f} ms")
+def summarize(searches, comparisons):
+    for search in searches:
+        for state in search.states:
+            if state.failed:
+                print(f"not tuned: {state.kernel.name}: {state.failed}", file=sys.stderr)
+        kept = [state for state in search.states if state.kernel.hash in search.kept]
+        for state in sorted(kept, key=lambda state: state.kernel.calls * (state.best_ns - state.default_ns)):
+            print(f"{state.kernel.name}: {state.default_ns / 1e3:.1f} us -> {state.best_ns / 1e3:.1f} us")
+    print(f"{sum(search.tries for search in searches)} tries, {sum(len(search.kept) for search in searches)} choices kept")
+    for model, comparison in comparisons.items():
+        print(f"{model}: {comparison.best(False) / 1e6:.3f} ms -> {comparison.best(True) / 1e6:.3f} ms")
 
 
 def tune(arguments, database, begin):
-    with tempfile.TemporaryDirectory() as folder:
-        key, kernels = gather(arguments, folder)
-        with Measurer(key, arguments.threads, arguments.cpu) as measurer, Progress(arguments.budget, begin) as progress:
-            search = Search(kernels, key, database, measurer, report=progress)
-            end, comparisons = begin + arguments.budget - FINISH, {}
+    end, searches, comparisons = begin + arguments.budget - FINISH, [], {}
+    search_end = end - min(CHECK * arguments.budget, MOST_CHECK)
+    with tempfile.TemporaryDirectory() as folder, Progress(arguments.budget, begin) as progress:
+        key, kernels, reasons = gather(arguments, folder, TILES)
+        for reason in reasons:
+            print(f"not tuned: {reason}", file=sys.stderr)
+        with Measurer(key, arguments.threads, arguments.cpu) as measurer:
             try:
-                search.run(end - min(CHECK * arguments.budget, MOST_CHECK))
-                comparisons = check(arguments, search, measurer, end)
+                for progress.step, share in ((TILES, TILES_SHARE), (SCHEDULES, 1.0)):
+                    if progress.step != TILES:  # others, now that tiles were chosen
+                        _, kernels, _ = gather(arguments, folder, progress.step)
+                    searches.append(Search(kernels, key, database, measurer, report=progress))
+                    searches[-1].run(begin + share * (search_end - begin))
+                comparisons = check(arguments, searches, measurer, end)
             except KeyboardInterrupt:
                 print("interrupted; what was found is kept", file=sys.stderr)
-        summarize(arguments, search, comparisons)
+        summarize(searches, comparisons)
 
 
 def explain(arguments, database):

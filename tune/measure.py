@@ -112,7 +112,7 @@ class Measurer:
             comparison.rounds[what].append(self._run(name, NO_LIMIT, timeout)[0])
 
     def _kernel(self, kernel, schedules):
-        facts = {name: getattr(kernel, name) for name in ("name", "hash", "file", "constants", "weights")}
+        facts = {name: getattr(kernel, name) for name in ("name", "hash", "file", "constants", "weights", "given")}
         return {"kernel": facts, "schedules": list(schedules), "key": list(self.key)}
 
     def _load_default(self, kernel, timeout):

@@ -9,11 +9,11 @@ LINES = 10  # in the time of a budget
 
 
 class Progress:
-    """Shows a search that ends `budget` seconds after `begin`. To be used in a `with`."""
+    """Shows searches that end `budget` seconds after `begin`; `step` says what is searched. To be used in a `with`."""
 
     def __init__(self, budget, begin):
         self.budget, self.begin = budget, begin
-        self.bar = None
+        self.bar, self.step = None, ""
         self.next_line = begin + budget / LINES
         if sys.stderr.isatty():
             form = "{percentage:3.0f}% |{bar}| {postfix}, {remaining} left"
@@ -29,7 +29,7 @@ class Progress:
     def __call__(self, search):
         now = time.monotonic()
         tuned = sum(state.best is not None for state in search.states)
-        text = f"{search.tries} tries, {tuned} of {len(search.states)} kernels faster, gain {(search.gain() - 1) * 100:.1f}%"
+        text = f"{self.step}: {search.tries} tries, {tuned} of {len(search.states)} kernels faster, gain {(search.gain() - 1) * 100:.1f}%"
         if self.bar is not None:
             self.bar.set_postfix_str(text, refresh=False)
             self.bar.n = round(min(now - self.begin, self.budget), 1)

@@ -1,7 +1,7 @@
 """The search: which kernel and which schedule to measure next, and what to keep.
 
 Kernels get turns of some tries by the method of divisors, as seats are given to parties by their votes: a kernel's votes are its share of the models' time. A try is the
-schedule that the model thinks best among those that differ in one contraction from the best found; every few tries it is any of them, for the
+schedule that the model thinks best among those that differ in one choice from the best found; every few tries it is any of them, for the
 model to learn from. What looks faster is measured against the default and against the best so far in interleaved rounds before it is kept, so that what is kept
 was never slower than the default; where noise hides the difference the default stays.
 """
@@ -146,11 +146,11 @@ class Search:
             state.failed = str(problem)
 
     def _pool_of(self, state):
-        """Schedules that differ in one contraction from the best and were not tried."""
+        """Schedules that differ in one choice from the best and were not tried."""
         start = state.best or state.kernel.default
         pool = []
-        for i, contraction in enumerate(state.kernel.contractions):
-            pool += [start[:i] + (candidate,) + start[i + 1:] for candidate in contraction.candidates]
+        for i, choice in enumerate(state.kernel.choices):
+            pool += [start[:i] + (candidate,) + start[i + 1:] for candidate in choice.candidates]
         return [schedules for schedules in pool if schedules not in state.tried and schedules != state.kernel.default]
 
     def _propose(self, state):

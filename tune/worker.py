@@ -57,7 +57,8 @@ class Runner:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "candidate.db")
             with Database(path) as database:
-                database.store(key, Tuned(kernel["hash"], kernel["name"], request["schedules"], 0.0, 0.0))
+                for hashed, chosen in [*kernel["given"], [kernel["hash"], request["schedules"]]]:
+                    database.store(key, Tuned(hashed, kernel["name"], chosen, 0.0, 0.0))
             return lepton.InferenceSession(kernel["file"], threads=self.threads, cpu=self.cpu, tuning_db=path)
 
     def run(self, request):

@@ -74,7 +74,7 @@ private:
   static int64_t rowsFor(AffineExpr keys) {
     auto count = ShapeAnalysis::constantValue(keys);
     const int64_t fitting = count ? scoreBytes / (std::max<int64_t>(*count, 1) * int64_t(sizeof(float))) : fewestRows;
-    return std::clamp(fitting, fewestRows, rowsPerTile);
+    return std::clamp(fitting, fewestRows, standardTileRows);
   }
 
   Range whole(AffineExpr size) { return {e.index(0), getAsOpFoldResult(e.size(size))}; }

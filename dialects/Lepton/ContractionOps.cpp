@@ -62,7 +62,7 @@ SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   AffineExpr m = lhsVector ? e.shapes.constant(1) : *(e.shapes.shape(getLhs()).end() - 2),
              n = rhsVector ? e.shapes.constant(1) : e.shapes.shape(getRhs()).back();
   int64_t batch = sizes.size() - !lhsVector - !rhsVector;
-  int64_t mt = pickTile(m, rowsPerTile), nt = pickTile(n, columnsPerTile);
+  int64_t mt = pickTile(m, tileRows(e)), nt = pickTile(n, columnsPerTile);
   SmallVector<OpFoldResult> bounds;
   for (int64_t d = 0; d < batch; ++d)
     bounds.push_back(getAsOpFoldResult(e.size(sizes[d])));
@@ -151,7 +151,7 @@ SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits
   Type lhsElement = elementTypeOf(getLhs()), rhsElement = elementTypeOf(getRhs()), type = sumType(e.b, lhsElement);
   AffineExpr m = e.shapes.dim(getLhs(), 0), k = e.shapes.dim(getLhs(), 1), n = e.shapes.constant(getN());
   auto rhsType = cast<RankedTensorType>(getRhs().getType());
-  const int64_t block = rhsType.getDimSize(2), mt = pickTile(m, rowsPerTile),
+  const int64_t block = rhsType.getDimSize(2), mt = pickTile(m, tileRows(e)),
                 vectors = llvm::divideCeil(block, targetOf(*this).lanes(type)),
                 blocks = blocksPerItem(m, rhsType.getDimSize(0), vectors);
   AffineExpr dm, db, dn, dk; // row, block, column in it, depth

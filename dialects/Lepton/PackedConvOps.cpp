@@ -67,9 +67,10 @@ struct PackedConvolution {
   /// Computes the results that the windows say, and returns the changed destination.
   Value emit(Value destination, ArrayRef<Window> windowsOfDims) {
     windows = windowsOfDims;
-    tiles = {pickTile(windows.back().count, rowsPerTile)};
+    const int64_t rows = tileRows(e);
+    tiles = {pickTile(windows.back().count, rows)};
     if (spatial > 1 && tiles[0] <= shortRow && ShapeAnalysis::constantValue(windows.back().count))
-      tiles.insert(tiles.begin(), pickTile(windows[spatial - 2].count, rowsPerTile / tiles[0]));
+      tiles.insert(tiles.begin(), pickTile(windows[spatial - 2].count, rows / tiles[0]));
     // A block of the filter is read for all pixels before the next one is: it stays in the cache, the input streams.
     SmallVector<OpFoldResult> bounds = {fixed(groups * blocks), getAsOpFoldResult(e.dim(input, 0))};
     for (auto [i, window] : llvm::enumerate(windows)) {
@@ -295,7 +296,7 @@ SmallVector<Value> DepthwiseConvOp::emitKernel(KernelEmitter &e, ValueRange init
   ArrayRef<int64_t> kernel = cast<RankedTensorType>(getFilter().getType()).getShape().drop_back();
   const int64_t spatial = kernel.size(), last = spatial - 1;
   Type element = elementTypeOf(getInput()), type = sumType(e.b, element);
-  const int64_t tile = pickTile(y[spatial], rowsPerTile), block = channelBlock(targetOf(*this), x.back(), type);
+  const int64_t tile = pickTile(y[spatial], tileRows(e)), block = channelBlock(targetOf(*this), x.back(), type);
   // Dimensions of the generic: pixel p, channel c; the window's.
   const int64_t dims = 2 + spatial;
   AffineExpr p = getAffineDimExpr(0, context), c = getAffineDimExpr(1, context);

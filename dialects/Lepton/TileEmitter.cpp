@@ -3,6 +3,7 @@
 #include "dialects/Lepton/TileEmitter.h"
 #include "dialects/Lepton/LeptonOps.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -20,6 +21,13 @@ Type lepton::sumType(OpBuilder &b, Type elementType) {
   if (floatType && floatType.getWidth() < 32)
     return b.getF32Type();
   return KernelEmitter::scalarType(contractionResultType(b, elementType));
+}
+
+int64_t lepton::tileRows(KernelEmitter &e) {
+  Operation *parent = e.b.getInsertionBlock()->getParentOp();
+  auto kernel = isa<func::FuncOp>(parent) ? cast<func::FuncOp>(parent) : parent->getParentOfType<func::FuncOp>();
+  auto given = kernel ? kernel->getAttrOfType<IntegerAttr>("lepton.tile_rows") : IntegerAttr();
+  return given ? given.getInt() : standardTileRows;
 }
 
 int64_t lepton::largestDivisor(int64_t count, int64_t most) {

@@ -7,9 +7,12 @@
 
 namespace lepton {
 
-/// Rows of a tile of a matrix product, or pixels of one of a convolution: enough to reuse a block of the right operand or the filter from the first-level
-/// cache, few enough that the accumulators stay there too.
-constexpr int64_t rowsPerTile = 64;
+/// Rows of a tile of a matrix product, or pixels of one of a convolution, where the kernel's `lepton.tile_rows` says nothing else: enough to reuse a block of the
+/// right operand or the filter from the first-level cache, few enough that the accumulators stay there too.
+constexpr int64_t standardTileRows = 64;
+
+/// What the kernel that is being emitted says.
+int64_t tileRows(KernelEmitter &e);
 
 /// The element type of a product of such operands, and the type in which it is summed.
 mlir::Type contractionResultType(mlir::OpBuilder &b, mlir::Type elementType);

@@ -28,7 +28,8 @@ std::string lepton::kernelHash(func::FuncOp kernel) {
   OwningOpRef<func::FuncOp> copy(kernel.clone());
   copy->setName("kernel");
   copy->walk([](Operation *op) {
-    for (const char *name : {"lepton.schedule", "lepton.hash", "lepton.candidates", "lepton.costs"})
+    for (const char *name : {"lepton.schedule", "lepton.hash", "lepton.candidates", "lepton.costs", "lepton.tile_rows",
+                             "lepton.tile_hash", "lepton.tile_candidates"})
       op->removeAttr(name);
   });
   std::string text;
@@ -40,10 +41,14 @@ std::string lepton::kernelHash(func::FuncOp kernel) {
          llvm::utohexstr(hash.low64, /*LowerCase=*/true, /*Width=*/16);
 }
 
+ArrayAttr lepton::tunedEntry(func::FuncOp kernel) {
+  auto tuned = kernel->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>("lepton.tuned");
+  return tuned ? tuned.getAs<ArrayAttr>(kernelHash(kernel)) : ArrayAttr();
+}
+
 SmallVector<ScheduleAttr> lepton::tunedSchedules(func::FuncOp kernel, ArrayRef<ContractionRoot> roots,
                                                  TargetAttr target) {
-  auto tuned = kernel->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>("lepton.tuned");
-  auto found = tuned && !roots.empty() ? tuned.getAs<ArrayAttr>(kernelHash(kernel)) : ArrayAttr();
+  ArrayAttr found = roots.empty() ? ArrayAttr() : tunedEntry(kernel);
   if (!found || found.size() != roots.size())
     return {};
   SmallVector<ScheduleAttr> schedules;

@@ -19,11 +19,14 @@ struct ContractionRoot {
 /// The contractions of a kernel, in the order of its text.
 std::vector<ContractionRoot> findContractions(mlir::func::FuncOp kernel, TargetAttr target);
 
-/// What a kernel computes and how, but for its schedules and its name: 32 hexadecimal digits, the same in every model that has the kernel. To be asked
-/// in front of the phase `vector`.
+/// What a kernel computes and how, but for what is tuned and its name: 32 hexadecimal digits, the same in every model that has the kernel. They are others after
+/// each phase; tiles are kept under those in front of the phase `tile`, schedules under those in front of the phase `vector`.
 std::string kernelHash(mlir::func::FuncOp kernel);
 
-/// What the module's `lepton.tuned` says of a kernel, a schedule for each contraction; empty where it says nothing, or what the target cannot obey.
+/// What the module's `lepton.tuned` says of a kernel as it is now; null where that is nothing.
+mlir::ArrayAttr tunedEntry(mlir::func::FuncOp kernel);
+
+/// The same of a kernel in front of the phase `vector`, a schedule for each contraction; empty where it says nothing, or what the target cannot obey.
 llvm::SmallVector<ScheduleAttr> tunedSchedules(mlir::func::FuncOp kernel, llvm::ArrayRef<ContractionRoot> roots,
                                                TargetAttr target);
 

@@ -15,7 +15,7 @@ from common import LEPTON, SECONDS, difference, lepton, save
 
 import lepton as api
 from lepton_tune.database import Database, Key
-from lepton_tune.kernels import Contraction, Kernel
+from lepton_tune.kernels import Choice, Kernel
 from lepton_tune.measure import Comparison, Measurer, MeasureError, Result
 from lepton_tune.model import CostModel
 from lepton_tune.search import TURN, Search
@@ -24,10 +24,10 @@ KEY = Key("t", 1, "c")
 SCHEDULE = "#lepton.schedule<algorithm = register_block, lanes = 8, rows = {}>"
 
 
-def make_kernel(name="k", calls=1, contractions=1, candidates=12):
+def make_kernel(name="k", calls=1, choices=1, candidates=12):
     """A kernel of which the compiler expects the default to be the best, and each candidate to be a little worse than the one before."""
     schedules, costs = [SCHEDULE.format(row + 1) for row in range(candidates)], [100 + row for row in range(candidates)]
-    return Kernel(name, name, f"{name}.mlir", calls, 1000, [], [Contraction([64, 32, 16], 1, schedules, costs) for _ in range(contractions)], 0, {"m": calls})
+    return Kernel(name, name, f"{name}.mlir", calls, 1000, [], [Choice([64, 32, 16], 1, schedules, costs) for _ in range(choices)], 0, [], {"m": calls})
 
 
 def rows_of(schedules):
@@ -35,7 +35,7 @@ def rows_of(schedules):
 
 
 class FakeMachine:
-    """A clock, and a measurer that moves it: {rows of each contraction: nanoseconds} says what runs how long, `noise` what comes on top of each comparison's rounds."""
+    """A clock, and a measurer that moves it: {rows of each choice: nanoseconds} says what runs how long, `noise` what comes on top of each comparison's rounds."""
 
     def __init__(self, times, step=0.1, noise=lambda rows, turn: 1.0, fault=lambda rows: None):
         self.now, self.times, self.step, self.noise, self.fault = 0.0, times, step, noise, fault
@@ -81,9 +81,9 @@ def test_the_fastest_is_found_and_kept(tmp_path):
     assert all([(1,), rows] == rivals[:2] for rivals in machine.compared for rows in [rivals[1]])  # the default is in every comparison
 
 
-def test_contractions_of_a_kernel_are_tuned_together(tmp_path):
+def test_choices_of_a_kernel_are_tuned_together(tmp_path):
     machine = FakeMachine(lambda rows: 100 + 10 * abs(rows[0] - 5) + 7 * abs(rows[1] - 3))
-    _, tuned, _ = search(tmp_path, machine, [make_kernel(contractions=2)])
+    _, tuned, _ = search(tmp_path, machine, [make_kernel(choices=2)])
     assert rows_of(tuned["k"].schedules) == (5, 3)
 
 
@@ -167,7 +167,7 @@ def test_what_was_found_is_remembered_relative_to_the_default(tmp_path):
 def test_the_model_learns_what_the_compiler_got_wrong(monkeypatch):
     """The compiler expects more rows to be slower; they are faster. Without scikit-learn its word stands."""
     kernel = make_kernel(candidates=40)
-    features = [kernel.features((schedule,)) for schedule in kernel.contractions[0].candidates]
+    features = [kernel.features((schedule,)) for schedule in kernel.choices[0].candidates]
     for is_installed in (True, False):
         if not is_installed:
             monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
@@ -234,7 +234,7 @@ def test_control_c_keeps_what_was_found(tmp_path, model):
                 measured = database.export()["measured"]
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     out, err = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0 and "what was found is kept" in err and f"{model}: kernels" in out, err
+    assert process.returncode == 0 and "what was found is kept" in err and " choices kept" in out, err
     with Database(path) as database:
         document = database.export()
     assert len(document["measured"]) >= len(measured) and all(row["tuned_ns"] < row["default_ns"] for row in document["tuned"])

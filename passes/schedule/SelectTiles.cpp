@@ -1,0 +1,87 @@
+//===- SelectTiles.cpp - decides how a kernel's work is cut -------------------------------------------------------------===//
+//
+// Before: kernels of lepton ops.
+// After:  the same; kernels whose work is cut into tiles of rows have `lepton.tile_rows`.
+//
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+#include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/TileEmitter.h"
+#include "passes/Passes.h"
+#include "passes/schedule/TunedSchedules.h"
+
+namespace lepton {
+#define GEN_PASS_DEF_SELECTTILES
+#include "passes/Passes.h.inc"
+} // namespace lepton
+
+using namespace mlir;
+using namespace lepton;
+
+/// The op whose result is cut; null where the kernel has none.
+static Operation *findCut(func::FuncOp kernel) {
+  Operation *found = nullptr;
+  kernel.walk([&](Operation *op) {
+    if (isa<MatMulOp, PackedMatMulOp, PackedConvOp, PackedConvTransposeOp, DepthwiseConvOp>(op))
+      found = op;
+  });
+  return found;
+}
+
+/// Numbers of rows that cut the result in different ways, the default first and then those nearest to it; none where sizes are unknown.
+static SmallVector<int64_t> rowsToTry(Operation *cut) {
+  auto type = cast<RankedTensorType>(cut->getResult(0).getType());
+  const bool isMatrix = isa<MatMulOp, PackedMatMulOp>(cut);
+  const int64_t rank = type.getRank();
+  if (!type.hasStaticShape() || rank < 2)
+    return {standardTileRows};
+  auto tileOf = [&](int64_t dim, int64_t rows) {
+    return pickTile(getAffineConstantExpr(type.getDimSize(dim), type.getContext()), rows);
+  };
+  // Tiles of short lines go on in the next line.
+  auto cutOf = [&](int64_t rows) {
+    const int64_t along = tileOf(rank - 2, rows);
+    return std::pair(along, isMatrix || rank < 4 ? 1 : tileOf(rank - 3, std::max<int64_t>(1, rows / along)));
+  };
+  SmallVector<int64_t> choices;
+  SmallVector<std::pair<int64_t, int64_t>> cuts;
+  for (int64_t rows : {standardTileRows, int64_t(32), int64_t(128), int64_t(16), int64_t(256), int64_t(8)}) {
+    if (llvm::is_contained(cuts, cutOf(rows)))
+      continue;
+    cuts.push_back(cutOf(rows));
+    choices.push_back(rows);
+  }
+  return choices;
+}
+
+/// What was measured; nothing where that is no number of rows.
+static std::optional<int64_t> tunedRows(func::FuncOp kernel) {
+  constexpr int64_t most = 1024;
+  ArrayAttr entry = tunedEntry(kernel);
+  auto tiles = entry && entry.size() == 1 ? dyn_cast<DictionaryAttr>(entry[0]) : DictionaryAttr();
+  auto rows = tiles ? tiles.getAs<IntegerAttr>("tile_rows") : IntegerAttr();
+  if (!rows || !rows.getType().isInteger(64) || rows.getInt() < 1 || rows.getInt() > most)
+    return std::nullopt;
+  return rows.getInt();
+}
+
+namespace {
+
+struct SelectTiles : lepton::impl::SelectTilesBase<SelectTiles> {
+  using SelectTilesBase::SelectTilesBase;
+
+  void runOnOperation() override {
+    func::FuncOp kernel = getOperation();
+    Operation *cut = kernel->hasAttr("lepton.kernel") ? findCut(kernel) : nullptr;
+    if (!cut)
+      return markAllAnalysesPreserved();
+    Builder b(&getContext());
+    kernel->setAttr("lepton.tile_rows", b.getI64IntegerAttr(tunedRows(kernel).value_or(standardTileRows)));
+    if (!list)
+      return;
+    kernel->setAttr("lepton.tile_hash", b.getStringAttr(kernelHash(kernel)));
+    kernel->setAttr("lepton.tile_candidates", b.getDenseI64ArrayAttr(rowsToTry(cut)));
+  }
+};
+
+} // namespace
