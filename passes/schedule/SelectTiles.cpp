@@ -18,14 +18,14 @@ namespace lepton {
 using namespace mlir;
 using namespace lepton;
 
-/// The op whose result is cut; null where the kernel has none.
+/// The op whose result is cut; null where the kernel has none, or is attention, whose rows follow from its keys.
 static Operation *findCut(func::FuncOp kernel) {
-  Operation *found = nullptr;
+  SmallVector<Operation *> found;
   kernel.walk([&](Operation *op) {
     if (isa<MatMulOp, PackedMatMulOp, PackedConvOp, PackedConvTransposeOp, DepthwiseConvOp>(op))
-      found = op;
+      found.push_back(op);
   });
-  return found;
+  return found.size() == 1 ? found.front() : nullptr;
 }
 
 /// Numbers of rows that cut the result in different ways, the default first and then those nearest to it; none where sizes are unknown.
