@@ -1,11 +1,18 @@
-"""Memory stays flat however many sizes a model of unknown sizes meets."""
+"""Memory stays flat however many sizes a model of unknown sizes meets, and a run takes little beside weights and arena."""
 
+import json
 import os
+import subprocess
+import sys
 
 import lepton
 import numpy as np
+import onnx
+import pytest
+from lepton_networks import NETWORKS
 from onnx import TensorProto, helper
 
+from common import lepton as command_line
 from common import save
 
 SIZES, WARM = 10_000, 1_000
@@ -65,3 +72,16 @@ def test_memory_is_flat_over_many_sizes(tmp_path):
         product, where, large = session.run(None, {"x": largest[:n, :, :h, :w]})
         assert product.shape == (n, 8, 8) and large.shape == (n, 4, 2 * h, 2 * w) and where.shape[0] == 4
     assert resident() - before < ALLOWED
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["dcgan", "mobilenet_v2"])
+def test_a_run_takes_little_beside_weights_and_arena(tmp_path, name, threads):
+    onnx.save(NETWORKS[name](), tmp_path / "m.onnx")
+    assert command_line("compile", tmp_path / "m.onnx", "--emit=exe", "-o", tmp_path / "m").returncode == 0
+    facts = json.loads(command_line("inspect", tmp_path / "m.onnx", "--json").stdout)
+    # From a small process: what one holds in front of a program counts for it, too.
+    measure = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=2); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    command = [sys.executable, "-c", measure, tmp_path / "m", f"--threads={threads}", "--repeat=3"]
+    peak = int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout) * 1024
+    assert peak <= facts["weights_bytes"] + facts["arena_bytes"] + 10_000_000
