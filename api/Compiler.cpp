@@ -3,6 +3,7 @@
 #include "api/Compilation.h"
 #include "api/FactFinder.h"
 #include "api/Report.h"
+#include "api/Versions.h"
 #include "codegen/artifact/HeaderWriter.h"
 #include "codegen/artifact/LoadedArtifact.h"
 #include "dialects/Lepton/LeptonOps.h"
@@ -89,18 +90,14 @@ static std::string headerBeside(const std::string &output, const std::string &fo
   return output.substr(0, output.size() - llvm::sys::path::extension(output).size()) + ".h";
 }
 
-static bool writeLinked(Compilation &compilation, const std::string &form, const std::string &output,
+static bool writeLinked(const ArtifactParts &parts, const std::string &form, const std::string &output,
                         const std::string &header, CompileFacts *facts, std::string &error) {
-  std::vector<ObjectBytes> objects;
-  if (!compilation.emitObjects(objects)) {
-    error = compilation.takeError();
-    return false;
-  }
   PhaseClock clock(facts, "artifact");
+  const std::vector<ObjectBytes> &objects = parts.objects;
+  const Target &target = parts.target;
   std::string temporary = output + ".part" + std::to_string(llvm::sys::Process::getProcessId());
-  const Target &target = compilation.target();
   std::error_code problem;
-  bool linked = form == "shared" ? linkSharedLibrary(objects, compilation.info().symbol,
+  bool linked = form == "shared" ? linkSharedLibrary(objects, parts.info.symbol,
                                                      llvm::sys::path::filename(output).str(), target, temporary, error)
                 : form == "archive" ? writeArchive(objects, target, temporary, error)
                 : form == "exe"     ? linkExecutable(objects, target, temporary, error)
@@ -110,7 +107,7 @@ static bool writeLinked(Compilation &compilation, const std::string &form, const
   if (linked && !problem)
     problem = llvm::sys::fs::rename(temporary, output);
   if (linked && !problem)
-    return header.empty() || writeText(header, writeHeader(compilation.info()), error);
+    return header.empty() || writeText(header, writeHeader(parts.info), error);
   (void)llvm::sys::fs::remove(temporary);
   error = output + ": cannot be written: " + (problem ? problem.message() : error);
   return false;
@@ -129,6 +126,28 @@ static bool canBeMade(const std::string &path, std::string &error) {
     return true;
   error = path + ": cannot be written: there is no folder '" + folder.str() + "'";
   return false;
+}
+
+/// Writes what is no machine code: IR, assembly or the header.
+static bool writeIr(Compilation &compilation, const std::string &form, const std::string &output, bool locations,
+                    std::string &error) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (form == "mlir") {
+    // Whole in a file, which can be compiled again; for reading without the weights.
+    auto flags = output == "-" ? OpPrintingFlags().elideLargeResourceString(64) : OpPrintingFlags();
+    compilation.module()->print(os, flags.enableDebugInfo(locations));
+  } else if (form == "bytecode") {
+    if (failed(writeBytecodeToFile(compilation.module(), os)))
+      return false;
+  } else if (form == "header") {
+    (void)compilation.seal();
+    os << writeHeader(compilation.info());
+  } else if (!compilation.emitText(form == "asm", text)) {
+    error = compilation.takeError();
+    return false;
+  }
+  return writeText(output, text, error);
 }
 
 /// Compiles what `read` reads, whose name is `model`.
@@ -172,33 +191,33 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
   CompileFacts facts;
   if (!options.report.empty() && !wanted.facts)
     wanted.facts = &facts;
-  Compilation compilation(wanted);
-  if (!read(compilation) || !compilation.runPhases()) {
-    error = compilation.takeError();
-    return compilation.failure;
-  }
-  std::string text;
+  ArtifactParts parts;
   bool done = false;
-  if (form == "mlir") {
-    llvm::raw_string_ostream os(text);
-    // Whole in a file, which can be compiled again; for reading without the weights.
-    auto flags = output == "-" ? OpPrintingFlags().elideLargeResourceString(64) : OpPrintingFlags();
-    compilation.module()->print(os, flags.enableDebugInfo(options.locations));
-    done = writeText(output, text, error);
-  } else if (form == "bytecode") {
-    llvm::raw_string_ostream os(text);
-    done = succeeded(writeBytecodeToFile(compilation.module(), os)) && writeText(output, text, error);
-  } else if (form == "asm" || form == "llvm") {
-    done = compilation.emitText(form == "asm", text) && writeText(output, text, error);
-  } else if (form == "header") {
-    (void)compilation.seal();
-    done = writeText(output, writeHeader(compilation.info()), error);
+  if (llvm::StringRef(wanted.cpu).contains(',')) {
+    if (!isBinary) {
+      error = "--cpu=" + wanted.cpu + " names several processors, for which a library, an archive, an object or a " +
+              "program can be made; name one for '" + form + "'";
+      return Failure::usage;
+    }
+    if (Failure failure = compileVersions(read, wanted, parts, error); failure != Failure::none)
+      return failure;
   } else {
-    done = writeLinked(compilation, form, output, header, wanted.facts, error);
+    Compilation compilation(wanted);
+    if (!read(compilation) || !compilation.runPhases() || (isBinary && !compilation.emitObjects(parts.objects))) {
+      error = compilation.takeError();
+      return compilation.failure;
+    }
+    done = isText && writeIr(compilation, form, output, options.locations, error);
+    if (compilation.failure != Failure::none)
+      return compilation.failure;
+    parts.info = compilation.info();
+    parts.target = compilation.target();
   }
+  if (isBinary)
+    done = writeLinked(parts, form, output, header, wanted.facts, error);
   if (done && !options.report.empty())
-    done = writeText(options.report, writeReport(model, *wanted.facts, compilation.info()), error);
-  return done ? Failure::none : compilation.failure == Failure::none ? Failure::input : compilation.failure;
+    done = writeText(options.report, writeReport(model, *wanted.facts, parts.info), error);
+  return done ? Failure::none : Failure::input;
 }
 
 Failure lepton::compileFile(const std::string &model, const std::string &output, const CompileOptions &options,

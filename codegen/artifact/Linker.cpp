@@ -223,8 +223,7 @@ bool lepton::linkExecutable(const std::vector<ObjectBytes> &objects, const Targe
 // Objects and archives
 //===----------------------------------------------------------------------------------------------------------------------===//
 
-/// Joins objects into one and makes hidden symbols local, so that several models go into one program.
-static bool join(const std::vector<ObjectBytes> &objects, ObjectBytes &joined, std::string &error) {
+bool lepton::joinObjects(const std::vector<ObjectBytes> &objects, ObjectBytes &joined, std::string &error) {
   std::vector<MemoryFile> files;
   std::vector<std::string> arguments = {"-r", "--no-mmap-output-file"};
   ObjectBytes bytes;
@@ -248,7 +247,7 @@ static bool join(const std::vector<ObjectBytes> &objects, ObjectBytes &joined, s
 
 bool lepton::writeObject(const std::vector<ObjectBytes> &objects, const std::string &path, std::string &error) {
   ObjectBytes joined;
-  if (!join(objects, joined, error))
+  if (!joinObjects(objects, joined, error))
     return false;
   std::error_code problem;
   llvm::raw_fd_ostream os(path, problem);
@@ -267,7 +266,7 @@ bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target 
                           std::string &error) {
   std::string runtime = runtimeFile(target, "liblepton_rt.a", error);
   ObjectBytes joined;
-  if (runtime.empty() || !join(objects, joined, error))
+  if (runtime.empty() || !joinObjects(objects, joined, error))
     return false;
   auto buffer = llvm::MemoryBuffer::getFile(runtime);
   if (!buffer) {

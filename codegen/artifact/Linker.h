@@ -25,7 +25,9 @@ bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &ta
 /// Links objects, the runtime and its main function into a program that runs the model on files.
 bool linkExecutable(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
                     std::string &error);
-/// Joins objects (without the runtime) into one relocatable object, whose hidden symbols are local.
+/// Joins objects (without the runtime) into one relocatable object, whose hidden symbols are local, so that several models go into one program.
+bool joinObjects(const std::vector<ObjectBytes> &objects, ObjectBytes &joined, std::string &error);
+/// The same as a file.
 bool writeObject(const std::vector<ObjectBytes> &objects, const std::string &path, std::string &error);
 /// The same object and the runtime's members as a static archive.
 bool writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,

@@ -1,6 +1,7 @@
 //===- LoadedArtifact.cpp - an artifact loaded into this process --------------------------------------------------------------------===//
 
 #include "codegen/artifact/LoadedArtifact.h"
+#include "codegen/target/Target.h"
 
 #include "llvm/Object/ELF.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -23,8 +24,8 @@ static std::string faultOf(const std::string &path) {
     llvm::consumeError(file.takeError());
     return "is no shared library";
   }
-  const bool isArm = llvm::Triple(llvm::sys::getProcessTriple()).isAArch64();
-  if (file->getHeader().e_machine != (isArm ? llvm::ELF::EM_AARCH64 : llvm::ELF::EM_X86_64))
+  const llvm::Triple host(llvm::sys::getProcessTriple());
+  if (file->getHeader().e_machine != architectureOf(llvm::Triple::getArchTypeName(host.getArch())).machine)
     return "is compiled for another architecture than this machine's; compile the model for this one";
   auto segments = file->program_headers();
   if (!segments) {

@@ -5,6 +5,7 @@
 
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DerivedTypes.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Instructions.h"
 
 using namespace lepton;
@@ -97,4 +98,29 @@ void lepton::addModelDescriptor(llvm::Module &module, const ModelInfo &info) {
                                           name, module);
   auto *block = llvm::BasicBlock::Create(c.context, "", function);
   llvm::ReturnInst::Create(c.context, c.global(llvm::ConstantStruct::getAnon(table)), block);
+}
+
+void lepton::addModelChooser(llvm::Module &module, llvm::ArrayRef<std::string> versions, const std::string &symbol) {
+  llvm::LLVMContext &context = module.getContext();
+  auto *pointer = llvm::PointerType::getUnqual(context);
+  auto *integer = llvm::Type::getInt32Ty(context);
+  auto *giveTable = llvm::FunctionType::get(pointer, false);
+  auto suits = module.getOrInsertFunction("lepton_rt_suits", llvm::FunctionType::get(integer, {pointer}, false));
+  auto *choose = llvm::Function::Create(giveTable, llvm::GlobalValue::ExternalLinkage, "lepton_artifact_api", module);
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "", choose));
+  for (const std::string &version : versions) {
+    llvm::Value *table = b.CreateCall(module.getOrInsertFunction(version + "_api", giveTable));
+    if (&version == &versions.back()) {
+      b.CreateRet(table);
+      break;
+    }
+    llvm::Value *model = b.CreateLoad(pointer, b.CreateConstGEP1_64(b.getInt8Ty(), table, offsetof(lepton_api, model)));
+    auto *taken = llvm::BasicBlock::Create(context, "", choose), *next = llvm::BasicBlock::Create(context, "", choose);
+    b.CreateCondBr(b.CreateIsNotNull(b.CreateCall(suits, {model})), taken, next);
+    b.SetInsertPoint(taken);
+    b.CreateRet(table);
+    b.SetInsertPoint(next);
+  }
+  if (!symbol.empty())
+    llvm::GlobalAlias::create(giveTable, 0, llvm::GlobalValue::ExternalLinkage, symbol + "_api", choose, &module);
 }

@@ -12,6 +12,10 @@ namespace lepton {
 /// `const lepton_api *SYMBOL_api(void)`, by which a program tells the models that are linked into it apart.
 void addModelDescriptor(llvm::Module &module, const ModelInfo &info);
 
+/// Defines `lepton_artifact_api` and, with a symbol, SYMBOL_api, in a module of their own: the table of the first model that this CPU has the features for, of
+/// those whose tables the functions VERSION_api give; of the last where it has them for none, which says so when a session is made.
+void addModelChooser(llvm::Module &module, llvm::ArrayRef<std::string> versions, const std::string &symbol);
+
 } // namespace lepton
 
 #endif // LEPTON_CODEGEN_ARTIFACT_MODELDESCRIPTOR_H

@@ -156,3 +156,14 @@ std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, cons
     thread.join();
   return objects;
 }
+
+Bytes lepton::emitModelChooser(llvm::ArrayRef<std::string> versions, const std::string &symbol, const Target &target) {
+  initializeTargets();
+  llvm::LLVMContext context;
+  llvm::Module code("chooser", context);
+  auto machine = makeMachine(target, 3);
+  code.setTargetTriple(machine->getTargetTriple());
+  code.setDataLayout(machine->createDataLayout());
+  addModelChooser(code, versions, symbol);
+  return generate(code, *machine, CodeForm::object);
+}

@@ -18,6 +18,10 @@ enum class CodeForm { object, assembly, llvmIr };
 std::vector<llvm::SmallVector<char, 0>> emitCode(mlir::ModuleOp module, const ModelInfo &info, const Target &target,
                                                  int optLevel, CodeForm form, unsigned parts);
 
+/// An object that chooses among models when the artifact is loaded; see addModelChooser.
+llvm::SmallVector<char, 0> emitModelChooser(llvm::ArrayRef<std::string> versions, const std::string &symbol,
+                                            const Target &target);
+
 } // namespace lepton
 
 #endif // LEPTON_CODEGEN_ARTIFACT_OBJECTEMITTER_H

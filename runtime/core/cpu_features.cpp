@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "cpu_features.h"
+#include "lepton_abi.h"
 #include <stdint.h>
 #include <string.h>
 
@@ -192,3 +193,8 @@ bool cpuHasFeatures(const char *features, char *missing, size_t size) {
 }
 
 } // namespace lepton::rt
+
+extern "C" int32_t lepton_rt_suits(const lepton_model *model) {
+  char missing[1];
+  return lepton::rt::cpuHasFeatures(model->features, missing, sizeof missing);
+}

@@ -206,6 +206,8 @@ void lepton_rt_kernel(lepton_context *context, const char *name);
 void lepton_rt_fail(lepton_context *context, const char *message);
 /* The same, and ends the run by a non-local exit to session_run. */
 void lepton_rt_stop(lepton_context *context, const char *message);
+/* Whether this CPU has the features that the model's code needs; how an artifact for several processors chooses among its models. */
+int32_t lepton_rt_suits(const lepton_model *model);
 /* Status of the run so far; what entry returns. */
 int32_t lepton_rt_status(lepton_context *context);
 

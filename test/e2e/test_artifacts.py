@@ -195,3 +195,67 @@ def test_16_bit_floats_on_any_processor(tmp_path, cpu, source, target):
     with np.errstate(over="ignore"):
         expected = value.astype(helper.tensor_dtype_to_np_dtype(narrow)).astype(value.dtype)
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), expected)
+
+
+CHOSEN = """
+#include "many.h"
+#include <stdio.h>
+int main(void) {
+  float x[8] = {1, 2, 3, 4, -1, 0, 1, 2}, y[6];
+  int64_t shape[2] = {2, 4};
+  lepton_tensor in = {x, shape, LEPTON_FLOAT, 2, sizeof x}, out = {y, NULL, LEPTON_FLOAT, 2, sizeof y};
+  lepton_session *session;
+  lepton_error error;
+  if (many_api() != lepton_artifact_api() || many_create(NULL, &session, &error) || many_run(session, &in, &out, &error)) {
+    puts(error.message);
+    return 1;
+  }
+  printf("%s", many_api()->model->target);
+  for (unsigned i = 0; i < 6; ++i)
+    printf(" %g", y[i]);
+  many_api()->session_destroy(session);
+  return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("ending", ["so", "a"])
+def test_code_for_several_processors(tmp_path, ending):
+    """The version that runs is the one with the widest vectors that the CPU has; where it has none of them, a session says what is missing."""
+    artifact = compile_to(tmp_path, save_small(tmp_path / "small.onnx"), f"many.{ending}", "--cpu=x86-64-v3,x86-64-v2,znver5")
+    built = build_and_run(tmp_path, CHOSEN, [CLANG, *WARNINGS, f"-I{tmp_path}", f"-Wl,-rpath,{tmp_path}"], artifact, "-lm")
+    assert built.returncode == 0, built.stdout
+    program = tmp_path / "program"
+    for cpu, chosen in (("Nehalem", "x86-64-v2"), ("Haswell", "x86-64-v3"), ("core2duo", None)):
+        done = subprocess.run(["qemu-x86_64", "-cpu", cpu, program], capture_output=True, text=True, timeout=SECONDS)
+        if not chosen:
+            assert done.returncode == 1 and "x86-64-v2" in done.stdout and "this CPU has no" in done.stdout, done.stdout
+            continue
+        target, *numbers = done.stdout.split()
+        assert target.endswith(":" + chosen)
+        np.testing.assert_allclose(np.array(numbers, np.float32).reshape(2, 3), small_result(ROWS), rtol=1e-5)
+
+
+def test_program_for_several_processors(tmp_path):
+    program = compile_to(tmp_path, save_small(tmp_path / "small.onnx"), "small", "--emit=exe", "--cpu=x86-64-v2,x86-64-v3")
+    np.save(tmp_path / "rows.npy", ROWS)
+    for cpu in ("Nehalem", "Haswell"):
+        subprocess.run(["qemu-x86_64", "-cpu", cpu, program, f"x={tmp_path}/rows.npy", f"--output-dir={tmp_path}"], check=True, timeout=SECONDS)
+        np.testing.assert_allclose(np.load(tmp_path / "y.npy"), small_result(ROWS), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "flags, output, said",
+    [
+        (["--cpu=x86-64-v2,x86-64-v2"], "m.so", "'x86-64-v2' twice"),
+        (["--cpu=x86-64-v2,"], "m.so", "an empty processor"),
+        (["--cpu=x86-64-v2,pentium"], "m.so", "'pentium'"),
+        (["--cpu=x86-64-v2,x86-64-v3"], "m.s", "name one for 'asm'"),
+        (["--cpu=x86-64-v2,cortex-a72"], "m.so", "--target=aarch64-linux-gnu"),
+    ],
+    ids=str,
+)
+def test_wrong_lists_of_processors(tmp_path, flags, output, said):
+    done = lepton("compile", save_small(tmp_path / "small.onnx"), *flags, "-o", tmp_path / output)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert not (tmp_path / output).exists()

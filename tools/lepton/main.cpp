@@ -29,7 +29,9 @@ static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, as
                                  cl::sub(compileCommand));
 static cl::opt<std::string> target("target", cl::desc("target triple"), cl::sub(compileCommand), cl::sub(runCommand),
                                    cl::sub(inspectCommand));
-static cl::opt<std::string> cpu("cpu", cl::desc("processor: native, x86-64-v2, x86-64-v3, x86-64-v4, znver3, ..."),
+static cl::opt<std::string> cpu("cpu",
+                                cl::desc("processor: native, x86-64-v2, x86-64-v3, x86-64-v4, znver3, ...; several, "
+                                         "with commas between, for one artifact with code for each"),
                                 cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<unsigned> threads("threads", cl::desc("threads of a run"), cl::init(1), cl::sub(compileCommand),
                                  cl::sub(runCommand));
