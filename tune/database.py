@@ -72,14 +72,16 @@ class DatabaseError(Exception):
 
 
 class Database:
-    """An open tuning database; it is made where there is no file yet. To be used in a `with`."""
+    """An open tuning database; it is made where there is no file yet. One that is not `durable` need not outlive a crash of the machine. To be used in a `with`."""
 
-    def __init__(self, path):
+    def __init__(self, path, durable=True):
         self.path = os.fspath(path)
         try:
             Path(self.path).resolve().parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
-            with self._transaction("IMMEDIATE"):
+            if not durable:
+                self._connection.execute("PRAGMA synchronous = OFF")
+            with self._transaction():
                 self._prepare()
         except (sqlite3.Error, OSError) as problem:
             raise DatabaseError(f"{self.path}: cannot be used as a tuning database: {problem}; name another file") from None
@@ -105,8 +107,8 @@ class Database:
         self._connection.close()
 
     @contextlib.contextmanager
-    def _transaction(self, kind="IMMEDIATE"):
-        self._connection.execute(f"BEGIN {kind}")
+    def _transaction(self):
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:

@@ -21,8 +21,8 @@ from lepton_tune.search import Search
 
 FINISH = 0.3  # seconds that the command takes in the end
 TILES_SHARE = 0.5  # of the time for searching is for tiles at most, the rest for schedules
-CHECK = 0.2  # of the budget is for the whole models, with and without what was found
-MOST_CHECK = 15  # seconds
+CHECK = 0.1  # of the budget is for the whole models, with and without what was found, after each step
+MOST_CHECK = 8  # seconds
 
 
 def parse(argv):
@@ -73,20 +73,19 @@ def gather(arguments, folder, step):
     return key, list(kernels.values()), reasons
 
 
-def check(arguments, searches, measurer, end):
-    """{model: Comparison} of the models without and with what was found. What makes one of them slower after all is given up."""
+def check(arguments, search, measurer, end):
+    """{model: Comparison} of the models without and with what was found. Where one of them is not faster as a whole, what the search found is given up."""
     comparisons = {}
-    for i, model in enumerate(arguments.models if any(search.kept for search in searches) else []):
+    for i, model in enumerate(arguments.models if search.kept else []):
         share = (end - time.monotonic()) / (len(arguments.models) - i)
         try:
             comparisons[model] = measurer.compare_models(model, arguments.sizes, arguments.tuning_db, time.monotonic() + share)
         except MeasureError as problem:
             print(f"{model}: not measured as a whole: {problem}", file=sys.stderr)
             continue
-        if comparisons[model].is_faster(False, True):
-            print(f"{model}: slower as a whole, although its kernels alone are faster; what was found is given up", file=sys.stderr)
-            for search in searches:
-                search.forget()
+        if comparisons[model].ratio(True, False) >= 1:
+            print(f"{model}: not faster as a whole, although {len(search.kept)} of its kernels alone are; the default stays", file=sys.stderr)
+            search.forget()
             return {}
     return comparisons
 
@@ -106,19 +105,20 @@ def summarize(searches, comparisons):
 
 def tune(arguments, database, begin):
     end, searches, comparisons = begin + arguments.budget - FINISH, [], {}
-    search_end = end - min(CHECK * arguments.budget, MOST_CHECK)
+    checking = min(CHECK * arguments.budget, MOST_CHECK)  # after each step
+    searching = end - begin - 2 * checking
     with tempfile.TemporaryDirectory() as folder, Progress(arguments.budget, begin) as progress:
         key, kernels, reasons = gather(arguments, folder, TILES)
         for reason in reasons:
             print(f"not tuned: {reason}", file=sys.stderr)
         with Measurer(key, arguments.threads, arguments.cpu) as measurer:
             try:
-                for progress.step, share in ((TILES, TILES_SHARE), (SCHEDULES, 1.0)):
+                for progress.step, step_end in ((TILES, begin + TILES_SHARE * searching + checking), (SCHEDULES, end)):
                     if progress.step != TILES:  # others, now that tiles were chosen
                         _, kernels, _ = gather(arguments, folder, progress.step)
                     searches.append(Search(kernels, key, database, measurer, report=progress))
-                    searches[-1].run(begin + share * (search_end - begin))
-                comparisons = check(arguments, searches, measurer, end)
+                    searches[-1].run(step_end - checking)
+                    comparisons |= check(arguments, searches[-1], measurer, step_end)
             except KeyboardInterrupt:
                 print("interrupted; what was found is kept", file=sys.stderr)
         summarize(searches, comparisons)

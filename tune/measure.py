@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 SLICE = 0.008  # seconds that a candidate runs for at a time
 ROUNDS = 9  # of an interleaved comparison
+MODEL_ROUNDS = 25  # of whole models
 FEW_ROUNDS = 5  # tell something
 NO_LIMIT = 1e18  # nanoseconds
 
@@ -38,11 +39,18 @@ class Comparison:
     def best(self, schedules):
         return min(self.rounds[schedules])
 
+    def ratio(self, candidate, base):
+        """The median over the rounds of `candidate`'s time as a part of `base`'s."""
+        return statistics.median(self._ratios(candidate, base))
+
     def is_faster(self, candidate, base):
         """Whether `candidate` beats `base` beyond the noise: in the median by more than a hundredth, in its best round, and in four rounds of five."""
-        ratios = [a / b for a, b in zip(self.rounds[candidate], self.rounds[base])]
+        ratios = self._ratios(candidate, base)
         wins = sum(ratio < 1 for ratio in ratios)
         return statistics.median(ratios) < 0.99 and self.best(candidate) < self.best(base) and wins >= 0.8 * len(ratios)
+
+    def _ratios(self, candidate, base):
+        return [a / b for a, b in zip(self.rounds[candidate], self.rounds[base])]
 
 
 class Measurer:
@@ -98,7 +106,7 @@ class Measurer:
             for is_tuned in (False, True):
                 stack.enter_context(self._loaded(str(is_tuned), {"model": model, "dims": dims, "tuning_db": database if is_tuned else ""}, left()))
             comparison, begin = Comparison({False: [], True: []}), time.monotonic()
-            for rounds in range(1, ROUNDS + 1):
+            for rounds in range(1, MODEL_ROUNDS + 1):
                 self._round(comparison, {False: "False", True: "True"}, left())
                 if rounds >= FEW_ROUNDS and left() < 2 * (time.monotonic() - begin) / rounds:
                     break

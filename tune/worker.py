@@ -56,7 +56,7 @@ class Runner:
         kernel, key = request["kernel"], Key(*request["key"])
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "candidate.db")
-            with Database(path) as database:
+            with Database(path, durable=False) as database:
                 for hashed, chosen in [*kernel["given"], [kernel["hash"], request["schedules"]]]:
                     database.store(key, Tuned(hashed, kernel["name"], chosen, 0.0, 0.0))
             return lepton.InferenceSession(kernel["file"], threads=self.threads, cpu=self.cpu, tuning_db=path)

@@ -1,5 +1,6 @@
 """lepton tune: the search with injected measurements and an injected clock, the processes that measure, and the command."""
 
+import argparse
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from common import LEPTON, SECONDS, difference, lepton, save
 import lepton as api
 from lepton_tune.database import Database, Key
 from lepton_tune.kernels import Choice, Kernel
+from lepton_tune.main import check
 from lepton_tune.measure import Comparison, Measurer, MeasureError, Result
 from lepton_tune.model import CostModel
 from lepton_tune.search import TURN, Search
@@ -176,6 +178,30 @@ def test_the_model_learns_what_the_compiler_got_wrong(monkeypatch):
             model.learn(features[rows], 1.5 - rows / 40)
         guesses = model.guess(features)
         assert (guesses[5] > guesses[35]) == is_installed
+
+
+class Models:
+    """Measures whole models: {model: their time with what was found, as a part of the time without}."""
+
+    def __init__(self, ratios):
+        self.ratios = ratios
+
+    def compare_models(self, model, sizes, database, end):
+        if self.ratios[model] is None:
+            raise MeasureError("no answer")
+        return Comparison({False: [100.0] * 9, True: [100.0 * self.ratios[model]] * 9})
+
+
+@pytest.mark.parametrize("ratios, stays", [({"a": 0.9, "b": 0.99}, True), ({"a": 0.9, "b": 1.0}, False), ({"a": 1.1, "b": 0.9}, False), ({"a": None, "b": 0.9}, True)])
+def test_what_makes_no_model_faster_as_a_whole_is_given_up(tmp_path, ratios, stays):
+    arguments = argparse.Namespace(models=["a", "b"], sizes={}, tuning_db=tmp_path / "t.db")
+    machine = FakeMachine(lambda rows: 100 + 10 * abs(rows[0] - 7))
+    with Database(tmp_path / "t.db") as database:
+        found = Search([make_kernel()], KEY, database, machine, machine.clock)
+        found.run(1000)
+        assert database.tuned(KEY)
+        comparisons = check(arguments, found, Models(ratios), end=1e9)
+        assert bool(database.tuned(KEY)) == stays == bool(comparisons)
 
 
 # ---- the processes that measure -----------------------------------------------------------------------------------------
