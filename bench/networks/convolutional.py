@@ -226,7 +226,7 @@ def yolov8n():
     centres = np.concatenate([np.stack(np.meshgrid(np.arange(side), np.arange(side))).reshape(2, -1) + 0.5 for side in sides], 1)
     strides = g.constant(np.concatenate([np.full((1, 1, side * side), 640 / side, np.float32) for side in sides], 2))
     middles = g.constant(centres[None].astype(np.float32))
-    top = g.op("Sub", low._replace(name=middles), low)
+    top = g.op("Sub", low._replace(value=middles), low)
     bottom = g.op("Add", high, middles)
     middle_of_box = g.scaled(g.add(top, bottom), 0.5)
     size = g.op("Sub", bottom, top)

@@ -93,7 +93,7 @@ def stylegan():
     style = g.op("Mul", g.x, inverse_root(power))
     for _ in range(8):
         style = g.leaky(g.dense(style, 512, gain=2), 0.2)
-    x, image = g.x._replace(name=g.normal(1, 512, 4, 4)), None
+    x, image = g.x._replace(value=g.normal(1, 512, 4, 4)), None
     for side, width in ((4, 512), (8, 512), (16, 256), (32, 128), (64, 64)):
         if side > 4:
             x = styled(g.double(x, "linear"), style, width, side)

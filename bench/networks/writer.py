@@ -1,13 +1,14 @@
-"""Writes ONNX models layer by layer: float32, sizes known, weights random and so scaled that activations stay near 1 in deep networks."""
+"""Builds networks layer by layer: float32, sizes known, weights random and so scaled that activations stay near 1 in deep networks."""
 
 from collections import namedtuple
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 
-OPSET = 18
-Value = namedtuple("Value", "name channels")  # channels: size of the dimension that layers mix
+from lepton import nn
+
+OPSET = 18  # which all peers read
+Value = namedtuple("Value", "value channels")  # channels: size of the dimension that layers mix
 
 
 def spread(kernel, rank):
@@ -17,18 +18,15 @@ def spread(kernel, rank):
 class Graph:
     def __init__(self, name, shape, channels=None):
         """A model of one input `x` of this shape; `channels` is the size of the dimension that its layers mix (the second one)."""
-        self.name, self.nodes, self.weights = name, [], []
+        self.graph = nn.Graph(name, OPSET)
         self.random = np.random.default_rng(len(name))
-        self.inputs = []
         self.x = self.input("x", shape, channels)
 
     def input(self, name, shape, channels=None):
-        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-        return Value(name, channels or shape[min(1, len(shape) - 1)])
+        return Value(self.graph.input(name, "float32", shape), channels or shape[min(1, len(shape) - 1)])
 
     def constant(self, array):
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), f"weight_{len(self.weights)}"))
-        return self.weights[-1].name
+        return self.graph.constant(array)
 
     def integers(self, *values):
         return self.constant(np.array(values, np.int64))
@@ -45,20 +43,9 @@ class Graph:
     # ---- any op ------------------------------------------------------------------------------------------------------
 
     def op(self, kind, *inputs, channels=None, **attributes):
-        """A node of one result; it has the channels of the first operand unless they are given. Operands are values or names of constants."""
-        result = Value(f"{kind.lower()}_{len(self.nodes)}", channels or inputs[0].channels)
-        self.node(kind, inputs, [result], **attributes)
-        return result
-
-    def node(self, kind, inputs, outputs, **attributes):
-        names = [[value.name if isinstance(value, Value) else value for value in side] for side in (inputs, outputs)]
-        self.nodes.append(helper.make_node(kind, *names, name=f"{kind}_{len(self.nodes)}", **attributes))
-
-    def several(self, kind, count, *inputs, channels, **attributes):
-        """A node of several results."""
-        results = [Value(f"{kind.lower()}_{len(self.nodes)}_{i}", channels) for i in range(count)]
-        self.node(kind, inputs, results, **attributes)
-        return results
+        """A node of one result; it has the channels of the first operand unless they are given. Operands are values or constants."""
+        operands = [value.value if isinstance(value, Value) else value for value in inputs]
+        return Value(nn.op(kind, *operands, **attributes), channels or inputs[0].channels)
 
     # ---- layers ------------------------------------------------------------------------------------------------------
 
@@ -118,8 +105,7 @@ class Graph:
         return self.op("Concat", *values, axis=axis, channels=sum(value.channels for value in values))
 
     def split(self, x, *sizes, axis=1):
-        results = self.several("Split", len(sizes), x, self.integers(*sizes), channels=None, axis=axis)
-        return [result._replace(channels=size) for result, size in zip(results, sizes)]
+        return [Value(part, size) for part, size in zip(nn.split(x.value, sizes, axis), sizes)]
 
     def max_pool(self, x, kernel, stride=None, pad=0):
         kernel, stride, pad = spread(kernel, 2), spread(stride or kernel, 2), spread(pad, 2)
@@ -140,7 +126,7 @@ class Graph:
     def double(self, x, mode="nearest"):
         """Twice the height and the width."""
         attributes = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"} if mode == "nearest" else {"coordinate_transformation_mode": "half_pixel"}
-        return self.op("Resize", x, "", self.constant(np.array([1, 1, 2, 2], np.float32)), mode=mode, **attributes)
+        return self.op("Resize", x, None, self.constant(np.array([1, 1, 2, 2], np.float32)), mode=mode, **attributes)
 
     def recurrent(self, kind, x, hidden, directions=1):
         """An LSTM or a GRU over x (steps, batch, channels): (steps, batch, directions * hidden)."""
@@ -154,9 +140,7 @@ class Graph:
         return self.reshape(self.transpose(steps, 0, 2, 1, 3), 0, 0, -1, channels=2 * hidden)
 
     def finish(self, *outputs):
-        """The model, checked."""
-        sides = [self.inputs, [helper.make_tensor_value_info(value.name, TensorProto.FLOAT, None) for value in outputs]]
-        model = helper.make_model(helper.make_graph(self.nodes, self.name, *sides, self.weights), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
-        model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-        onnx.checker.check_model(model)
-        return model
+        """The model."""
+        for output in outputs:
+            self.graph.output(output.value.name, output.value)
+        return onnx.load_from_string(self.graph.onnx())

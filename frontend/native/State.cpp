@@ -179,6 +179,9 @@ void State::output(const std::string &name, const Value &value, const At &at) {
   auto *output = graph->add_output();
   output->set_name(name);
   *output->mutable_type() = type(named);
+  auto &known = *graph->mutable_value_info();
+  known.erase(std::remove_if(known.begin(), known.end(), [&](const auto &info) { return info.name() == name; }),
+              known.end());
 }
 
 //===----------------------------------------------------------------------------------------------------------------------===//
@@ -356,8 +359,12 @@ std::vector<Value> State::add(const std::string &op, const std::vector<Operand> 
   }
   scopes.back().graph->add_node()->Swap(&node);
   std::vector<Value> values;
-  for (int i = 0; i < outputs; ++i)
+  for (int i = 0; i < outputs; ++i) {
     values.push_back(define(scopes.back(), outputs == 1 ? name : name + "." + std::to_string(i), results[i]));
+    auto *info = scopes.back().graph->add_value_info(); // for whoever reads the model
+    info->set_name(values.back().id);
+    *info->mutable_type() = results[i];
+  }
   return values;
 }
 
