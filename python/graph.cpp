@@ -270,6 +270,13 @@ void bindGraph(nb::module_ &parent) {
           },
           "array"_a, "name"_a = "", "A weight, or another constant.")
       .def(
+          "load",
+          [](nn::Graph &graph, const nb::object &file, const std::string &name) {
+            auto path = nb::cast<std::string>(nb::module_::import_("os").attr("fspath")(file));
+            return checked(graph.load(path, here(name)));
+          },
+          "file"_a, "name"_a = "", "A weight from a file of NumPy (.npy) or of ONNX (.pb, a TensorProto).")
+      .def(
           "output",
           [](nn::Graph &graph, const std::string &name, const Value &value) {
             graph.output(name, value, here(""));

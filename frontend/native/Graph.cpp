@@ -2,7 +2,10 @@
 
 #include "frontend/native/State.h"
 #include "frontend/onnx/TensorData.h"
+#include "frontend/onnx/TensorFile.h"
+#include "runtime/program/npy.h"
 
+#include <cstdlib>
 #include <fstream>
 
 using namespace lepton;
@@ -50,6 +53,34 @@ Value Graph::input(const std::string &name, Dtype dtype, const std::vector<Dim> 
 Value Graph::constant(Tensor tensor, At name) { return state->constant(tensor, name.name, name); }
 
 Value Graph::value(const std::string &name, At at) { return state->find(name, at); }
+
+/// Reads a file into a tensor; returns what is wrong, or nothing.
+static std::string read(const std::string &path, Tensor &tensor) {
+  if (path.size() > 3 && path.compare(path.size() - 3, 3, ".pb") == 0) {
+    std::string error;
+    TensorFile file;
+    if (!readTensorFile(path, LEPTON_FLOAT, file, error))
+      return error;
+    tensor.dtype = uint32_t(file.dataType);
+    tensor.shape = std::move(file.shape);
+    tensor.bytes = std::move(file.bytes);
+    tensor.strings = std::move(file.strings);
+    return "";
+  }
+  lepton_tensor found;
+  const char *problem = rt::readNpy(path.c_str(), /*expected=*/0, found);
+  if (!problem)
+    tensor = Tensor(Dtype(found.dtype), std::vector<int64_t>(found.shape, found.shape + found.rank), found.data);
+  free(found.data);
+  free(const_cast<int64_t *>(found.shape));
+  return problem ? problem : "";
+}
+
+Value Graph::load(const std::string &file, At name) {
+  Tensor tensor;
+  std::string problem = read(file, tensor);
+  return problem.empty() ? constant(std::move(tensor), name) : state->fail(name, file + ": " + problem);
+}
 
 std::vector<Value> Graph::add(const std::string &op, const std::vector<Operand> &operands,
                               const std::vector<Attribute> &attributes, int outputs, At name) {

@@ -155,6 +155,8 @@ public:
   Value input(const std::string &name, Dtype dtype, const std::vector<Dim> &shape, At at = {});
   /// A weight, or another constant.
   Value constant(Tensor tensor, At name = {});
+  /// The same from a file of NumPy (.npy) or of ONNX (.pb, a TensorProto).
+  Value load(const std::string &file, At name = {});
   /// The value of a name that was given before.
   Value value(const std::string &name, At at = {});
   /// Any operator of ONNX by its name there (`domain::Name` outside of its own domain); the values of its outputs, as many as are asked for.

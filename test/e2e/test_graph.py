@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 
 import lepton
 from common import difference, lepton as command
@@ -205,6 +206,24 @@ def test_files(tmp_path, ending):
     assert again.returncode == 0 and "lepton.conv" in (tmp_path / "again.mlir").read_text()
     with pytest.raises(ValueError, match="end its name in .onnx, .mlir or .mlirbc"):
         graph.save(tmp_path / "graph.txt")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "float16", "complex64"])
+def test_weights_from_files(tmp_path, dtype):
+    array = np.arange(6).reshape(2, 3).astype(dtype)
+    np.save(tmp_path / "weight.npy", array)
+    (tmp_path / "weight.pb").write_bytes(numpy_helper.from_array(array).SerializeToString())
+    graph = nn.Graph()
+    for ending in ("npy", "pb"):
+        value = graph.load(tmp_path / f"weight.{ending}", name=ending)
+        assert (value.shape, value.dtype) == ([2, 3], dtype)
+        graph.output(f"from_{ending}", value)
+    for result in lepton.InferenceSession(graph).run(None, {}):
+        assert result.dtype == dtype and (result == array).all()
+    (tmp_path / "short.npy").write_bytes((tmp_path / "weight.npy").read_bytes()[:-1])
+    for file, message in (("short.npy", "is truncated"), ("none.npy", "No such file"), ("none.pb", "cannot be read")):
+        with pytest.raises(ValueError, match=f"{file}: {message}"):
+            graph.load(tmp_path / file)
 
 
 def test_artifacts_of_graphs(tmp_path):
