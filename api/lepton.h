@@ -86,7 +86,7 @@ typedef struct lepton_node {
   const lepton_attribute *attributes;
 } lepton_node;
 
-/* opset: the version of ONNX's operators; 0: the one that Lepton builds by default. NULL when memory runs out. */
+/* opset: the version of ONNX's operators; 0: the one that Lepton builds by default. */
 lepton_graph *lepton_graph_create(const char *name, uint32_t opset);
 void lepton_graph_destroy(lepton_graph *graph);
 /* Of the input, name, shape, dim_names, dtype and rank are read. */
