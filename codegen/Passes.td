@@ -9,9 +9,9 @@ def ApproximateMath : Pass<"lepton-approximate-math", "::mlir::func::FuncOp"> {
   let summary = "Replaces transcendental functions of f32 by polynomials that vectorize";
   let description = [{
     For exp and log (errors up to 2 ulp), expm1, log1p, erf and tanh (6 ulp), where the result is a normal number; smaller ones may become 0. What is made of these
-    has bounds of its own: Sigmoid 2.5 ulp, Softplus 3, Gelu 3 of its operand. Sine, cosine, powers and the others stay calls of libm (1.5 ulp), as their
-    approximations lose the large arguments. Where `#lepton.target` has no fused multiply-add, the polynomials
-    multiply and add.
+    has bounds of its own: Sigmoid 2.5 ulp, Softplus 3, Gelu 3 of its operand. Sine, cosine (1 ulp) and powers (1.5) are computed in f64. The others
+    stay calls of libm (1.5 ulp). Where `#lepton.target` has no fused multiply-add, the polynomials
+    multiply and add, and sine, cosine and powers stay calls, too.
 
     Example: `math.exp %x : vector<8xf32>` -> `math.fma` and integer ops on `vector<8xf32>`.
   }];

@@ -6,6 +6,7 @@
 //===------------------------------------------------------------------------------------------------------------------------===//
 
 #include "codegen/Passes.h"
+#include "codegen/cpu/WideMath.h"
 #include "dialects/Lepton/LeptonOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -78,10 +79,11 @@ struct Exp : OpRewritePattern<math::ExpOp> {
 struct ApproximateMath : lepton::impl::ApproximateMathBase<ApproximateMath> {
   void runOnOperation() override {
     getOperation().walk([](math::LogOp op) { scaleSubnormals(op); });
-    // sin, cos and the like stay calls of libm, as their approximations lose the large arguments.
     StringRef names[] = {"math.tanh", "math.erf", "math.log", "math.log1p", "math.expm1"};
     RewritePatternSet patterns(&getContext());
     patterns.add<Exp>(&getContext());
+    if (targetOf(getOperation()).getFma()) // two numbers of f64 in a vector gain nothing over calls of libm
+      populateWideMathPatterns(patterns);
     auto chosen = [&](StringRef name) { return llvm::is_contained(names, name); };
     populateMathPolynomialApproximationPatterns(patterns, chosen);
     (void)applyPatternsGreedily(getOperation(), std::move(patterns));
