@@ -53,6 +53,8 @@ def parse(argv):
         parser.error("--page shows the kernel that --explain names")
     if not (arguments.models or arguments.explain or arguments.merge or arguments.source or arguments.export):
         parser.error("name a model, or what to --explain, --merge, --import or --export")
+    if "," in arguments.cpu:
+        parser.error("--cpu takes one processor here: one this machine can stand for")
     if not arguments.tuning_db:
         parser.error("name a database with --tuning-db")
     return arguments

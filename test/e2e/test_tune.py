@@ -304,6 +304,7 @@ def test_faults(tmp_path, model):
         ([model, "--budget=soon"], 2, "--budget takes seconds"),
         ([model, "--threads=0"], 2, "positive"),
         ([model, "--cpu=abacus"], 2, "unknown processor 'abacus'"),
+        ([model, "--cpu=x86-64-v2,x86-64-v3"], 2, "--cpu takes one processor here"),
         ([model, "--dim=N=1:8"], 2, "--dim takes NAME=VALUE here"),
         ([model, "--page=p.html"], 2, "--explain"),
         ([], 2, "name a model"),
