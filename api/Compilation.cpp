@@ -308,6 +308,12 @@ void Compilation::take(OwningOpRef<ModuleOp> newModule) { moduleRef = std::move(
 
 bool Compilation::chooseTarget() {
   std::string error;
+  if (llvm::StringRef(options.cpu).contains(',')) {
+    source.clear();
+    return fail(Failure::usage, "--cpu=" + options.cpu +
+                                    " names several processors, which go into an artifact that is " +
+                                    "written; name the one to run on");
+  }
   auto found = lookupTarget(options.target, options.cpu, error);
   if (!found) {
     source.clear();

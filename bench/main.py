@@ -46,7 +46,7 @@ def bytes_of(shape, dtype):
     return 0 if shape is None else int(np.prod(shape)) * np.dtype(dtype).itemsize
 
 
-def write_inputs(facts, dims, data):
+def write_inputs(facts, dims, tuning_db, data):
     """Leaves the inputs and the signature where workers look for them; the inputs' bytes."""
     random = np.random.default_rng(1)
     arrays = {}
@@ -58,7 +58,7 @@ def write_inputs(facts, dims, data):
     np.savez(data + ".npz", **arrays)
     inputs = {info["name"]: array.shape for info, array in zip(facts["inputs"], arrays.values())}
     outputs = {info["name"]: known_shape(info, dims) for info in facts["outputs"]}
-    Path(data + ".json").write_text(json.dumps({"inputs": inputs, "outputs": outputs, "dims": dims}))
+    Path(data + ".json").write_text(json.dumps({"inputs": inputs, "outputs": outputs, "dims": dims, "tuning_db": tuning_db}))
     return sum(array.nbytes for array in arrays.values())
 
 
@@ -99,7 +99,7 @@ def bench(model, arguments, threads, limit):
     record = {"model": Path(model).stem, "threads": threads, "mflop": facts["flops"] and facts["flops"] / 1e6, "peers": {}}
     with tempfile.TemporaryDirectory() as folder:
         data = f"{folder}/data"
-        traffic = write_inputs(facts, dims, data) + facts["parameter_bytes"]
+        traffic = write_inputs(facts, dims, arguments.tuning_db, data) + facts["parameter_bytes"]
         traffic += sum(bytes_of(known_shape(info, dims), info["dtype"]) for info in facts["outputs"])
         workers, estimates = {}, {}
         try:
@@ -141,11 +141,12 @@ def parse(argv):
     parser = argparse.ArgumentParser(prog="lepton bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", metavar="MODEL", help=f"ONNX models, `all`, or networks: {', '.join(models.networks())}")
     parser.add_argument("--threads", default="1", metavar="N,...", help="threads of a run (1); each number is measured")
-    known = [name for name in PEERS if name not in ("lepton", "reference")]
+    known = [name for name in PEERS if name not in ("reference", *tables.OURS)]
     parser.add_argument("--against", metavar="PEER,...", help=f"peers (those installed of {', '.join(known)})")
     parser.add_argument("--dim", action="append", default=[], metavar="NAME=VALUE", help="size of a named dimension, known to all peers in advance")
     parser.add_argument("--budget", type=float, default=5, metavar="SECONDS", help="time for the rounds of a model (5)")
     parser.add_argument("--kernels", type=int, default=0, metavar="COUNT", help="profile Lepton, and show so many of the kernels that take longest (JSON has all)")
+    parser.add_argument("--tuning-db", metavar="FILE", help="measure Lepton with the schedules of this database, too")
     parser.add_argument("--json", metavar="FILE", help="write the results there")
     arguments = parser.parse_args(argv)
     wanted = arguments.against.split(",") if arguments.against is not None else known
@@ -160,7 +161,7 @@ def parse(argv):
     if min(arguments.threads) < 1:
         parser.error("--threads takes positive numbers")
     arguments.missing = [name for name in wanted if not PEERS[name].python()]
-    arguments.peers = ["lepton"] + [name for name in wanted if name not in arguments.missing]
+    arguments.peers = ["lepton"] + (["tuned"] if arguments.tuning_db else []) + [name for name in wanted if name not in arguments.missing]
     return arguments
 
 
@@ -179,6 +180,8 @@ def main(argv=None):
         write(arguments, {}, [])  # not after minutes of measuring
     for name in arguments.missing:
         print(f"missing: {name}; to measure it: {PEERS[name].installation()}", file=sys.stderr)
+    if arguments.tuning_db and not Path(arguments.tuning_db).is_file():
+        sys.exit(f"error: {arguments.tuning_db}: cannot be read: there is no such file; lepton tune makes one")
     paths = [path for model in arguments.models for path in models.find(model)]
     limits = machine.limits(max(arguments.threads))
     tables.print_limits(limits)
@@ -195,5 +198,5 @@ def main(argv=None):
             if arguments.json:
                 write(arguments, limits, results)
     tables.print_summary(tables.summarize(results))
-    failed = any("min_ms" not in record["peers"]["lepton"] for record in results)
+    failed = any("min_ms" not in record["peers"][name] for record in results for name in tables.OURS if name in record["peers"])
     sys.exit(1 if failed else 0)

@@ -46,7 +46,8 @@ class Peer:
         return f"{sys.executable} -m venv {cls.environment()} && " + " && ".join(f"{pip} {arguments}" for arguments in cls.alone)
 
     def prepare(self, model, threads, signature):
-        """Loads a model. `signature` has the `inputs` and `outputs` {name: shape}, None for a shape that only a run knows, and the `dims` {name: size} that are given."""
+        """Loads a model. `signature` has the `inputs` and `outputs` {name: shape}, None for a shape that only a run knows, and the `dims` {name: size} that are given,
+        and the `tuning_db`, a file or None."""
         raise NotImplementedError
 
     def run(self, feed):
@@ -71,13 +72,16 @@ class Lepton(Peer):
 
     name = "lepton"
 
+    def flags(self, signature):
+        return [f"--dim={name}={size}" for name, size in signature["dims"].items()]
+
     def prepare(self, model, threads, signature):
         import lepton
 
-        artifact = os.path.join(folder(), f"model-{threads}.so")
+        artifact = os.path.join(folder(), f"{self.name}-{threads}.so")
         begin = time.perf_counter()
         command = [os.environ.get("LEPTON_COMMAND", "lepton"), "compile", model, "-o", artifact, f"--threads={threads}"]
-        compiled = subprocess.run([*command, *(f"--dim={name}={size}" for name, size in signature["dims"].items())], capture_output=True, text=True)
+        compiled = subprocess.run([*command, *self.flags(signature)], capture_output=True, text=True)
         if compiled.returncode:
             raise RuntimeError(compiled.stderr.strip().removeprefix("error: "))
         self.facts = {"compile_s": time.perf_counter() - begin, "artifact_mb": os.path.getsize(artifact) / 1e6}
@@ -85,6 +89,15 @@ class Lepton(Peer):
 
     def run(self, feed):
         return self.session.run(None, feed)
+
+
+class Tuned(Lepton):
+    """With the schedules that `lepton tune` found."""
+
+    name = "tuned"
+
+    def flags(self, signature):
+        return [*super().flags(signature), f"--tuning-db={signature['tuning_db']}"]
 
 
 class Onnxruntime(Peer):

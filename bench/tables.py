@@ -3,6 +3,7 @@
 import math
 import sys
 
+OURS = ("lepton", "tuned")
 COLUMNS = f"{'model':24} {'threads':>7} {'peer':12} {'min ms':>9} {'median ms':>9} {'ratio':>6} {'error':>8} {'load s':>7} {'% FMA':>6} {'% mem':>6} {'others':>6}"
 
 
@@ -31,26 +32,38 @@ def print_kernels(record, count):
     sys.stdout.flush()
 
 
-def speedups(results, threads):
-    """Of Lepton over the best correct peer, by model, for a number of threads."""
+def correct(record, names):
+    """The times of those of the peers that were right."""
+    return [peer["min_ms"] for name, peer in record["peers"].items() if name in names and peer.get("ok", False) and "min_ms" in peer]
+
+
+def speedups(results, threads, name, others):
+    """Of a peer over the best correct one of `others`, by model, for a number of threads."""
     rows = {}
     for record in results:
-        lepton = record["peers"].get("lepton", {})
-        others = [peer["min_ms"] for name, peer in record["peers"].items() if name != "lepton" and peer.get("ok") and "min_ms" in peer]
-        if record["threads"] == threads and others and lepton.get("ok") and "min_ms" in lepton:
-            rows[record["model"]] = min(others) / lepton["min_ms"]
+        own, rivals = correct(record, [name]), correct(record, others)
+        if record["threads"] == threads and own and rivals:
+            rows[record["model"]] = min(rivals) / own[0]
     return rows
 
 
+def mean(rows):
+    return math.exp(sum(map(math.log, rows.values())) / len(rows))
+
+
 def summarize(results):
-    """For each number of threads: the geometric mean of the speedups over the best correct peer, and the worst row."""
+    """For each number of threads: the geometric mean of the speedups over the best correct peer, and the worst row; and that of tuning."""
     summary = {}
+    rivals = {name for record in results for name in record["peers"]} - set(OURS)
     for threads in sorted({record["threads"] for record in results}):
-        rows = speedups(results, threads)
-        if rows:
+        row = {}
+        if rows := speedups(results, threads, "lepton", rivals):
             worst = min(rows, key=rows.get)
-            mean = math.exp(sum(map(math.log, rows.values())) / len(rows))
-            summary[threads] = {"models": len(rows), "geometric_mean": mean, "worst": worst, "worst_speedup": rows[worst]}
+            row = {"models": len(rows), "geometric_mean": mean(rows), "worst": worst, "worst_speedup": rows[worst]}
+        if rows := speedups(results, threads, "tuned", ["lepton"]):
+            row |= {"tuned_models": len(rows), "tuning_gain": mean(rows)}
+        if row:
+            summary[threads] = row
     return summary
 
 
@@ -63,7 +76,11 @@ def print_limits(limits):
 
 def print_summary(summary):
     for threads, row in summary.items():
-        print(
-            f"{threads} thread{'s' if threads > 1 else ''}: {row['geometric_mean']:.2f} times as fast as the best correct peer (geometric mean of {row['models']}), "
-            f"at worst {row['worst_speedup']:.2f} times ({row['worst']})"
-        )
+        head = f"{threads} thread{'s' if threads > 1 else ''}: "
+        if "models" in row:
+            print(
+                f"{head}{row['geometric_mean']:.2f} times as fast as the best correct peer (geometric mean of {row['models']}), "
+                f"at worst {row['worst_speedup']:.2f} times ({row['worst']})"
+            )
+        if "tuning_gain" in row:
+            print(f"{head}{row['tuning_gain']:.3f} times as fast with tuned schedules (geometric mean of {row['tuned_models']})")

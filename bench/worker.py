@@ -21,7 +21,7 @@ def load(peer, model, threads, data):
         given = json.load(file)
     arrays = np.load(data + ".npz")
     feed = {name: np.ascontiguousarray(arrays[f"i{i}"]).reshape(arrays[f"i{i}"].shape) for i, name in enumerate(given["inputs"])}
-    importlib.import_module(peer.package or peer.name)  # before the clock starts
+    importlib.import_module(peer.package or "lepton")  # before the clock starts
     begin = time.perf_counter()
     peer.prepare(model, threads, given)
     loaded = time.perf_counter()

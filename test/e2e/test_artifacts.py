@@ -244,6 +244,12 @@ def test_program_for_several_processors(tmp_path):
         np.testing.assert_allclose(np.load(tmp_path / "y.npy"), small_result(ROWS), rtol=1e-5)
 
 
+@pytest.mark.parametrize("verb", [["run", "--random-inputs=1"], ["inspect"]], ids=lambda verb: verb[0])
+def test_one_processor_runs(tmp_path, verb):
+    done = lepton(verb[0], save_small(tmp_path / "small.onnx"), *verb[1:], "--cpu=x86-64-v2,x86-64-v3")
+    assert done.returncode == 2 and "name the one to run on" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
 @pytest.mark.parametrize(
     "flags, output, said",
     [

@@ -79,6 +79,19 @@ def test_peer_that_refuses_a_model_fails_alone(tmp_path):
     assert result.stdout.splitlines()[2].split()[6] == "?"
 
 
+def test_tuned_schedules_are_measured_beside_the_default(tmp_path):
+    product = [helper.make_node("MatMul", ["x", "x"], ["y"], name="product")]
+    model = save(tmp_path / "square.onnx", product, {"x": (FLOAT, [64, 64])}, {"y": (FLOAT, [64, 64])})
+    assert lepton("tune", model, "--budget=4", "--tuning-db", tmp_path / "t.db").returncode == 0
+    result = lepton("bench", model, "--against=onnxruntime", QUICK, "--tuning-db", tmp_path / "t.db", "--json", tmp_path / "r.json")
+    assert result.returncode == 0 and "with tuned schedules (geometric mean of 1)" in result.stdout, result.stdout + result.stderr
+    document = json.loads((tmp_path / "r.json").read_text())
+    peers, summary = document["results"][0]["peers"], document["summary"]["1"]
+    assert list(peers) == ["lepton", "tuned", "onnxruntime"] and peers["tuned"]["ok"]
+    assert summary["tuning_gain"] == pytest.approx(peers["lepton"]["min_ms"] / peers["tuned"]["min_ms"])
+    assert summary["geometric_mean"] == pytest.approx(peers["onnxruntime"]["min_ms"] / peers["lepton"]["min_ms"])
+
+
 def test_faults(tmp_path, model):
     bad = save(tmp_path / "bad.onnx", [helper.make_node("Frob", ["x"], ["y"], name="n", domain="mine")], {"x": (FLOAT, [2])}, {"y": (FLOAT, [2])}, domain="mine")
     for arguments, status, part in (
@@ -89,6 +102,7 @@ def test_faults(tmp_path, model):
         ([model, "--threads=0"], 2, "positive"),
         ([model, "--json", tmp_path / "absent/r.json"], 1, "absent/r.json: cannot be written: No such file"),
         ([model, "--threads=two"], 2, "whole numbers"),
+        ([model, "--tuning-db=absent.db"], 1, "absent.db: cannot be read"),
         ([], 2, "MODEL"),
     ):
         result = lepton("bench", *arguments, QUICK)
