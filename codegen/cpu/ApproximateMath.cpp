@@ -6,6 +6,7 @@
 //===------------------------------------------------------------------------------------------------------------------------===//
 
 #include "codegen/Passes.h"
+#include "codegen/cpu/LaneMath.h"
 #include "codegen/cpu/WideMath.h"
 #include "dialects/Lepton/LeptonOps.h"
 
@@ -25,26 +26,9 @@ using namespace lepton;
 
 namespace {
 
-/// Arithmetic on scalars or vectors of f32.
-struct Floats {
-  OpBuilder &b;
-  Location loc;
-  Type type;
-
-  Type like(Type element) const {
-    auto vector = dyn_cast<VectorType>(type);
-    return vector ? Type(vector.clone(element)) : element;
-  }
-  Value splat(TypedAttr value) const {
-    auto vector = dyn_cast<VectorType>(type);
-    return arith::ConstantOp::create(b, loc,
-                                     vector ? SplatElementsAttr::get(vector.clone(value.getType()), value) : value);
-  }
+/// Arithmetic in f32.
+struct Floats : LaneMath {
   Value number(float value) const { return splat(b.getF32FloatAttr(value)); }
-  Value add(Value x, Value y) const { return arith::AddFOp::create(b, loc, x, y); }
-  Value sub(Value x, Value y) const { return arith::SubFOp::create(b, loc, x, y); }
-  Value mul(Value x, Value y) const { return arith::MulFOp::create(b, loc, x, y); }
-  Value fma(Value x, Value y, Value z) const { return math::FmaOp::create(b, loc, x, y, z); }
 };
 
 /// exp(x) within 2 ulp; 0 below the smallest normal number. x = n ln 2 + f with 0 <= f <= ln 2; exp(f) is a polynomial of degree 6 (relative error 2e-9, by
@@ -55,7 +39,7 @@ struct Exp : OpRewritePattern<math::ExpOp> {
   LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return failure();
-    Floats f{rewriter, op.getLoc(), op.getType()};
+    Floats f{{rewriter, op.getLoc(), op.getType()}};
     // Beyond -127 ln 2 and 128 ln 2 the bits of 2^n are those of 0 and of infinity.
     Value x = arith::MaximumFOp::create(rewriter, f.loc, op.getOperand(), f.number(-88.0296f));
     x = arith::MinimumFOp::create(rewriter, f.loc, x, f.number(88.7228391f));
@@ -96,12 +80,12 @@ struct ApproximateMath : lepton::impl::ApproximateMathBase<ApproximateMath> {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return;
     OpBuilder b(op);
-    Floats f{b, op.getLoc(), op.getType()};
+    Floats f{{b, op.getLoc(), op.getType()}};
     Value x = op.getOperand();
-    Value isSmall = arith::CmpFOp::create(b, f.loc, arith::CmpFPredicate::OLT, x, f.number(0x1p-126f));
-    op.setOperand(arith::SelectOp::create(b, f.loc, isSmall, f.mul(x, f.number(0x1p24f)), x));
+    Value isSmall = f.is(arith::CmpFPredicate::OLT, x, f.number(0x1p-126f));
+    op.setOperand(f.select(isSmall, f.mul(x, f.number(0x1p24f)), x));
     b.setInsertionPointAfter(op);
-    Value shift = arith::SelectOp::create(b, f.loc, isSmall, f.number(-16.635532f), f.number(0));
+    Value shift = f.select(isSmall, f.number(-16.635532f), f.number(0));
     auto sum = arith::AddFOp::create(b, f.loc, op, shift);
     op.getResult().replaceAllUsesExcept(sum, sum);
   }

@@ -6,57 +6,34 @@
 //===------------------------------------------------------------------------------------------------------------------------===//
 
 #include "codegen/cpu/WideMath.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
+#include "codegen/cpu/LaneMath.h"
 
 using namespace mlir;
 using namespace lepton;
 
 namespace {
 
-/// Arithmetic in f64 and i64 on scalars or vectors, beside an op on f32.
-struct Wide {
-  OpBuilder &b;
-  Location loc;
-  Type single; // f32, or a vector of it
+/// Arithmetic in f64 and i64 beside an op on f32.
+struct Wide : LaneMath {
+  Wide(PatternRewriter &b, Operation *op) : LaneMath{b, op->getLoc(), op->getResult(0).getType()} {}
 
-  Wide(PatternRewriter &b, Operation *op) : b(b), loc(op->getLoc()), single(op->getResult(0).getType()) {}
-
-  Type like(Type element) const {
-    auto vector = dyn_cast<VectorType>(single);
-    return vector ? Type(vector.clone(element)) : element;
-  }
-  Value splat(TypedAttr value) const {
-    auto vector = dyn_cast<VectorType>(single);
-    return arith::ConstantOp::create(b, loc,
-                                     vector ? SplatElementsAttr::get(vector.clone(value.getType()), value) : value);
-  }
   Value number(double value) const { return splat(b.getF64FloatAttr(value)); }
   Value bits(int64_t value) const { return splat(b.getI64IntegerAttr(value)); }
   Value widen(Value x) const { return arith::ExtFOp::create(b, loc, like(b.getF64Type()), x); }
-  Value narrow(Value x) const { return arith::TruncFOp::create(b, loc, single, x); }
+  Value narrow(Value x) const { return arith::TruncFOp::create(b, loc, type, x); }
   Value asBits(Value x) const { return arith::BitcastOp::create(b, loc, like(b.getI64Type()), x); }
   Value asNumber(Value x) const { return arith::BitcastOp::create(b, loc, like(b.getF64Type()), x); }
-  Value add(Value x, Value y) const { return arith::AddFOp::create(b, loc, x, y); }
-  Value sub(Value x, Value y) const { return arith::SubFOp::create(b, loc, x, y); }
-  Value mul(Value x, Value y) const { return arith::MulFOp::create(b, loc, x, y); }
-  Value div(Value x, Value y) const { return arith::DivFOp::create(b, loc, x, y); }
   Value abs(Value x) const { return math::AbsFOp::create(b, loc, x); }
   Value round(Value x) const { return math::RoundEvenOp::create(b, loc, x); }
   Value both(Value x, Value y) const { return arith::AndIOp::create(b, loc, x, y); }
   Value either(Value x, Value y) const { return arith::OrIOp::create(b, loc, x, y); }
   Value flip(Value x, Value y) const { return arith::XOrIOp::create(b, loc, x, y); }
   Value shiftLeft(Value x, int64_t count) const { return arith::ShLIOp::create(b, loc, x, bits(count)); }
-  Value select(Value c, Value x, Value y) const { return arith::SelectOp::create(b, loc, c, x, y); }
-  Value is(arith::CmpFPredicate predicate, Value x, Value y) const {
-    return arith::CmpFOp::create(b, loc, predicate, x, y);
-  }
   /// The coefficients from the highest power of x down.
   Value polynomial(Value x, ArrayRef<double> coefficients) const {
     Value sum = number(coefficients.front());
     for (double coefficient : coefficients.drop_front())
-      sum = math::FmaOp::create(b, loc, sum, x, number(coefficient));
+      sum = fma(sum, x, number(coefficient));
     return sum;
   }
   /// A whole number of less than 51 bits, whose lowest bits are those of the result.
@@ -106,22 +83,13 @@ static Value sine(const Wide &w, Value argument, int64_t quarters) {
   return w.narrow(w.asNumber(w.flip(w.asBits(w.select(isOdd, even, odd)), sign)));
 }
 
-struct Sin : OpRewritePattern<math::SinOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::SinOp op, PatternRewriter &rewriter) const override {
-    if (!getElementTypeOrSelf(op.getType()).isF32())
-      return failure();
-    rewriter.replaceOp(op, sine(Wide(rewriter, op), op.getOperand(), 0));
-    return success();
-  }
-};
+template <typename OpT, int64_t quarters> struct Sine : OpRewritePattern<OpT> {
+  using OpRewritePattern<OpT>::OpRewritePattern;
 
-struct Cos : OpRewritePattern<math::CosOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::CosOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(OpT op, PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return failure();
-    rewriter.replaceOp(op, sine(Wide(rewriter, op), op.getOperand(), 1));
+    rewriter.replaceOp(op, sine(Wide(rewriter, op), op.getOperand(), quarters));
     return success();
   }
 };
@@ -192,5 +160,5 @@ struct Pow : OpRewritePattern<math::PowFOp> {
 } // namespace
 
 void lepton::populateWideMathPatterns(RewritePatternSet &patterns) {
-  patterns.add<Sin, Cos, Pow>(patterns.getContext());
+  patterns.add<Sine<math::SinOp, 0>, Sine<math::CosOp, 1>, Pow>(patterns.getContext());
 }
