@@ -2,6 +2,7 @@
 
 #include "api/Compilation.h"
 #include "api/FactFinder.h"
+#include "api/Files.h"
 #include "api/Report.h"
 #include "api/Versions.h"
 #include "codegen/artifact/HeaderWriter.h"
@@ -63,24 +64,7 @@ static bool writeText(const std::string &path, const std::string &text, std::str
     llvm::outs().clear_error();
     return false;
   }
-  std::string temporary = path + ".part" + std::to_string(llvm::sys::Process::getProcessId());
-  std::error_code problem;
-  {
-    llvm::raw_fd_ostream os(temporary, problem);
-    if (!problem) {
-      os << text;
-      os.flush();
-      problem = os.error();
-      os.clear_error();
-    }
-  }
-  if (!problem)
-    problem = llvm::sys::fs::rename(temporary, path);
-  if (!problem)
-    return true;
-  (void)llvm::sys::fs::remove(temporary);
-  error = path + ": cannot be written: " + problem.message();
-  return false;
+  return writeWhole(path, text, error);
 }
 
 /// What lies beside a library, an archive or an object; nothing beside other files.
@@ -115,12 +99,8 @@ static bool writeLinked(const ArtifactParts &parts, const std::string &form, con
 
 /// Whether a file can be made there, as far as can be told before.
 static bool canBeMade(const std::string &path, std::string &error) {
-  llvm::sys::fs::file_status there;
-  if (path != "-" && !llvm::sys::fs::status(path, there) && there.type() != llvm::sys::fs::file_type::regular_file) {
-    // The file that takes its place would end a device or a pipe, such as /dev/null, for everyone.
-    error = path + ": cannot be written: what is there is no regular file; name another";
+  if (path != "-" && !isReplaceable(path, error))
     return false;
-  }
   llvm::StringRef folder = llvm::sys::path::parent_path(path);
   if (path == "-" || folder.empty() || llvm::sys::fs::is_directory(folder))
     return true;

@@ -2,6 +2,7 @@
 
 #include "api/Tuning.h"
 #include "api/FactFinder.h"
+#include "api/Files.h"
 #include "api/lepton.hpp"
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
@@ -145,20 +146,6 @@ static json::Value describeTiles(func::FuncOp function) {
                       {"candidates", std::move(candidates)}};
 }
 
-static bool writeFile(const std::string &path, llvm::StringRef text, std::string &error) {
-  std::error_code problem;
-  llvm::raw_fd_ostream os(path, problem);
-  if (!problem) {
-    os << text;
-    os.flush();
-    problem = os.error();
-    os.clear_error();
-  }
-  if (problem)
-    error = path + ": cannot be written: " + problem.message();
-  return !problem;
-}
-
 bool KernelDump::write(ModuleOp module, const std::string &folder, const TuningKey &key, std::string &error) const {
   if (std::error_code problem =
           llvm::sys::fs::create_directories(folder, /*IgnoreExisting=*/true, llvm::sys::fs::all_all)) {
@@ -175,7 +162,7 @@ bool KernelDump::write(ModuleOp module, const std::string &folder, const TuningK
       skipped.push_back(json::Object{{"name", name}, {"reason", kernel.reason}});
       continue;
     }
-    if (!writeFile(folder + "/" + name + ".mlir", kernel.text, error))
+    if (!writeWhole(folder + "/" + name + ".mlir", kernel.text, error))
       return false;
     tunable.push_back(json::Object{{"name", name},
                                    {"hash", hash.getValue()},
@@ -192,5 +179,5 @@ bool KernelDump::write(ModuleOp module, const std::string &folder, const TuningK
                                    {"kernels", std::move(tunable)}, {"skipped", std::move(skipped)}};
   std::string text;
   llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n", facts);
-  return writeFile(folder + "/kernels.json", text, error);
+  return writeWhole(folder + "/kernels.json", text, error);
 }

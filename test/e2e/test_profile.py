@@ -51,6 +51,7 @@ def test_faults(tmp_path):
     for arguments, status, part in (
         ([tmp_path / "a.so", f"--profile={tmp_path}/p.json"], USAGE, "a.so: an artifact does not tell of its kernels; --profile is for models"),
         ([model, f"--profile={tmp_path}/absent/p.json"], INPUT, "absent/p.json: cannot be written"),
+        ([model, "--profile=/dev/full"], INPUT, "/dev/full: cannot be written: what is there is no regular file"),
     ):
         result = lepton("run", *arguments, "--random-inputs=0")
         assert result.returncode == status and part in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr

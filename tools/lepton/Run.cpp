@@ -1,5 +1,6 @@
 //===- Run.cpp - lepton run -------------------------------------------------------------------------------------------------===//
 
+#include "api/Files.h"
 #include "tools/lepton/Commands.h"
 #include "tools/lepton/Faults.h"
 #include "tools/lepton/KernelTrace.h"
@@ -155,20 +156,6 @@ static bool writeOutputs(const RunOptions &options, const lepton_model &model,
   return true;
 }
 
-static bool writeProfile(const std::string &path, const KernelTrace &trace, std::string &error) {
-  std::error_code problem;
-  llvm::raw_fd_ostream os(path, problem);
-  if (!problem) {
-    os << trace.json();
-    os.flush();
-    problem = os.error();
-    os.clear_error();
-  }
-  if (problem)
-    error = path + ": cannot be written: " + problem.message();
-  return !problem;
-}
-
 int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
   std::string error;
   Failure failure = Failure::none;
@@ -208,7 +195,7 @@ int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
                                  times[times.size() / 2], options.repeat);
   }
   bool written = (options.outputFolder.empty() || writeOutputs(options, model, outputs, error)) &&
-                 (options.profile.empty() || writeProfile(options.profile, trace, error));
+                 (options.profile.empty() || writeWhole(options.profile, trace.json(), error));
   for (lepton_tensor &output : outputs)
     executable->release(output);
   return written ? 0 : report(Failure::input, error);
