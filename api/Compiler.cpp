@@ -209,8 +209,11 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
 Failure lepton::compileFile(nn::Graph &graph, const std::string &output, const CompileOptions &options,
                             std::string &error) {
   llvm::StringRef ending = llvm::sys::path::extension(output);
-  if (ending == ".onnx" && options.emit.empty())
-    return graph.save(output, error) ? Failure::none : Failure::input;
+  if (ending == ".onnx" && options.emit.empty()) {
+    std::string bytes = graph.onnx();
+    error = graph.error();
+    return error.empty() && writeWhole(output, bytes, error) ? Failure::none : Failure::input;
+  }
   CompileOptions wanted = options;
   if (ending.starts_with(".mlir") && wanted.compileTo.empty())
     wanted.compileTo = "import"; // the graph as it was built

@@ -6,7 +6,6 @@
 #include "runtime/program/npy.h"
 
 #include <cstdlib>
-#include <fstream>
 
 using namespace lepton;
 using namespace lepton::nn;
@@ -113,17 +112,4 @@ std::string Graph::onnx() {
   if (state->error.empty() && !state->model.SerializeToString(&bytes))
     state->error = "graph '" + name() + "': is larger than the 2 GB that ONNX's format holds";
   return bytes;
-}
-
-bool Graph::save(const std::string &path, std::string &error) {
-  std::string bytes = onnx();
-  error = state->error;
-  if (!error.empty())
-    return false;
-  std::ofstream file(path, std::ios::binary);
-  file.write(bytes.data(), std::streamsize(bytes.size()));
-  if (file.flush())
-    return true;
-  error = path + ": cannot be written";
-  return false;
 }

@@ -177,8 +177,6 @@ public:
   const std::string &name() const;
   /// The model in ONNX's format; empty, with an error, where the graph has one or lacks outputs.
   std::string onnx();
-  /// Writes the model in ONNX's format.
-  bool save(const std::string &path, std::string &error);
 
   /// The graph of a value.
   explicit Graph(std::shared_ptr<State> state) : state(std::move(state)) {}
