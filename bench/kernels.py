@@ -1,9 +1,10 @@
 """Where the time of a model goes: `lepton run --profile`, kernel by kernel."""
 
 import json
-import os
 import subprocess
 from collections import defaultdict
+
+from lepton_bench.peers import lepton_command
 
 
 def seconds_of(trace):
@@ -18,8 +19,8 @@ def profile(model, threads, dims, facts, folder, estimate):
     """A list of kernels, the slowest first: name, calls, ms, and GFLOP/s and GB/s where their arithmetic and sizes are known."""
     path = f"{folder}/trace.json"
     repeats = max(3, min(300, int(1 / estimate)))
-    command = [os.environ.get("LEPTON_COMMAND", "lepton"), "run", model, "--random-inputs=1", f"--threads={threads}", f"--repeat={repeats}", f"--profile={path}"]
-    result = subprocess.run([*command, *(f"--dim={name}={size}" for name, size in dims.items())], capture_output=True, text=True)
+    flags = ["--random-inputs=1", f"--threads={threads}", f"--repeat={repeats}", f"--profile={path}"]
+    result = subprocess.run([*lepton_command("run", model, dims), *flags], capture_output=True, text=True)
     if result.returncode:
         return []
     with open(path) as file:

@@ -9,7 +9,6 @@ needs less), `% mem` its weights, inputs and outputs as a part of what can be re
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -21,7 +20,7 @@ import numpy as np
 from lepton.check import compare
 from lepton_bench import machine, models, tables
 from lepton_bench.kernels import profile
-from lepton_bench.peers import PEERS
+from lepton_bench.peers import PEERS, lepton_command
 from lepton_bench.rounds import Worker, measure
 
 TOLERANCE = 1e-3  # of an output's scale
@@ -29,8 +28,7 @@ TOLERANCE = 1e-3  # of an output's scale
 
 def inspect(model, dims):
     """What Lepton says of the model; ends the command where it cannot compile it."""
-    command = [os.environ.get("LEPTON_COMMAND", "lepton"), "inspect", "--json", model, *(f"--dim={name}={size}" for name, size in dims.items())]
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    result = subprocess.run([*lepton_command("inspect", model, dims), "--json"], stdout=subprocess.PIPE, text=True)
     if result.returncode:
         sys.exit(result.returncode)
     return json.loads(result.stdout)

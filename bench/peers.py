@@ -55,6 +55,11 @@ class Peer:
         raise NotImplementedError
 
 
+def lepton_command(verb, model, dims):
+    """The command line of a verb of Lepton's for a model with the sizes {name: size} of its named dimensions."""
+    return [os.environ.get("LEPTON_COMMAND", "lepton"), verb, model, *(f"--dim={name}={size}" for name, size in dims.items())]
+
+
 def convert(command, **settings):
     """Runs a converter of a peer; its last words are the error's."""
     result = subprocess.run(command, capture_output=True, text=True, **settings)
@@ -73,15 +78,15 @@ class Lepton(Peer):
     name = "lepton"
 
     def flags(self, signature):
-        return [f"--dim={name}={size}" for name, size in signature["dims"].items()]
+        return []
 
     def prepare(self, model, threads, signature):
         import lepton
 
         artifact = os.path.join(folder(), f"{self.name}-{threads}.so")
         begin = time.perf_counter()
-        command = [os.environ.get("LEPTON_COMMAND", "lepton"), "compile", model, "-o", artifact, f"--threads={threads}"]
-        compiled = subprocess.run([*command, *self.flags(signature)], capture_output=True, text=True)
+        command = [*lepton_command("compile", model, signature["dims"]), "-o", artifact, f"--threads={threads}", *self.flags(signature)]
+        compiled = subprocess.run(command, capture_output=True, text=True)
         if compiled.returncode:
             raise RuntimeError(compiled.stderr.strip().removeprefix("error: "))
         self.facts = {"compile_s": time.perf_counter() - begin, "artifact_mb": os.path.getsize(artifact) / 1e6}
@@ -97,7 +102,7 @@ class Tuned(Lepton):
     name = "tuned"
 
     def flags(self, signature):
-        return [*super().flags(signature), f"--tuning-db={signature['tuning_db']}"]
+        return [f"--tuning-db={signature['tuning_db']}"]
 
 
 class Onnxruntime(Peer):

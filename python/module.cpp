@@ -180,11 +180,9 @@ nb::object fromTensor(const lepton_tensor &tensor, const nb::capsule &owner) {
 /// One run; the outputs' memory goes back to the runtime with the last array that refers to it. `self` is the executable. An output that has memory already
 /// is written there, and None in the list.
 nb::list run(nb::handle self, const Executable &executable, const std::vector<lepton_tensor> &inputs,
-             std::vector<lepton_tensor> outputs) {
+             const std::vector<lepton_tensor> &memory = {}) {
+  std::vector<lepton_tensor> outputs = memory;
   outputs.resize(executable.model().output_count);
-  std::vector<bool> isGiven;
-  for (const lepton_tensor &output : outputs)
-    isGiven.push_back(output.data != nullptr);
   std::string error;
   bool done;
   {
@@ -200,7 +198,7 @@ nb::list run(nb::handle self, const Executable &executable, const std::vector<le
   };
   nb::list result;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    if (isGiven[i]) {
+    if (i < memory.size() && memory[i].data) {
       result.append(nb::none());
       continue;
     }
@@ -230,7 +228,7 @@ nb::list runValues(nb::handle self, const nb::list &values, const nb::list &memo
   std::vector<lepton_tensor> outputs;
   for (nb::handle given : memory)
     outputs.push_back(given.is_none() ? lepton_tensor{} : toTensor(nb::cast<nb::tuple>(given), storage));
-  return run(self, executable, tensors, std::move(outputs));
+  return run(self, executable, tensors, outputs);
 }
 
 /// Runs on {name: array} where each value is an array that can be read as it lies and each output becomes one; None, and no run, otherwise.
@@ -256,7 +254,7 @@ nb::object runArrays(nb::handle self, const nb::tuple &names, const nb::dict &fe
     alive.push_back(nb::borrow(value));
     tensors.push_back(viewArray(value, model.inputs[i].dtype));
   }
-  return run(self, executable, tensors, {});
+  return run(self, executable, tensors);
 }
 
 } // namespace

@@ -1,6 +1,8 @@
 """Single products, and what a call costs."""
 
-from lepton_networks.registry import network
+from functools import partial
+
+from lepton_networks.registry import NETWORKS, network
 from lepton_networks.writer import Graph
 
 
@@ -11,34 +13,11 @@ def product(name, rows, columns, is_computed=False):
     return g.finish(g.op("MatMul", g.x, right))
 
 
-@network
-def matmul512():
-    return product("matmul512", 512, 512)
-
-
-@network
-def matmul1024():
-    return product("matmul1024", 1024, 1024)
-
-
-@network
-def matmul2048():
-    return product("matmul2048", 2048, 2048)
-
-
-@network
-def matmul1024_dyn():
-    return product("matmul1024_dyn", 1024, 1024, is_computed=True)
-
-
-@network
-def gemv1024():
-    return product("gemv1024", 1, 1024)
-
-
-@network
-def gemv4096():
-    return product("gemv4096", 1, 4096)
+PRODUCTS = {
+    "matmul512": (512, 512), "matmul1024": (1024, 1024), "matmul2048": (2048, 2048), "matmul1024_dyn": (1024, 1024, True),
+    "gemv1024": (1, 1024), "gemv4096": (1, 4096),
+}
+NETWORKS.update({name: partial(product, name, *arguments) for name, arguments in PRODUCTS.items()})
 
 
 @network

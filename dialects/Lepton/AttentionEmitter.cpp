@@ -38,12 +38,11 @@ struct Attention {
   const int64_t rowsPerItem = pickTile(sizes[batch], rowsFor(keys));
 
   SmallVector<Value> emit(ValueRange inits) {
-    for (MatMulOp product : {values, scores})
-      if (product) {
-        if (product == scores)
-          e.materialize(product.getLhs());
-        e.materialize(product.getRhs());
-      }
+    e.materialize(values.getRhs());
+    if (scores) {
+      e.materialize(scores.getLhs());
+      e.materialize(scores.getRhs());
+    }
     SmallVector<OpFoldResult> bounds;
     for (AffineExpr size : ArrayRef(sizes).drop_back(2))
       bounds.push_back(getAsOpFoldResult(e.size(size)));

@@ -7,6 +7,7 @@
 
 #include "frontend/native/State.h"
 #include "frontend/onnx/GraphImporter.h"
+#include "frontend/onnx/TensorData.h"
 
 #include "dialects/Lepton/SourceNode.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -25,14 +26,9 @@ void State::addOperand(const std::string &name, ::onnx::GraphProto &alone,
   if (name.empty() || !isVisible(name) || !added.insert(name).second)
     return;
   auto constant = constants.find(name);
-  if (constant != constants.end()) {
-    int64_t count = 1;
-    for (int64_t size : constant->second->dims())
-      count *= size;
-    if (count <= largestLookedAt) {
-      *alone.add_initializer() = *constant->second;
-      return;
-    }
+  if (constant != constants.end() && importer::elementCount(*constant->second) <= largestLookedAt) {
+    *alone.add_initializer() = *constant->second;
+    return;
   }
   auto *input = alone.add_input();
   input->set_name(name);

@@ -122,18 +122,22 @@ Value State::find(const std::string &name, const At &at) {
   return value;
 }
 
+static void setTensor(const Tensor &tensor, ::onnx::TensorProto &proto) {
+  proto.set_data_type(int32_t(tensor.dtype));
+  proto.mutable_dims()->Add(tensor.shape.begin(), tensor.shape.end());
+  for (const std::string &text : tensor.strings)
+    proto.add_string_data(text);
+  if (tensor.dtype != LEPTON_STRING)
+    importer::setElements(proto, tensor.bytes);
+}
+
 Value State::constant(const Tensor &tensor, const std::string &wanted, const At &at) {
   if (!error.empty())
     return nothing();
   std::string name = freeName(wanted, "constant");
   if (name.empty())
     return fail(at, "constant '" + wanted + "': the name is taken; names must be unique");
-  ::onnx::TensorProto proto;
-  proto.set_name(name);
-  proto.set_data_type(int32_t(tensor.dtype));
-  for (int64_t size : tensor.shape)
-    proto.add_dims(size);
-  auto count = importer::elementCount(proto);
+  auto count = importer::elementCount(tensor.shape);
   size_t bytes = importer::bytesInMemory(int32_t(tensor.dtype));
   bool isText = tensor.dtype == LEPTON_STRING;
   if (!count || (!isText && !bytes))
@@ -142,12 +146,9 @@ Value State::constant(const Tensor &tensor, const std::string &wanted, const At 
   if (given != wantedSize)
     return fail(at, "constant '" + name + "': holds " + std::to_string(given) + (isText ? " strings" : " bytes") +
                         ", but its shape and type take " + std::to_string(wantedSize));
-  for (const std::string &text : tensor.strings)
-    proto.add_string_data(text);
-  if (!isText)
-    importer::setElements(proto, tensor.bytes);
   auto *kept = model.mutable_graph()->add_initializer();
-  kept->Swap(&proto);
+  kept->set_name(name);
+  setTensor(tensor, *kept);
   constants[name] = kept;
   std::vector<Dim> shape(tensor.shape.begin(), tensor.shape.end());
   return define(scopes.front(), name, typeOf(tensor.dtype, shape)); // where bodies see it, too
@@ -288,12 +289,7 @@ static void setAttribute(const Attribute &attribute, ::onnx::AttributeProto &pro
         proto.add_strings(text);
     } else if constexpr (std::is_same_v<T, Tensor>) {
       proto.set_type(::onnx::AttributeProto::TENSOR);
-      proto.mutable_t()->set_data_type(int32_t(content.dtype));
-      proto.mutable_t()->mutable_dims()->Add(content.shape.begin(), content.shape.end());
-      for (const std::string &text : content.strings)
-        proto.mutable_t()->add_string_data(text);
-      if (content.dtype != LEPTON_STRING)
-        importer::setElements(*proto.mutable_t(), content.bytes);
+      setTensor(content, *proto.mutable_t());
     } else {
       proto.set_type(::onnx::AttributeProto::GRAPH);
       *proto.mutable_g() = content->proto;
@@ -357,14 +353,14 @@ std::vector<Value> State::add(const std::string &op, const std::vector<Operand> 
         given.push_back(describe(input));
     return refuse(problem + (given.empty() ? "" : "; its operands are " + llvm::join(given, ", ")));
   }
-  scopes.back().graph->add_node()->Swap(&node);
   std::vector<Value> values;
   for (int i = 0; i < outputs; ++i) {
-    values.push_back(define(scopes.back(), outputs == 1 ? name : name + "." + std::to_string(i), results[i]));
+    values.push_back(define(scopes.back(), node.output(i), results[i]));
     auto *info = scopes.back().graph->add_value_info(); // for whoever reads the model
     info->set_name(values.back().id);
     *info->mutable_type() = results[i];
   }
+  scopes.back().graph->add_node()->Swap(&node);
   return values;
 }
 

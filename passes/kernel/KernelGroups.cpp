@@ -72,16 +72,20 @@ struct Grouping {
                WinogradConvOp, ReduceOp, ArgReduceOp, PoolOp>(op);
   }
 
+  using Ops = llvm::SmallPtrSet<Operation *, 8>;
+
+  /// Whether an op takes the result of one of these.
+  static bool readsAny(Operation *op, const Ops &producers) {
+    return llvm::any_of(op->getOperands(), [&](Value operand) { return producers.contains(operand.getDefiningOp()); });
+  }
+
   /// Whether everything in the group that depends on `op` is elementwise over the same shape, but for a frame around all of it.
   bool mayPrecede(Operation *op, const KernelGroup &group) {
-    llvm::SmallPtrSet<Operation *, 8> dependent(op->getUsers().begin(), op->getUsers().end());
+    Ops dependent = {op};
     for (Operation *member : llvm::reverse(group.ops)) { // program order
       if (isa<KernelOpInterface>(member))
         return false;
-      bool depends = dependent.contains(member) || llvm::any_of(member->getOperands(), [&](Value operand) {
-                       return operand.getDefiningOp() && dependent.contains(operand.getDefiningOp());
-                     });
-      if (!depends)
+      if (!readsAny(member, dependent))
         continue;
       if (auto pad = dyn_cast<PadOp>(member); pad && member == group.ops.front() && isFrame(pad))
         return true;
@@ -104,15 +108,14 @@ struct Grouping {
 
   /// Whether the product `op` gives the softmax of an attention its rows, element by element, and nothing else reads them.
   bool givesRows(Operation *op, SoftmaxOp weights, const KernelGroup &group) {
-    llvm::SmallPtrSet<Operation *, 8> dependent = {op};
+    Ops dependent = {op};
     bool isAfter = false;
     for (Operation *member : llvm::reverse(group.ops)) { // program order
       if (member == weights) {
         isAfter = true;
         continue;
       }
-      if (llvm::none_of(member->getOperands(),
-                        [&](Value operand) { return dependent.contains(operand.getDefiningOp()); }))
+      if (!readsAny(member, dependent))
         continue;
       if (isAfter || !isa<ElementwiseOpInterface>(member) || !sameShape(op->getResult(0), member->getResult(0)))
         return false;

@@ -227,8 +227,7 @@ static SmallVector<int64_t> lanesToTry(const Contraction &contraction, TargetAtt
 /// One number for each set of reduction loops that can disappear, the default among them.
 static SmallVector<int64_t> fullUnrollsToTry(const Contraction &contraction) {
   constexpr int64_t mostCopies = 64;
-  const Knobs standard = {};
-  SmallVector<int64_t> choices = {standard.fullUnroll};
+  SmallVector<int64_t> choices = {standardFullUnroll};
   if (contraction.form == ContractionForm::Dot)
     return choices;
   int64_t copies = 1;
@@ -241,7 +240,7 @@ static SmallVector<int64_t> fullUnrollsToTry(const Contraction &contraction) {
     if (copies > products.back())
       products.push_back(copies);
   }
-  const int64_t *obeyed = std::prev(llvm::upper_bound(products, standard.fullUnroll));
+  const int64_t *obeyed = std::prev(llvm::upper_bound(products, standardFullUnroll));
   for (const int64_t &product : products)
     if (&product != obeyed)
       choices.push_back(product);
@@ -277,23 +276,24 @@ SmallVector<RatedSchedule> lepton::listSchedules(const Contraction &contraction,
   const int64_t lanes = target.lanes(contraction.body.accumulatorType);
   SmallVector<RatedSchedule> list;
   auto add = [&](RegisterBlock block, Knobs knobs) {
-    const Knobs standard = {chosen.getLanes(), chosen.getRowsOutermost(), chosen.getUnroll(), chosen.getFullUnroll()};
     // The model knows blocks only. What deviates beside them comes after the block itself, and before blocks that cost much more.
-    const int64_t deviations = (knobs.unroll != standard.unroll) + (knobs.fullUnroll != standard.fullUnroll) +
-                               (knobs.rowsOutermost != standard.rowsOutermost);
+    const int64_t deviations = (knobs.unroll != chosen.getUnroll()) + (knobs.fullUnroll != chosen.getFullUnroll()) +
+                               (knobs.rowsOutermost != chosen.getRowsOutermost());
     const bool isHalf = knobs.lanes < lanes && target.hasHalfVectors();
     const int64_t copies = std::max(knobs.fullUnroll, knobs.unroll);
     if (block.rows * block.vectors * block.panels * copies <= mostMultiplyAdds)
       list.push_back({makeSchedule(contraction, target, block, knobs),
                       block.cost / (isHalf ? 2 : 1) * (100 + 3 * deviations) / 100});
   };
-  for (int64_t width : lanesToTry(contraction, target))
-    for (int64_t fullUnroll : fullUnrollsToTry(contraction))
+  const SmallVector<int64_t> fullUnrolls = fullUnrollsToTry(contraction);
+  const SmallVector<bool> orders = ordersToTry(contraction, target);
+  for (int64_t width : lanesToTry(contraction, target)) {
+    const BlockSpace blocks = blocksOf(contraction, target, width);
+    for (int64_t fullUnroll : fullUnrolls)
       for (int64_t unroll : unrollsToTry(contraction, fullUnroll))
-        for (bool rowsOutermost : ordersToTry(contraction, target))
-          blocksOf(contraction, target, width).forEach([&](RegisterBlock block) {
-            add(block, {width, rowsOutermost, unroll, fullUnroll});
-          });
+        for (bool rowsOutermost : orders)
+          blocks.forEach([&](RegisterBlock block) { add(block, {width, rowsOutermost, unroll, fullUnroll}); });
+  }
   llvm::stable_sort(list, [](const RatedSchedule &a, const RatedSchedule &b) { return a.cost < b.cost; });
   // The default comes first, whatever the model says of it.
   auto *found = llvm::find_if(list, [&](const RatedSchedule &rated) { return rated.schedule == chosen; });
