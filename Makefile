@@ -1,8 +1,10 @@
 # The commands of a newcomer. Each installs what is missing first (tools/setup/setup.sh) and needs nothing else typed.
 #
 #   make demo       compiles real networks and shows them reading real input
+#   make wheel      builds the Python package's wheel, with all that it needs, into build/dist/
 #   make build      builds the compiler, the runtime and the Python module into build/
 #   make test       every test that finishes in minutes; `make test-full` runs them all
+#   make frameworks installs PyTorch (3 GB), whose tests `make test` then runs, too
 #   make format     formats the C++ sources
 #   make tidy       checks their names and some habits with clang-tidy (minutes)
 #   make clean      removes build/ (the cache of downloads and of the ONNX library stays)
@@ -11,13 +13,20 @@ export PATH := $(CURDIR)/build/venv/bin:/usr/lib/llvm-22/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/build/python
 sources := git ls-files '*.cpp' '*.h' '*.hpp' '*.c'
 
-.PHONY: demo build test test-full format tidy clean setup
+.PHONY: demo build wheel wheel-files test test-full frameworks format tidy clean setup
 
 demo: build
 	@python tools/demo/demo.py $(ARGS)
 
 build: build/build.ninja
 	@ninja -C build
+
+wheel: build
+	@pip wheel --quiet --no-build-isolation --no-deps --wheel-dir build/dist .
+	@ls -sh build/dist/*.whl
+
+wheel-files: build
+	@ninja -C build wheel_files
 
 test: build
 	@python test/run.py
@@ -38,6 +47,9 @@ clean:
 build/build.ninja: CMakePresets.json | setup
 	@cmake --preset release
 	@touch $@
+
+frameworks:
+	@tools/setup/setup.sh frameworks
 
 setup:
 	@tools/setup/setup.sh

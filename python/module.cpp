@@ -7,6 +7,7 @@
 #include "python/module.h"
 #include "frontend/native/graph.hpp"
 #include "python/arrays.h"
+#include "tools/lepton/Commands.h"
 
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -257,6 +258,15 @@ nb::object runArrays(nb::handle self, const nb::tuple &names, const nb::dict &fe
   return run(self, executable, tensors);
 }
 
+/// The command line, the program's name first; the exit status.
+int command(std::vector<std::string> arguments) {
+  std::vector<char *> argv;
+  for (std::string &argument : arguments)
+    argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  return cli::command(int(arguments.size()), argv.data());
+}
+
 } // namespace
 
 NB_MODULE(_lepton, module) {
@@ -273,5 +283,6 @@ NB_MODULE(_lepton, module) {
   module.def("compile", compile<const std::string>);
   module.def("compile", compile<nn::Graph>);
   module.def("version", version);
+  module.def("command", command);
   bindGraph(module);
 }

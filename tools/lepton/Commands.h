@@ -9,6 +9,9 @@
 
 namespace lepton::cli {
 
+/// The whole command line: of the program `lepton`, and of the Python package, which brings its own. Once in a process; gives the exit status.
+int command(int argc, char **argv);
+
 /// Prints `error: ` lines on standard error and gives the exit status.
 int report(Failure failure, const std::string &error);
 

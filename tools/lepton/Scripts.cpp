@@ -75,7 +75,7 @@ int cli::runScript(int argc, char **argv) {
   if (const char *more = getenv("PYTHONPATH"))
     path += (llvm::Twine(":") + more).str();
   setenv("PYTHONPATH", path.c_str(), 1);
-  setenv("LEPTON_COMMAND", self.c_str(), 1);
+  setenv("LEPTON_COMMAND", self.c_str(), /*overwrite=*/0); // the Python package says which one it is
   setenv("LEPTON_TUNING_DB", defaultTuningDb().c_str(), 1);
   std::vector<llvm::StringRef> arguments = {python, "-c", program, verb, module};
   arguments.insert(arguments.end(), argv + 2, argv + argc);

@@ -158,7 +158,7 @@ static int finish(int status) {
   return cli::report(Failure::input, error);
 }
 
-int main(int argc, char **argv) {
+int cli::command(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   if (int status = cli::runScript(argc, argv); status >= 0)
     return status;

@@ -7,6 +7,8 @@
 #     venv-KEY     Python environment of requirements.txt           -> build/venv
 #     onnx-KEY     ONNX library built from onnx.txt                 -> build/onnx
 #     models-KEY   files of the public models, from models.txt      -> build/models
+#     applications-KEY   packages of applications.txt               -> build/applications
+#     frameworks-KEY     environment of frameworks.txt, only when told so: setup.sh frameworks -> build/frameworks
 #
 # KEY is a hash of everything the entry is made from. All downloads are pinned by checksum.
 set -euo pipefail
@@ -115,19 +117,35 @@ install_missing() {
     apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
 }
 
-make_venv() {
+# make_environment NAME REQUIREMENTS LINK: a virtual environment of pinned packages.
+make_environment() {
   local entry
-  entry=$cache/venv-$(key "$here/requirements.txt" <(/usr/bin/python3 --version))
+  entry=$cache/$1-$(key "$2" <(/usr/bin/python3 --version))
   if [ ! -e "$entry/.done" ]; then
-    say "making the Python environment"
+    say "making the Python environment $1"
     rm -rf "$entry"
     run "making a virtual environment" "check that python3-venv is installed and $cache can be written" \
       /usr/bin/python3 -m venv "$entry"
     run "installing Python packages" "check the network and pip's configuration (pip config list), and run this again" \
-      "$entry/bin/pip" install --require-hashes --only-binary :all: -r "$here/requirements.txt"
+      "$entry/bin/pip" install --require-hashes --only-binary :all: -r "$2"
     touch "$entry/.done"
   fi
-  ln -sfn "$entry" "$build/venv"
+  ln -sfn "$entry" "$3"
+}
+
+install_applications() {
+  local entry work
+  entry=$cache/applications-$(key "$here/applications.txt" <(/usr/bin/python3 --version))
+  if [ ! -d "$entry" ]; then
+    work=$(mktemp -d "$cache/work-XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    say "installing the applications that the tests run (180 MB)"
+    run "installing the applications" "check the network and pip's configuration (pip config list)" \
+      "$build/venv/bin/pip" install --no-deps --require-hashes --only-binary :all: --target "$work" -r "$here/applications.txt"
+    publish "$work" "$entry"
+    trap - EXIT
+  fi
+  ln -sfn "$entry" "$build/applications"
 }
 
 build_onnx() {
@@ -183,7 +201,7 @@ main() {
   local stamp=$build/.setup-done now
   now=$(find "$here" -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 cat | key -)
   if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$now" ] && [ -x "$llvm/bin/clang++" ] && [ -e "$build/venv/.done" ] &&
-    [ -e "$build/onnx/lib/libonnx.a" ] && [ -d "$build/models/" ]; then
+    [ -e "$build/onnx/lib/libonnx.a" ] && [ -d "$build/models/" ] && [ -d "$build/applications/" ]; then
     return 0
   fi
   : >"$log"
@@ -192,12 +210,16 @@ main() {
   exec 9>"$cache/.lock"
   flock 9
   install_packages
-  make_venv
+  make_environment venv "$here/requirements.txt" "$build/venv"
   build_onnx
   fetch_models
+  install_applications
   echo "$now" >"$stamp"
   say "done"
 }
 
 # Sourced, it only defines its functions.
-[ "${BASH_SOURCE[0]}" != "$0" ] || main "$@"
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  main
+  [ "${1-}" != frameworks ] || make_environment frameworks "$here/frameworks.txt" "$build/frameworks"
+fi
