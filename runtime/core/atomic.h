@@ -26,8 +26,6 @@ public:
   void storeRelease(T desired) { __atomic_store_n(&value, desired, __ATOMIC_RELEASE); }
   void storeRelaxed(T desired) { __atomic_store_n(&value, desired, __ATOMIC_RELAXED); }
   T fetchAdd(T amount) { return __atomic_fetch_add(&value, amount, __ATOMIC_SEQ_CST); }
-  T fetchAddRelaxed(T amount) { return __atomic_fetch_add(&value, amount, __ATOMIC_RELAXED); }
-  T fetchAnd(T mask) { return __atomic_fetch_and(&value, mask, __ATOMIC_SEQ_CST); }
   bool compareExchange(T expected, T desired) {
     return __atomic_compare_exchange_n(&value, &expected, desired, /*weak=*/false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
   }
@@ -36,6 +34,9 @@ public:
 private:
   T value;
 };
+
+inline void acquireFence() { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+inline void releaseFence() { __atomic_thread_fence(__ATOMIC_RELEASE); }
 
 /// Tells the core that this thread is polling.
 inline void relaxCpu() {

@@ -9,19 +9,15 @@
 
 namespace lepton::rt {
 
-// The state word: bit 0 is set while a region is open, then follows how many workers joined it, then a number that
-// tells one region from the next. That the number wraps around does no harm: a worker that mistakes a region for one it
-// has been in stays away, and that is always allowed.
-static constexpr uint32_t kOpen = 1;
-static constexpr uint32_t kOneJoined = 2;
-static constexpr uint32_t kJoinedMask = 0x3fe;
-static constexpr uint32_t kOneRegion = 0x400;
-static_assert(ThreadPool::kMaxThreads <= kJoinedMask / kOneJoined, "all workers may join");
+/// A slot's count is below its loop's number, in one word.
+static constexpr uint32_t kCountBits = 16;
+static constexpr uint64_t kCountMask = (uint64_t(1) << kCountBits) - 1;
 
 /// Longer than the gap between two kernels of a network, shorter than anybody would notice on a battery.
 static constexpr uint32_t kPollNanoseconds = 50000;
 /// Evens out threads of different speed, at a few nanoseconds each.
 static constexpr int64_t kRangesPerThread = 4;
+static_assert(ThreadPool::kMaxThreads * kRangesPerThread <= kCountMask, "all ranges of a loop can be counted");
 
 static int64_t nanoseconds() {
   timespec now;
@@ -74,7 +70,7 @@ void ThreadPool::create(uint32_t threads) {
   workers = static_cast<Worker *>(calloc(threads - 1, sizeof(Worker)));
   if (!workers || posix_memalign(&slotMemory, alignof(Slot), threads * sizeof(Slot)) != 0)
     return;
-  slots = static_cast<Slot *>(slotMemory);
+  slots = static_cast<Slot *>(memset(slotMemory, 0, threads * sizeof(Slot)));
   // More threads than cores: polling would take the core from a thread that works.
   bool isCrowded = sched_getaffinity(0, sizeof cpus, &cpus) == 0 && threads > uint32_t(CPU_COUNT(&cpus));
   pollNanoseconds = isCrowded ? 0 : kPollNanoseconds;
@@ -96,8 +92,8 @@ void ThreadPool::create(uint32_t threads) {
 
 void ThreadPool::destroy() {
   stopping.value.store(1);
-  state.value.fetchAdd(kOneRegion);
-  futexWake(state.value, INT_MAX);
+  alarms.value.fetchAdd(1);
+  futexWake(alarms.value, INT_MAX);
   for (uint32_t i = 0; i < workerCount; ++i)
     pthread_join(workers[i].thread, nullptr);
   workerCount = 0;
@@ -123,60 +119,75 @@ jmp_buf *ThreadPool::escapeOf(pthread_t thread) {
 // The workers' side
 //===----------------------------------------------------------------------===//
 
-uint32_t ThreadPool::waitForChange(uint32_t seen) {
-  if (poll(pollNanoseconds, [&] { return state.value.loadRelaxed() != seen; }))
-    return state.value.loadAcquire();
-  // Either the caller sees that this thread is about to sleep and wakes it, or futexWait sees the caller's new state.
-  sleepers.value.fetchAdd(1);
-  uint32_t now;
-  while ((now = state.value.load()) == seen)
-    futexWait(state.value, seen);
-  sleepers.value.fetchAdd(uint32_t(-1));
-  return now;
+/// The number of a loop after `last`; `last` itself when the pool stops.
+uint64_t ThreadPool::waitForLoop(uint64_t last) {
+  uint64_t number = last;
+  auto isDifferent = [&] {
+    uint64_t now = loop.number.loadAcquire();
+    if (now != 0)
+      number = now;
+    return number != last;
+  };
+  while (!poll(pollNanoseconds, isDifferent) && !stopping.value.loadAcquire()) {
+    // Either the caller sees that this thread is about to sleep and wakes it, or this thread sees the caller's loop.
+    uint32_t alarm = alarms.value.load();
+    sleepers.value.fetchAdd(1);
+    if (loop.number.load() == last && !stopping.value.load())
+      futexWait(alarms.value, alarm);
+    sleepers.value.fetchAdd(uint32_t(-1));
+  }
+  return number;
 }
 
-/// Joins the region that `seen` belongs to, unless it is closed by now.
-bool ThreadPool::tryJoin(uint32_t seen) {
-  uint32_t number = seen / kOneRegion;
-  while ((seen & kOpen) && seen / kOneRegion == number) {
-    if (state.value.compareExchange(seen, seen + kOneJoined))
-      return true;
-    seen = state.value.load();
-  }
-  return false;
+/// Copies the loop of this number, unless a newer one has taken its place.
+bool ThreadPool::readLoop(uint64_t number, Region &r) const {
+  r = {loop.context.loadRelaxed(), loop.body.loadRelaxed(),   loop.args.loadRelaxed(),
+       loop.n.loadRelaxed(),       loop.ranges.loadRelaxed(), loop.slots.loadRelaxed()};
+  acquireFence();
+  return loop.number.loadRelaxed() == number;
 }
 
 void ThreadPool::work(Worker &worker) {
-  uint32_t seen = 0;
-  uint32_t lastNumber = 0;
+  uint64_t number = 0;
   while (!stopping.value.loadAcquire()) {
-    seen = waitForChange(seen);
-    if (!(seen & kOpen) || seen / kOneRegion == lastNumber)
+    number = waitForLoop(number);
+    Region r;
+    if (!readLoop(number, r))
       continue;
-    lastNumber = seen / kOneRegion;
-    if (!tryJoin(seen))
+    worker.taken = 0;
+    // Whoever gives up inside a range comes back to here, and takes what is left without running it.
+    _setjmp(worker.escape);
+    takeRanges(r, number, worker.slot, worker.taken);
+    if (!worker.taken)
       continue;
-    if (_setjmp(worker.escape) == 0)
-      takeRanges(worker.slot);
-    left.value.fetchAdd(1);
+    done.value.fetchAdd(worker.taken);
     if (callerSleeps.value.load())
-      futexWake(left.value, 1);
+      futexWake(done.value, 1);
   }
 }
 
-void ThreadPool::takeRanges(uint32_t slot) {
-  const Region &r = region;
+/// One of the `size` ranges of a slot, counted from 0; false when all are taken, as they are of every loop that is over.
+bool ThreadPool::takeFrom(Slot &slot, uint64_t number, int64_t size, int64_t &range) {
+  for (;;) {
+    uint64_t seen = slot.taken.loadRelaxed(), owner = seen >> kCountBits;
+    range = owner == number ? int64_t(seen & kCountMask) : 0;
+    if (owner > number || range >= size)
+      return false;
+    if (slot.taken.compareExchange(seen, number << kCountBits | uint64_t(range + 1)))
+      return true;
+  }
+}
+
+/// Counts in `taken`, which outlives a jump out of a range. A run that gave up is not worth another range, but its
+/// ranges are taken nonetheless, since the caller waits for all of them.
+void ThreadPool::takeRanges(const Region &r, uint64_t number, uint32_t slot, uint32_t &taken) {
   for (uint32_t i = 0; i < r.slots; ++i, ++slot) {
     slot %= r.slots;
-    int64_t first = partBegin(r.ranges, r.slots, slot), end = partBegin(r.ranges, r.slots, slot + 1);
-    for (;;) {
-      // A run that gave up is not worth another range.
-      if (r.context->abandoned.loadRelaxed())
-        return;
-      int64_t range = first + slots[slot].taken.fetchAddRelaxed(1);
-      if (range >= end)
-        break;
-      takeRange(r, range);
+    int64_t first = partBegin(r.ranges, r.slots, slot), size = partBegin(r.ranges, r.slots, slot + 1) - first, range;
+    while (takeFrom(slots[slot], number, size, range)) {
+      ++taken;
+      if (!r.context->abandoned.loadRelaxed())
+        takeRange(r, first + range);
     }
   }
 }
@@ -227,40 +238,47 @@ void ThreadPool::leaveCallersCpu() {
   leftCpu = uint32_t(cpu) + 1;
 }
 
-void ThreadPool::open(const Region &newRegion) {
+uint64_t ThreadPool::publish(const Region &r) {
   leaveCallersCpu();
-  region = newRegion;
-  for (uint32_t i = 0; i < region.slots; ++i)
-    slots[i].taken.storeRelaxed(0);
-  left.value.storeRelaxed(0);
-  uint32_t number = state.value.loadRelaxed() / kOneRegion + 1;
-  state.value.store(number * kOneRegion | kOpen);
-  if (sleepers.value.load())
-    futexWake(state.value, region.slots - 1);
+  loop.number.storeRelaxed(0);
+  releaseFence();
+  loop.context.storeRelaxed(r.context);
+  loop.body.storeRelaxed(r.body);
+  loop.args.storeRelaxed(r.args);
+  loop.n.storeRelaxed(r.n);
+  loop.ranges.storeRelaxed(r.ranges);
+  loop.slots.storeRelaxed(r.slots);
+  loop.number.store(++loops);
+  if (sleepers.value.load()) {
+    alarms.value.fetchAdd(1);
+    futexWake(alarms.value, r.slots - 1);
+  }
+  return loops;
 }
 
-void ThreadPool::closeAndWait() {
-  uint32_t joined = (state.value.fetchAnd(~kOpen) & kJoinedMask) / kOneJoined;
-  if (poll(pollNanoseconds, [&] { return left.value.loadAcquire() == joined; }))
+/// Until the workers are done with `ranges` more of them.
+void ThreadPool::waitForWorkers(uint32_t ranges) {
+  expected += ranges;
+  if (poll(pollNanoseconds, [&] { return done.value.loadAcquire() == expected; }))
     return;
   callerSleeps.value.store(1);
   uint32_t now;
-  while ((now = left.value.load()) != joined)
-    futexWait(left.value, now);
+  while ((now = done.value.load()) != expected)
+    futexWait(done.value, now);
   callerSleeps.value.store(0);
 }
 
 /// Whoever gives up inside a range comes back to here, since workers still use what lies on this thread's stack.
-void ThreadPool::runOnWorkers(const Region &newRegion) {
-  open(newRegion);
-  lepton_context *context = newRegion.context;
+void ThreadPool::runOnWorkers(const Region &r) {
+  uint64_t number = publish(r);
+  callersTaken = 0;
   jmp_buf here;
-  jmp_buf *outer = context->escape;
-  context->escape = &here;
-  if (_setjmp(here) == 0)
-    takeRanges(0);
-  context->escape = outer;
-  closeAndWait();
+  jmp_buf *outer = r.context->escape;
+  r.context->escape = &here;
+  _setjmp(here);
+  takeRanges(r, number, 0, callersTaken);
+  r.context->escape = outer;
+  waitForWorkers(uint32_t(r.ranges) - callersTaken);
 }
 
 void ThreadPool::run(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args) {

@@ -1,9 +1,14 @@
 //===- thread_pool.h - Threads that share parallel loops --------------------===//
 //
-// A region is published as one word that says "open". Workers that see it in time join; whoever comes late finds it
-// closed and goes on waiting. So the caller never waits for a thread that did not start to work, be it asleep or
-// without a core. Ranges are dealt out to one slot per thread, which keeps a thread on the same part of a tensor from
-// kernel to kernel; a thread whose slot is empty takes from the others.
+// The workers stay with a run from its first loop to its last: between loops they poll one cache line, in which the next
+// loop appears, so that a whole network is one fork and each loop a barrier. A barrier counts ranges, not threads: the
+// caller goes on when all ranges are done, and never waits for a thread that has none, be it asleep or without a core.
+// Ranges are dealt out to one slot per thread, which keeps a thread on the same part of a tensor from kernel to kernel;
+// a thread whose slot is empty takes from the others.
+//
+// Cache lines that move between cores are what a loop costs: one for the loop, one for the count of what is done. So
+// nothing else is reset from loop to loop: slots carry the number of the loop that they count for, and what is done is
+// counted on and on.
 //
 // A caller that finds the pool busy (another run's region, or its own further up the stack) runs its loop alone:
 // nothing ever waits for a thread that may be waiting itself.
@@ -47,6 +52,7 @@ private:
   struct Worker {
     ThreadPool *pool;
     uint32_t slot;
+    uint32_t taken; // ranges of the loop at hand
     pthread_t thread;
     jmp_buf escape;
   };
@@ -68,8 +74,18 @@ private:
     ThreadPool *pool;
     Region region;
   };
+  /// A region as the workers find it: those of them that copy it while it changes see another number afterwards.
+  struct alignas(64) Loop {
+    Atomic<uint64_t> number; // from 1 on; 0 while the rest changes
+    Atomic<lepton_context *> context;
+    Atomic<lepton_rt_body> body;
+    Atomic<void *> args;
+    Atomic<int64_t> n;
+    Atomic<int64_t> ranges;
+    Atomic<uint32_t> slots;
+  };
   struct alignas(64) Slot {
-    Atomic<int64_t> taken; // of this slot's ranges
+    Atomic<uint64_t> taken; // the number of a loop, and how many of the slot's ranges are taken of it
   };
   struct alignas(64) Line {
     Atomic<uint32_t> value;
@@ -77,15 +93,16 @@ private:
 
   static void *workerMain(void *worker);
   void work(Worker &worker);
-  uint32_t waitForChange(uint32_t seen);
-  bool tryJoin(uint32_t seen);
-  void takeRanges(uint32_t slot);
+  uint64_t waitForLoop(uint64_t last);
+  bool readLoop(uint64_t number, Region &region) const;
+  bool takeFrom(Slot &slot, uint64_t number, int64_t size, int64_t &range);
+  void takeRanges(const Region &region, uint64_t number, uint32_t slot, uint32_t &taken);
   static void takeRange(const Region &region, int64_t range);
   static void takeLentRange(void *lentRegion, uint32_t range);
-  void runOnWorkers(const Region &newRegion);
+  void runOnWorkers(const Region &region);
   void leaveCallersCpu();
-  void open(const Region &newRegion);
-  void closeAndWait();
+  uint64_t publish(const Region &region);
+  void waitForWorkers(uint32_t ranges);
 
   lepton_pool lent; // run: null where there is none
   SpinLock guestLock;
@@ -97,13 +114,16 @@ private:
   uint32_t pollNanoseconds; // before a thread sleeps
   cpu_set_t cpus;           // those of the thread that made the pool; none where it has fewer than threads
   uint32_t leftCpu;         // 1 + the one that workers stay away from; 0: none
-  Region region;            // written while closed, read between joining and leaving
-  Line state;               // see thread_pool.cpp; workers sleep on it
+  uint64_t loops;           // published so far
+  uint32_t callersTaken;    // ranges of the loop at hand
+  uint32_t expected;        // what `done` is when the workers' ranges of all loops so far are
+  Loop loop;                // the newest
+  Line done;                // ranges that workers are done with, ever; the caller sleeps on it
   Line busy;                // 1 while a thread has the pool
   Line stopping;
   Line sleepers;     // workers that sleep or are about to
-  Line left;         // workers that joined the region and left it; the caller sleeps on it
-  Line callerSleeps; // 1 while the caller sleeps on `left` or is about to
+  Line alarms;       // times that sleepers were woken; they sleep on it
+  Line callerSleeps; // 1 while the caller sleeps on `done` or is about to
 };
 
 } // namespace lepton::rt
