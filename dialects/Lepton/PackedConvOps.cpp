@@ -5,35 +5,11 @@
 //===----------------------------------------------------------------------------------------------------------------------===//
 
 #include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/SeparableEmitter.h"
 #include "dialects/Lepton/TileEmitter.h"
-
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace lepton;
-
-/// Rows of an image shorter than this leave most of a register block empty: a tile takes several of them.
-static constexpr int64_t shortRow = 32;
-
-/// The input that a row of `count` windows spans, of which one spans `reach`.
-static OpFoldResult reachOf(KernelEmitter &e, OpFoldResult count, int64_t stride, Value reach) {
-  Value steps = e.sub(getValueOrCreateConstantIndexOp(e.b, e.loc, count), e.index(1));
-  return getAsOpFoldResult(e.add(e.mul(steps, e.index(stride)), reach));
-}
-
-/// Writes the sums of a tile, pixels of the last dimensions by channels, to their place in a channels-last image: at
-/// `start`, `sizes` elements that are `steps` apart (next to each other when there are none).
-static KernelEmitter::Part writeTile(KernelEmitter &e, Value result, Value destination, Value sums, ValueRange start,
-                                     ArrayRef<OpFoldResult> sizes, ArrayRef<int64_t> steps = {}) {
-  SmallVector<OpFoldResult> offsets(start.begin(), start.end()), strides;
-  for (int64_t step : steps)
-    strides.push_back(e.b.getIndexAttr(step));
-  Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false), strides);
-  Value written = e.finish(
-      part, result, start,
-      [&](ValueRange local) { return fromAccumulator(e, sums, local.take_back(rankOf(sums)), result); }, steps);
-  return {written, offsets, llvm::to_vector(sizes), strides};
-}
 
 namespace {
 
@@ -205,6 +181,8 @@ LogicalResult PackedConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<R
 }
 
 SmallVector<Value> PackedConvOp::emitKernel(KernelEmitter &e, ValueRange inits) {
+  if (DepthwiseConvOp depthwise = depthwiseInKernel(e, *this))
+    return emitSeparable(e, *this, depthwise, inits);
   e.materialize(getInput());
   e.materialize(getFilter());
   SmallVector<AffineExpr> y = e.shapes.shape(getResult());
@@ -257,87 +235,4 @@ SmallVector<Value> PackedConvTransposeOp::emitKernel(KernelEmitter &e, ValueRang
     destination = convolution.emit(destination, windows);
   });
   return {destination};
-}
-
-LogicalResult DepthwiseConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
-  SmallVector<AffineExpr> x = shapes.shape(getInput()), w = shapes.shape(getFilter());
-  int64_t spatial = int64_t(x.size()) - 2;
-  if (w.size() + 1 != x.size() || !cast<RankedTensorType>(getFilter().getType()).hasStaticShape())
-    return emitOpError() << "needs a static filter with one dimension less than the input, got "
-                         << getFilter().getType() << " for " << getInput().getType();
-  if (failed(checkWindow(*this, spatial, getStrides(), getDilations(), {}, false)))
-    return failure();
-  if (!shapes.requireEqual(x.back(), w.back()))
-    return emitOpError() << "input and filter differ in their channels: " << getInput().getType() << " and "
-                         << getFilter().getType();
-  SmallVector<AffineExpr> dims = {x[0]};
-  for (int64_t i = 0; i < spatial; ++i)
-    dims.push_back(windowCount(shapes, x[1 + i], w[i], getStrides()[i], getDilations()[i]));
-  dims.push_back(x.back());
-  OpBuilder b(getContext());
-  results.push_back({contractionResultType(b, elementTypeOf(getInput())), dims});
-  return success();
-}
-
-/// Channels of one item of work: whole vectors that divide them, few enough that the pixels under a row of windows stay in the first-level cache.
-static int64_t channelBlock(TargetAttr target, AffineExpr channels, Type element) {
-  const int64_t lanes = target.lanes(element), count = ShapeAnalysis::constantValue(channels).value_or(0);
-  for (int64_t vectors = 4; vectors > 1; --vectors)
-    if (count && count % (vectors * lanes) == 0)
-      return vectors * lanes;
-  return count && count % lanes ? std::min(count, 2 * lanes) : lanes;
-}
-
-SmallVector<Value> DepthwiseConvOp::emitKernel(KernelEmitter &e, ValueRange inits) {
-  e.materialize(getInput());
-  e.materialize(getFilter());
-  MLIRContext *context = getContext();
-  SmallVector<AffineExpr> x = e.shapes.shape(getInput()), y = e.shapes.shape(getResult());
-  ArrayRef<int64_t> kernel = cast<RankedTensorType>(getFilter().getType()).getShape().drop_back();
-  const int64_t spatial = kernel.size(), last = spatial - 1;
-  Type element = elementTypeOf(getInput()), type = sumType(e.b, element);
-  const int64_t tile = pickTile(y[spatial], tileRows(e)), block = channelBlock(targetOf(*this), x.back(), type);
-  // Dimensions of the generic: pixel p, channel c; the window's.
-  const int64_t dims = 2 + spatial;
-  AffineExpr p = getAffineDimExpr(0, context), c = getAffineDimExpr(1, context);
-  SmallVector<AffineExpr> inputDims, filterDims;
-  for (int64_t i = 0; i < spatial; ++i) {
-    AffineExpr tap = getAffineDimExpr(2 + i, context);
-    inputDims.push_back(i == last ? p * getStrides()[i] + tap * getDilations()[i] : tap * getDilations()[i]);
-    filterDims.push_back(tap);
-  }
-  inputDims.push_back(c);
-  filterDims.push_back(c);
-  auto map = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(dims, 0, results, context); };
-  OpFoldResult zero = e.b.getIndexAttr(0), one = e.b.getIndexAttr(1);
-  SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(tileCount(y.back(), block)))};
-  for (int64_t i = 0; i <= last; ++i)
-    bounds.push_back(getAsOpFoldResult(e.size(y[i])));
-  bounds.push_back(getAsOpFoldResult(e.size(tileCount(y[spatial], tile))));
-  return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
-    auto channels = tileRange(e, ivs[0], y.back(), block), pixels = tileRange(e, ivs.back(), y[spatial], tile);
-    SmallVector<OpFoldResult> xOffsets = {ivs[1]}, xSizes = {one}, wOffsets(spatial, zero), wSizes;
-    SmallVector<bool> xDrop(spatial + 2, false);
-    xDrop[0] = true;
-    for (int64_t i = 0; i < spatial; ++i) {
-      const int64_t reach = (kernel[i] - 1) * getDilations()[i] + 1;
-      xOffsets.push_back(e.mul(i == last ? pixels.first : ivs[2 + i], e.index(getStrides()[i])));
-      xSizes.push_back(i == last ? reachOf(e, pixels.second, getStrides()[i], e.index(reach))
-                                 : e.b.getIndexAttr(reach));
-      wSizes.push_back(e.b.getIndexAttr(kernel[i]));
-    }
-    xOffsets.push_back(channels.first);
-    xSizes.push_back(channels.second);
-    wOffsets.push_back(channels.first);
-    wSizes.push_back(channels.second);
-    Value input = slice(e, e.tensor(getInput()), xOffsets, xSizes, xDrop),
-          filter = slice(e, e.tensor(getFilter()), wOffsets, wSizes, SmallVector<bool>(spatial + 1, false));
-    Value acc = contract(e, input, filter, accumulatorTile(e, type, {tile, block}, {pixels.second, channels.second}),
-                         {map(inputDims), map(filterDims), map({p, c})}, 2, element, elementTypeOf(getFilter()));
-    SmallVector<Value> start(ivs.slice(1, spatial));
-    start.append({pixels.first, channels.first});
-    SmallVector<OpFoldResult> sizes(spatial, one);
-    sizes.append({pixels.second, channels.second});
-    return writeTile(e, getResult(), destination, acc, start, sizes);
-  })};
 }

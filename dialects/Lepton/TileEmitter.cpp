@@ -133,3 +133,20 @@ Value lepton::fromAccumulator(KernelEmitter &e, Value acc, ValueRange indices, V
   Type element = elementTypeOf(result);
   return isa<FloatType>(element) ? emitCast(e, sum, sum.getType(), element) : sum;
 }
+
+OpFoldResult lepton::reachOf(KernelEmitter &e, OpFoldResult count, int64_t stride, Value reach) {
+  Value steps = e.sub(getValueOrCreateConstantIndexOp(e.b, e.loc, count), e.index(1));
+  return getAsOpFoldResult(e.add(e.mul(steps, e.index(stride)), reach));
+}
+
+KernelEmitter::Part lepton::writeTile(KernelEmitter &e, Value result, Value destination, Value sums, ValueRange start,
+                                      ArrayRef<OpFoldResult> sizes, ArrayRef<int64_t> steps) {
+  SmallVector<OpFoldResult> offsets(start.begin(), start.end()), strides;
+  for (int64_t step : steps)
+    strides.push_back(e.b.getIndexAttr(step));
+  Value part = slice(e, destination, offsets, sizes, SmallVector<bool>(offsets.size(), false), strides);
+  Value written = e.finish(
+      part, result, start,
+      [&](ValueRange local) { return fromAccumulator(e, sums, local.take_back(rankOf(sums)), result); }, steps);
+  return {written, offsets, llvm::to_vector(sizes), strides};
+}

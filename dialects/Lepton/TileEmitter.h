@@ -11,6 +11,9 @@ namespace lepton {
 /// right operand or the filter from the first-level cache, few enough that the accumulators stay there too.
 constexpr int64_t standardTileRows = 64;
 
+/// Rows of an image shorter than this leave most of a register block empty: a tile takes several of them.
+constexpr int64_t shortRow = 32;
+
 /// What the kernel that is being emitted says.
 int64_t tileRows(KernelEmitter &e);
 
@@ -52,6 +55,15 @@ mlir::Value accumulatorTile(KernelEmitter &e, mlir::Type type, llvm::ArrayRef<in
 
 /// The element of a contraction's result from its accumulator.
 mlir::Value fromAccumulator(KernelEmitter &e, mlir::Value acc, mlir::ValueRange indices, mlir::Value result);
+
+/// The input that a row of `count` windows spans, of which one spans `reach`.
+mlir::OpFoldResult reachOf(KernelEmitter &e, mlir::OpFoldResult count, int64_t stride, mlir::Value reach);
+
+/// Writes the sums of a tile, pixels of the last dimensions by channels, to their place in a channels-last image: at
+/// `start`, `sizes` elements that are `steps` apart (next to each other when there are none).
+KernelEmitter::Part writeTile(KernelEmitter &e, mlir::Value result, mlir::Value destination, mlir::Value sums,
+                              mlir::ValueRange start, llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                              llvm::ArrayRef<int64_t> steps = {});
 
 } // namespace lepton
 

@@ -10,6 +10,7 @@
 //===------------------------------------------------------------------------------------------------------------------------------===//
 
 #include "dialects/Lepton/GraphBuilder.h"
+#include "dialects/Lepton/SeparableEmitter.h"
 #include "dialects/Lepton/TileEmitter.h"
 #include "passes/Passes.h"
 #include "passes/graph/PackedWeights.h"
@@ -163,6 +164,15 @@ struct Layouts {
     return leadsTo(users[0], users[1]) ? users[1] : leadsTo(users[1], users[0]) ? users[0] : nullptr;
   }
 
+  /// Whether a pointwise convolution reads a depthwise one, rows at a time: both then keep the image's dimensions.
+  bool takesDepthwise(ConvOp op) {
+    Value source = movedSource(op.getInput());
+    if (!source || !op.getInput().hasOneUse())
+      return false;
+    DepthwiseConvOp depthwise = depthwiseBefore(source, op.getInput().getDefiningOp());
+    return depthwise && paysByRows(depthwise);
+  }
+
   Value conv(ConvOp op) {
     Location loc = op.getLoc();
     if (!isNumber(op.getInput()) || !isStatic(op.getFilter()) ||
@@ -182,7 +192,7 @@ struct Layouts {
     if (group == outputs && channels == 1 && group > 1) {
       result = g.create<DepthwiseConvOp>(loc, {input, weights.depthwise(loc, op.getFilter())},
                                          {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations())});
-    } else if (unit && group == 1 && !isFramed(op)) {
+    } else if (unit && group == 1 && !isFramed(op) && !takesDepthwise(op)) {
       Value rows = g.reshape(loc, input, {-1, channels});
       Value filter = g.transpose(loc, g.reshape(loc, op.getFilter(), {outputs, channels}), {1, 0});
       result = withLeadingSizesOf(loc, packedMatMul(loc, rows, weights.columns(loc, filter), outputs), input, outputs);
@@ -274,11 +284,21 @@ struct Layouts {
     return last == view.getInput().getType().getDimSize(1) && !ShapedType::isDynamic(last) ? view : ReshapeOp();
   }
 
+  /// Whether the rows of operand `rows` are kept for other ops, too, while an image is computed for this op alone: it is then part of the image's kernel.
+  bool isForImage(Operation *op, ArrayRef<Value> given, int64_t rows) {
+    auto isAlone = [&](int64_t i) {
+      return op->getOperand(i).hasOneUse() && !viewOfRows(given[i]) &&
+             shapes.shape(given[i]) == shapes.shape(given[rows]) &&
+             isa_and_present<PackedConvOp, ElementwiseOpInterface>(given[i].getDefiningOp());
+    };
+    return !op->getOperand(rows).hasOneUse() && llvm::any_of(llvm::seq<int64_t>(0, given.size()), isAlone);
+  }
+
   /// The op on rows in front of such a view, so that it is part of the product's kernel; null where an operand does not allow it.
   Value onRows(Operation *op, ArrayRef<Value> given) {
     Location loc = op->getLoc();
     const auto *found = llvm::find_if(given, [](Value operand) { return bool(viewOfRows(operand)); });
-    if (found == given.end())
+    if (found == given.end() || isForImage(op, given, found - given.begin()))
       return {};
     ReshapeOp view = viewOfRows(*found);
     const int64_t columns = view.getType().getShape().back();

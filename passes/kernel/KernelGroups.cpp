@@ -2,6 +2,7 @@
 
 #include "passes/kernel/KernelGroups.h"
 #include "dialects/Lepton/ElementTypes.h"
+#include "dialects/Lepton/SeparableEmitter.h"
 
 #include "llvm/ADT/SmallPtrSet.h"
 
@@ -61,6 +62,8 @@ struct Grouping {
       return user->getOperand(0) == value && isCheap(producer);
     if (isa<SoftmaxOp, NormalizeOp>(user))
       return isCheap(producer);
+    if (auto pointwise = dyn_cast<PackedConvOp>(user))
+      return bool(fusedDepthwise(pointwise));
     return false;
   }
 
@@ -137,11 +140,19 @@ struct Grouping {
            givesRows(op, weights, group);
   }
 
+  /// Whether `op` is the depthwise convolution in front of the group's pointwise one.
+  static bool isFusedDepthwise(Operation *op, const KernelGroup &group) {
+    return isa<DepthwiseConvOp>(op) && llvm::any_of(group.ops, [&](Operation *member) {
+             auto pointwise = dyn_cast<PackedConvOp>(member);
+             return pointwise && fusedDepthwise(pointwise) == op;
+           });
+  }
+
   bool mayJoin(Operation *op, const KernelGroup &group) {
     if (!fuse || op->getNumResults() != 1 || group.ops.size() >= largestGroup)
       return false;
     if (isa<KernelOpInterface>(op))
-      return (takesEpilogue(op) && mayPrecede(op, group)) || mayAttend(op, group);
+      return (takesEpilogue(op) && mayPrecede(op, group)) || mayAttend(op, group) || isFusedDepthwise(op, group);
     return llvm::all_of(usersOf(op), [&](Operation *user) { return mayInline(op, user); });
   }
 
