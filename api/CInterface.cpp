@@ -46,6 +46,8 @@ static CompileOptions optionsOf(const lepton_compile_options *given) {
   result.tuningDb = text(options.tuning_db);
   result.threads = std::max(options.threads, 1u);
   result.optLevel = int(options.opt_level);
+  result.maxSeconds = options.max_seconds;
+  result.maxMemory = options.max_memory;
   for (uint32_t i = 0; i < options.dim_count; ++i)
     result.dims.push_back({text(options.dims[i].name), options.dims[i].minimum, options.dims[i].maximum, {}});
   return result;

@@ -16,6 +16,7 @@
 
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Action.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Verifier.h"
@@ -138,7 +139,10 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
     pm.enableTiming(timed);
   build(pm, pipeline);
   pm.addPass(createVerifyPhase({.phase = name}));
-  if (succeeded(pm.run(module())))
+  bool isDone = succeeded(pm.run(module()));
+  if (isGivenUp(name))
+    return false;
+  if (isDone)
     return true;
   // What a model may do wrong is found by the first phases and reported with its node. A pass that fails without a word or in the words of MLIR, and whatever
   // fails later, is our fault.
@@ -168,7 +172,13 @@ static std::string placeOf(Location loc) {
   return ("node '" + node.name + "'" + (node.type.empty() ? "" : " (" + node.type + ")") + ": ").str();
 }
 
-Compilation::Compilation(const CompileOptions &options) : options(options), context(makeContext()) {
+Compilation::Compilation(const CompileOptions &options) : options(options), bounds(options), context(makeContext()) {
+  // What does not run fails nothing: the rest of a phase ends at once, and then isGivenUp says why.
+  if (bounds.areSet())
+    context->registerActionHandler([this](llvm::function_ref<void()> step, const tracing::Action &) {
+      if (!bounds.areExceeded())
+        step();
+    });
   timer.setEnabled(options.timing);
   timing = timer.getRootScope();
   // Every error that a pass or the importer reports becomes one line.
@@ -180,6 +190,14 @@ Compilation::Compilation(const CompileOptions &options) : options(options), cont
       this->options.facts->warnings.push_back(line);
     return mlir::success();
   });
+}
+
+bool Compilation::isGivenUp(const std::string &phase) {
+  if (!bounds.areSet() || !bounds.areExceeded())
+    return false;
+  errors.clear(); // of phases that were not whole
+  fail(Failure::input, "phase '" + phase + "': the compilation " + bounds.reason());
+  return true;
 }
 
 bool Compilation::fail(Failure kind, const std::string &message) {
@@ -202,12 +220,16 @@ template <typename ImportT> bool Compilation::importOnnx(ImportT import) {
     wanted.dims.push_back({dim.name, dim.minimum, dim.maximum, dim.versions});
   if (options.facts)
     wanted.contents = &contents;
+  if (bounds.areSet())
+    wanted.stopped = [this] { return bounds.areExceeded(); };
   moduleRef = import(wanted);
   if (options.facts) {
     options.facts->ops = std::move(contents.nodes);
     options.facts->parameters = contents.parameters;
     options.facts->parameterBytes = contents.parameterBytes;
   }
+  if (isGivenUp("import"))
+    return false;
   if (!moduleRef)
     failure = Failure::input;
   return bool(moduleRef);
@@ -463,7 +485,9 @@ bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   TimingScope timed = timing.nest("object");
   ObjectBytes weights = seal();
   objects = emitCode(module(), modelInfo, chosen, options.optLevel, CodeForm::object,
-                     std::max(1u, std::thread::hardware_concurrency()));
+                     std::max(1u, std::thread::hardware_concurrency()), [this] { return bounds.areExceeded(); });
+  if (isGivenUp("object"))
+    return false;
   if (objects.empty())
     return fail(Failure::internal, "no code was generated");
   objects.push_back(std::move(weights));

@@ -3,6 +3,7 @@
 #ifndef LEPTON_API_COMPILATION_H
 #define LEPTON_API_COMPILATION_H
 
+#include "api/Bounds.h"
 #include "api/Facts.h"
 #include "api/Tuning.h"
 #include "api/lepton.hpp"
@@ -50,6 +51,8 @@ public:
 
 private:
   bool chooseTarget();
+  /// Whether the compilation is given up, which becomes its error.
+  bool isGivenUp(const std::string &phase);
   /// Imports what `import` reads.
   template <typename ImportT> bool importOnnx(ImportT import);
   bool checkEntry();
@@ -62,6 +65,7 @@ private:
   void writeReproducer(const std::string &phase);
 
   CompileOptions options;
+  Bounds bounds;
   std::shared_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> moduleRef;
   ModelInfo modelInfo;

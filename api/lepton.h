@@ -32,9 +32,11 @@ typedef struct lepton_compile_options {
   const char *
       emit; /* kind of file: shared, archive, obj, exe, asm, llvm, mlir, bytecode, header; NULL: from the file's ending */
   const char *tuning_db; /* file of tuned schedules to obey, made by `lepton tune`; NULL: none */
+  double max_seconds;    /* a compilation that takes longer is given up at its next step; 0: no bound */
+  uint64_t max_memory;   /* bytes: one during which the process has more in memory is given up likewise; 0: no bound */
 } lepton_compile_options;
 
-#define LEPTON_COMPILE_OPTIONS {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL}
+#define LEPTON_COMPILE_OPTIONS {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL, 0, 0}
 
 /* "0.1.0" */
 const char *lepton_version(void);

@@ -55,7 +55,10 @@ struct CompileOptions {
   std::string
       reproducer;     ///< file for the IR in front of each phase, which stays where a phase fails by a fault of Lepton
   std::string symbol; ///< prefix of the C functions of an artifact; empty: from the output's name
-  CompileFacts *facts = nullptr;             ///< filled where given; what it had of a model at fault remains
+  CompileFacts *facts = nullptr; ///< filled where given; what it had of a model at fault remains
+  double maxSeconds = 0;         ///< a compilation that takes longer is given up at its next step; 0: no bound
+  uint64_t maxMemory =
+      0; ///< bytes; a compilation during which the process has more in memory is given up likewise; 0: no bound
   bool locations = false;                    ///< print IR with the ONNX nodes that its ops come from
   bool timing = false;                       ///< report the time of each phase and pass on standard error
   const lepton_observer *observer = nullptr; ///< is told of each kernel that a run comes to; for Executable::compile

@@ -32,16 +32,18 @@ namespace {
 /// (name, minimum, maximum, versions)
 using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
 
-/// (cpu, threads, optLevel, dims, tuningDb)
-using Choices = std::tuple<std::string, uint32_t, int, Dims, std::string>;
+/// (cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory)
+using Choices = std::tuple<std::string, uint32_t, int, Dims, std::string, double, uint64_t>;
 
 CompileOptions optionsOf(const Choices &choices) {
-  const auto &[cpu, threads, optLevel, dims, tuningDb] = choices;
+  const auto &[cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory] = choices;
   CompileOptions result;
   result.cpu = cpu;
   result.threads = threads ? threads : 1;
   result.optLevel = optLevel;
   result.tuningDb = tuningDb;
+  result.maxSeconds = maxSeconds;
+  result.maxMemory = maxMemory;
   for (const auto &[name, minimum, maximum, versions] : dims)
     result.dims.push_back({name, minimum, maximum, versions});
   return result;

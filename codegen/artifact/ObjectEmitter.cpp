@@ -67,7 +67,8 @@ static void setAttributes(llvm::Module &module, const Target &target) {
   }
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine, int optLevel) {
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine, int optLevel,
+                     llvm::function_ref<bool()> stopped) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager sccs;
@@ -76,7 +77,10 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine, int opt
   tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = optLevel > 1;
   // Unrolled first, a short inner loop would leave the loop around it to be vectorized, across rows and by scatters. What is worth it is unrolled already.
   tuning.LoopUnrolling = false;
-  llvm::PassBuilder builder(&machine, tuning);
+  llvm::PassInstrumentationCallbacks callbacks;
+  if (stopped)
+    callbacks.registerShouldRunOptionalPassCallback([stopped](llvm::StringRef, llvm::Any) { return !stopped(); });
+  llvm::PassBuilder builder(&machine, tuning, std::nullopt, &callbacks);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(sccs);
   builder.registerFunctionAnalyses(functions);
@@ -105,17 +109,18 @@ static Bytes generate(llvm::Module &module, llvm::TargetMachine &machine, CodeFo
 }
 
 /// Compiles bitcode in a context of its own: what each thread does.
-static Bytes compilePart(llvm::ArrayRef<char> bitcode, const Target &target, int optLevel) {
+static Bytes compilePart(llvm::ArrayRef<char> bitcode, const Target &target, int optLevel,
+                         llvm::function_ref<bool()> stopped) {
   llvm::LLVMContext context;
   auto module = llvm::cantFail(
       llvm::parseBitcodeFile(llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()), "part"), context));
   auto machine = makeMachine(target, optLevel);
-  optimize(*module, *machine, optLevel);
-  return generate(*module, *machine, CodeForm::object);
+  optimize(*module, *machine, optLevel, stopped);
+  return stopped && stopped() ? Bytes() : generate(*module, *machine, CodeForm::object);
 }
 
 std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, const Target &target, int optLevel,
-                                    CodeForm form, unsigned parts) {
+                                    CodeForm form, unsigned parts, llvm::function_ref<bool()> stopped) {
   initializeTargets();
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
@@ -133,8 +138,8 @@ std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, cons
   size_t functions = llvm::count_if(*code, [](const llvm::Function &function) { return !function.isDeclaration(); });
   parts = form == CodeForm::object ? std::min<size_t>(parts, functions / functionsPerPart) : 1;
   if (parts <= 1) {
-    optimize(*code, *machine, optLevel);
-    return {generate(*code, *machine, form)};
+    optimize(*code, *machine, optLevel, stopped);
+    return {stopped && stopped() ? Bytes() : generate(*code, *machine, form)};
   }
   llvm::StringSet<> exported;
   for (const llvm::GlobalValue &value : code->global_values())
@@ -151,7 +156,7 @@ std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, cons
   });
   std::vector<std::thread> threads;
   for (size_t i = 0; i < bitcode.size(); ++i)
-    threads.emplace_back([&, i] { objects[i] = compilePart(bitcode[i], target, optLevel); });
+    threads.emplace_back([&, i] { objects[i] = compilePart(bitcode[i], target, optLevel, stopped); });
   for (std::thread &thread : threads)
     thread.join();
   return objects;

@@ -227,6 +227,9 @@ LogicalResult ConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultS
   for (int64_t i = 0; i < spatial; ++i)
     dims.push_back(windowCount(shapes, x[2 + i] + getPads()[i] + getPads()[spatial + i], w[2 + i], getStrides()[i],
                                getDilations()[i]));
+  for (int64_t i = 0; i < spatial; ++i)
+    if (auto size = ShapeAnalysis::constantValue(dims[2 + i]); size && *size < 1)
+      return emitOpError() << "filter is larger than the padded input along spatial dimension " << i;
   OpBuilder b(getContext());
   results.push_back({contractionResultType(b, elementTypeOf(getInput())), dims});
   return success();

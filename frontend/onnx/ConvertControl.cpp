@@ -200,6 +200,8 @@ struct Scan {
         value = backwards(value, *axis);
       if (!value)
         return failure();
+      if (!n.g.shapes.requireEqual(n.g.shapes.dim(scanned[0], axes[0]), n.g.shapes.dim(value, *axis)))
+        return n.error("has scan inputs of different lengths");
     }
     loop.tripCount = count ? count : sizeOf(n, scanned[0], axes[0]);
     auto iteration = [&](ValueRange arguments) -> FailureOr<SmallVector<Value>> {

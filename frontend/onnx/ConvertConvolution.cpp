@@ -211,6 +211,8 @@ LogicalResult convTranspose(Node &n) {
     if (int64_t(list.size()) != spatial)
       return n.error("has a kernel, strides, dilations or output_padding that do not fit the input's " +
                      Twine(spatial) + " spatial dimensions");
+  if (n.has("kernel_shape") && n.integers("kernel_shape") != kernel)
+    return n.error("has a kernel_shape that is not its filter's");
   if (!wanted.empty() && int64_t(wanted.size()) != spatial && int64_t(wanted.size()) != n.rank(0))
     return n.error("has an output_shape that does not fit the input's " + Twine(spatial) + " spatial dimensions");
   Value removed; // before and after each spatial dimension, where only the run knows how much that is

@@ -81,6 +81,9 @@ LogicalResult oneHot(Node &n) {
   auto axis = n.axis(n.integer("axis", -1), rank);
   if (failed(axis))
     return failure();
+  auto values = cast<RankedTensorType>(n.input(2).getType());
+  if (values.getRank() != 1 || (values.hasStaticShape() && values.getNumElements() != 2))
+    return n.error("needs two values, off and on");
   Value index = toI64(n, n.input(0)), depth = toI64(n, single(n, n.input(1)));
   index = n.make<WhereOp>({n.make<LessOp>({index, integer(n, 0)}), n.make<AddOp>({index, depth}), index});
   index = n.make<UnsqueezeOp>(index, n.g.attr("axes", ArrayRef<int64_t>{*axis}));

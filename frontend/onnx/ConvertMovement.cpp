@@ -2,6 +2,7 @@
 
 #include "frontend/onnx/Compose.h"
 #include "frontend/onnx/ComputedAxes.h"
+#include "frontend/onnx/TensorData.h"
 #include "frontend/onnx/GraphImporter.h"
 #include "frontend/onnx/Text.h"
 
@@ -18,6 +19,8 @@ LogicalResult identity(Node &n) { return n.result(n.input(0)); }
 
 LogicalResult constant(Node &n) {
   Builder &b = n.g.b;
+  if (n.proto.attribute_size() != 1)
+    return n.error("has " + Twine(n.proto.attribute_size()) + " attributes; one, its value, is needed");
   if (const auto *value = n.attribute("value")) {
     auto constant = n.importer.constant(value->t(), n.loc);
     return failed(constant) ? failure() : n.result(*constant);
@@ -275,6 +278,9 @@ LogicalResult padWith(Node &n, Value pads, Value value, ArrayRef<int64_t> axes) 
   auto mode = padMode(n);
   if (failed(mode))
     return failure();
+  for (int64_t pad : n.g.shapes.constantElements(pads).value_or(SmallVector<int64_t>()))
+    if (pad < -largestCount || pad > largestCount)
+      return n.error("pads by " + Twine(pad) + ", more than any memory holds");
   return n.result(padded(n, n.input(0), pads, axes, value, *mode));
 }
 

@@ -131,6 +131,8 @@ LogicalResult dequantizeLinear(Node &n) {
   auto to = typeAttribute(n, "output_dtype", n.elementType(1));
   if (failed(to))
     return failure();
+  if (!isQuantized(n.elementType(0)) && !n.elementType(0).isInteger(32) && !n.elementType(0).isInteger(16))
+    return n.error("takes what is not quantized");
   auto scale = aligned(n, n.input(1));
   FailureOr<Value> zero = n.input(2) ? aligned(n, n.input(2)) : FailureOr<Value>(Value());
   if (failed(scale) || failed(zero))

@@ -135,6 +135,8 @@ void Recurrence::pinSizes(int64_t stateDim, int64_t gateDim) {
 LogicalResult Recurrence::read(int64_t gateCount, ArrayRef<const char *> defaults) {
   gates = gateCount;
   std::string direction = n.text("direction", "forward");
+  if (direction != "forward" && direction != "reverse" && direction != "bidirectional")
+    return n.error("has the unknown direction '" + direction + "'; forward, reverse and bidirectional are known");
   directions = direction == "bidirectional" ? 2 : 1;
   auto recurrent = cast<RankedTensorType>(n.input(2).getType());
   const int64_t stateDim = isQuantized ? 1 : 2, gateDim = 3 - stateDim;

@@ -272,6 +272,8 @@ LogicalResult inverse(Node &n) { return n.result(n.make<InverseOp>(n.input(0)));
 LogicalResult det(Node &n) { return n.result(n.make<DeterminantOp>(n.input(0))); }
 
 LogicalResult gemm(Node &n) {
+  if (n.rank(0) != 2 || n.rank(1) != 2)
+    return n.error("needs two matrices, got ranks " + Twine(n.rank(0)) + " and " + Twine(n.rank(1)));
   Value a = n.input(0), b = n.input(1);
   if (n.integer("transA", 0))
     a = n.g.transpose(n.loc, a, {1, 0});

@@ -1,6 +1,7 @@
 //===- GraphImporter.cpp - walks graphs and functions --------------------------------------------------------------------===//
 
 #include "frontend/onnx/GraphImporter.h"
+#include "frontend/onnx/TensorData.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/SaveAndRestore.h"
@@ -74,11 +75,16 @@ static int64_t versionIn(const llvm::StringMap<int64_t> &opsets, StringRef domai
 }
 
 const ::onnx::FunctionProto *GraphImporter::modelFunction(const ::onnx::NodeProto &node) const {
+  auto found = functions.find({node.domain(), node.op_type(), node.overload()});
+  return found == functions.end() ? nullptr : found->second;
+}
+
+LogicalResult GraphImporter::indexFunctions() {
   for (const auto &function : model.functions())
-    if (function.name() == node.op_type() && function.domain() == node.domain() &&
-        function.overload() == node.overload())
-      return &function;
-  return nullptr;
+    if (!functions.try_emplace({function.domain(), function.name(), function.overload()}, &function).second)
+      return emitError(b.getUnknownLoc())
+             << "function '" << function.name() << "' is defined twice; names must be unique";
+  return success();
 }
 
 //===----------------------------------------------------------------------------------------------------------------------===//
@@ -168,14 +174,19 @@ LogicalResult GraphImporter::importNodes(const google::protobuf::RepeatedPtrFiel
 
 LogicalResult GraphImporter::importNode(const ::onnx::NodeProto &proto) {
   Location loc = locationOf(proto);
-  if (++expandedNodes > options.maxExpandedNodes)
-    return emitError(loc) << "the model expands to more than " << options.maxExpandedNodes << " nodes";
+  if (++expandedNodes > options.maxExpandedNodes || expandedBytes > options.maxExpandedBytes)
+    return emitError(loc) << "the model expands to more than " << options.maxExpandedNodes
+                          << " nodes, or its functions to "
+                          << "more than " << (options.maxExpandedBytes >> 20) << " MB of them";
+  if (options.stopped && options.stopped())
+    return emitError(loc) << "the model takes too long to read, or too much memory";
   for (const std::string &input : proto.input())
     if (!input.empty() && !scope->find(input))
       return emitError(loc) << "input '" << input
                             << "' is not defined before the node; nodes must be in topological order";
+  llvm::SmallDenseSet<StringRef> own;
   for (const std::string &output : proto.output())
-    if (!output.empty() && scope->values.contains(output))
+    if (!output.empty() && (scope->values.contains(output) || !own.insert(output).second))
       return emitError(loc) << "output '" << output << "' is defined twice; names must be unique";
   if (const auto *function = modelFunction(proto))
     return importFunction(*function, proto, loc);
@@ -186,7 +197,7 @@ LogicalResult GraphImporter::importNode(const ::onnx::NodeProto &proto) {
     Node node(*this, proto, loc, version);
     int before = errors;
     if (succeeded(convert(node)))
-      return success();
+      return checkResults(proto, loc);
     bool isKnown = errors > before || (errors && hasGraph(proto)); // a subgraph may read what was lost
     return isKnown ? failure() : emitError(loc) << "has operands or attributes that do not fit together";
   }
@@ -195,6 +206,21 @@ LogicalResult GraphImporter::importNode(const ::onnx::NodeProto &proto) {
   if (unsupported.count(fullName(proto)))
     return failure(); // checkOps has reported it
   return emitError(loc) << "operator " << proto.op_type() << " is not supported for these inputs";
+}
+
+LogicalResult GraphImporter::checkResults(const ::onnx::NodeProto &node, Location loc) {
+  for (const std::string &output : node.output()) {
+    Value value = output.empty() ? Value() : scope->find(output);
+    auto type = value ? dyn_cast<RankedTensorType>(value.getType()) : RankedTensorType();
+    if (!type || llvm::is_contained(type.getShape(), 0))
+      continue;
+    SmallVector<int64_t> sizes;
+    llvm::copy_if(type.getShape(), std::back_inserter(sizes), [](int64_t size) { return size > 0; });
+    auto count = elementCount(sizes);
+    if (!count || *count > largestCount)
+      return emitError(loc) << "gives '" << output << "' of type " << type << ", larger than any memory";
+  }
+  return success();
 }
 
 FailureOr<SmallVector<Value>> GraphImporter::importSubgraph(const ::onnx::GraphProto &graph, ValueRange arguments) {
@@ -242,6 +268,9 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const ::onnx::ValueInfoProt
   if (!element)
     return emitError(loc) << "input '" << input.name() << "' has the data type " << tensor.elem_type()
                           << ", which is not supported";
+  if (tensor.shape().dim_size() > largestRank)
+    return emitError(loc) << "input '" << input.name() << "' has " << tensor.shape().dim_size()
+                          << " dimensions; at most " << largestRank << " are supported";
   if (!tensor.has_shape())
     return emitError(loc)
            << "input '" << input.name()
@@ -345,6 +374,8 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
   top.declare(graph.value_info());
   top.declare(graph.output());
   scope = nullptr; // the check asks for bodies before any value exists
+  if (failed(indexFunctions()))
+    return {};
   LogicalResult ops = checkOps();
   scope = &top;
   llvm::StringSet<> initializers;
@@ -462,6 +493,7 @@ LogicalResult GraphImporter::importFunction(const ::onnx::FunctionProto &functio
   scope = &inner;
   bool ok = true;
   for (const auto &bodyNode : function.node()) {
+    expandedBytes += bodyNode.ByteSizeLong();
     ::onnx::NodeProto copy = bodyNode;
     resolveAttributes(copy, function, node);
     for (auto &input : *copy.mutable_input()) // an omitted optional operand of the function is omitted in the body

@@ -68,6 +68,9 @@ private:
   void collectUnsupported(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes,
                           const llvm::StringMap<int64_t> &opsets, int depth);
   const ::onnx::FunctionProto *modelFunction(const ::onnx::NodeProto &node) const;
+  mlir::LogicalResult indexFunctions();
+  /// Refuses results that are larger than any memory, of whatever operator.
+  mlir::LogicalResult checkResults(const ::onnx::NodeProto &node, mlir::Location loc);
   mlir::LogicalResult importNodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes);
   mlir::LogicalResult importNode(const ::onnx::NodeProto &node);
   mlir::LogicalResult importInitializers(const ::onnx::GraphProto &graph);
@@ -87,7 +90,8 @@ private:
   std::map<std::string, std::vector<std::string>> unsupported; // operator -> nodes
   int errors = 0;                                              // emitted so far
   int functionDepth = 0;
-  int64_t expandedNodes = 0;
+  int64_t expandedNodes = 0, expandedBytes = 0;
+  std::map<std::array<std::string, 3>, const ::onnx::FunctionProto *> functions; // by domain, name and overload
 };
 
 } // namespace lepton::importer

@@ -88,7 +88,7 @@ OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext 
   if (bytes.empty() || bytes.size() > size_t(std::numeric_limits<int>::max()) || !model.ParseFromCodedStream(&coded) ||
       !coded.ConsumedEntireMessage()) {
     emitError(loc) << (bytes.empty() ? "the file is empty"
-                                     : "the file is no ONNX model, or it is truncated or damaged");
+                                     : "the file is no ONNX model, or it is truncated, damaged or nested too deeply");
     return {};
   }
   if (failed(checkHeader(model, loc)))

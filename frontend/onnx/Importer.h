@@ -10,6 +10,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,8 +34,10 @@ struct OnnxContents {
 struct ImportOptions {
   /// Each must name a dimension of an input. Bounds become the module's attribute `lepton.dim_bounds`, versions `lepton.dim_versions`.
   std::vector<NamedDim> dims;
-  /// Nodes that the expansion of functions may add; a model past it is refused.
-  int64_t maxExpandedNodes = 1'000'000;
+  /// Nodes that a model may have when its functions are expanded, and bytes of nodes that the expansion may copy; a model past it is refused.
+  int64_t maxExpandedNodes = 300'000, maxExpandedBytes = int64_t(1) << 28;
+  /// Asked at each node, where it is there: whether to give up.
+  std::function<bool()> stopped;
   /// Where the files of external data lie; the model's own folder when it is a file.
   std::string folder;
   /// Filled as soon as the file is read, where it is wanted.

@@ -77,6 +77,55 @@ bool importer::takesNoStrings(StringRef op) {
                             op);
 }
 
+namespace {
+/// What a number must be wherever the standard has an attribute of this name.
+struct AttributeRange {
+  const char *name;
+  int64_t least, most = std::numeric_limits<int64_t>::max();
+};
+} // namespace
+
+/// Sizes and distances stay so small that their products and sums are numbers of 64 bits.
+static constexpr int64_t largest = int64_t(1) << 31;
+static constexpr AttributeRange attributeRanges[] = {
+    {"group", 1, largest},
+    {"num_groups", 1, largest},
+    {"hidden_size", 1, largest},
+    {"blocksize", 1, 1 << 20},
+    {"layout", 0, 1},
+    {"p", 1},
+    {"size", 1, largest},
+    {"sample_size", 0, largest},
+    {"num_scan_inputs", 1, largest},
+    {"num_outputs", 1, largest},
+    {"kernel_shape", 1, largest},
+    {"strides", 1, largest},
+    {"dilations", 1, largest},
+    {"pads", -largest, largest},
+    {"output_padding", 0, largest},
+    {"output_shape", 0, largest},
+    {"block_size", 0, largest},
+    {"output_height", 1, largest},
+    {"output_width", 1, largest},
+};
+
+/// What is wrong with an attribute's numbers; empty where nothing is.
+static std::string faultOf(const ::onnx::AttributeProto &attribute) {
+  for (const AttributeRange &range : attributeRanges) {
+    if (attribute.name() != range.name)
+      continue;
+    std::vector<int64_t> values(attribute.ints().begin(), attribute.ints().end());
+    if (attribute.type() == ::onnx::AttributeProto::INT)
+      values.push_back(attribute.i());
+    for (int64_t value : values)
+      if (value < range.least || value > range.most)
+        return "has the attribute '" + attribute.name() + "' with " + std::to_string(value) + "; it must be at least " +
+               std::to_string(range.least) +
+               (range.most == std::numeric_limits<int64_t>::max() ? "" : " and at most " + std::to_string(range.most));
+  }
+  return {};
+}
+
 LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t version, Location loc) {
   const auto *schema =
       ::onnx::OpSchemaRegistry::Schema(node.op_type(), version, node.domain() == "ai.onnx" ? "" : node.domain());
@@ -115,6 +164,8 @@ LogicalResult GraphImporter::checkNode(const ::onnx::NodeProto &node, int64_t ve
     // Models of the first IR versions leave the type out.
     if (given && given->type() != formal.type && given->type() != ::onnx::AttributeProto::UNDEFINED)
       return fail("has the attribute '" + name + "' of another type than the standard's");
+    if (std::string fault = given ? faultOf(*given) : ""; !fault.empty())
+      return fail(fault);
   }
   return success();
 }

@@ -163,6 +163,9 @@ bool importer::readElements(const TensorProto &tensor, std::string &elements, st
 }
 
 FailureOr<Value> GraphImporter::constant(const TensorProto &tensor, Location loc) {
+  if (tensor.dims_size() > largestRank)
+    return emitError(loc) << "tensor '" << tensor.name() << "' has " << tensor.dims_size() << " dimensions; at most "
+                          << largestRank << " are supported";
   if (tensor.data_type() != TensorProto::STRING) {
     auto value = this->tensor(tensor, loc);
     return failed(value) ? FailureOr<Value>() : FailureOr<Value>(g.constant(loc, *value));
@@ -201,6 +204,8 @@ FailureOr<ElementsAttr> GraphImporter::tensor(const TensorProto &tensor, Locatio
     AsmResourceBlob blob(bytes, 64, [file](void *, size_t, size_t) {}, /*dataIsMutable=*/false);
     return ElementsAttr(DenseResourceElementsAttr::get(type, tensor.name(), std::move(blob)));
   }
+  if (tensor.has_raw_data() && !typedBytes(tensor).empty())
+    return fail("has both raw and typed data");
   std::string typed = tensor.has_raw_data() ? std::string() : typedBytes(tensor);
   const std::string &bytes = tensor.has_raw_data() ? tensor.raw_data() : typed;
   if (int64_t(bytes.size()) != expected)

@@ -13,6 +13,8 @@ namespace lepton::importer {
 
 /// More elements than any memory holds.
 constexpr int64_t largestCount = int64_t(1) << 40;
+/// More dimensions than any model has.
+constexpr int largestRank = 64;
 
 /// The number of elements of a tensor with these sizes; nothing where one is negative or the product overflows.
 std::optional<int64_t> elementCount(llvm::ArrayRef<int64_t> sizes);

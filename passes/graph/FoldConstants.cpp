@@ -24,8 +24,9 @@ namespace lepton {
 using namespace mlir;
 using namespace lepton;
 
-/// A result may be this many times larger than the constants it is made of (and `slack` bytes more): folding must not blow up the artifact.
-static constexpr int64_t growth = 4, slack = 1 << 16;
+/// A result may be this many times larger than what it is computed from (and `slack` bytes more), and `wholeGrowth` times larger than the model's own
+/// constants behind it: folding must not blow up the artifact, not by many small steps either.
+static constexpr int64_t growth = 4, wholeGrowth = 32, slack = 1 << 16;
 
 static int64_t bytesOf(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
@@ -74,11 +75,16 @@ struct FoldConstants : lepton::impl::FoldConstantsBase<FoldConstants> {
 private:
   ConstantEvaluator evaluate;
 
+  /// Bytes of a constant op's results, or of its operands where they are more, and of the model's own constants behind it.
+  struct Size {
+    int64_t bytes = 0, origin = 0;
+  };
+
   static llvm::SetVector<Operation *> findConstants(func::FuncOp function) {
-    llvm::DenseMap<Operation *, int64_t> sources; // constant ops -> bytes of the constants they are made of
+    llvm::DenseMap<Operation *, Size> sizes;
     llvm::SetVector<Operation *> constants;
     function.walk<WalkOrder::PreOrder>([&](Operation *op) {
-      if (isConstant(op, sources))
+      if (isConstant(op, sizes))
         constants.insert(op);
     });
     return constants;
@@ -102,25 +108,27 @@ private:
     return moved;
   }
 
-  static bool isConstant(Operation *op, llvm::DenseMap<Operation *, int64_t> &sources) {
+  static bool isConstant(Operation *op, llvm::DenseMap<Operation *, Size> &sizes) {
     if (!isa<ShapeOpInterface>(op) || isa<ConstantOp>(op) || op->getNumRegions() || op->getNumOperands() == 0 ||
         !isMemoryEffectFree(op))
       return false;
-    int64_t bytes = 0, result = 0;
+    Size from;
+    int64_t result = 0;
     for (Value operand : op->getOperands()) {
       Operation *source = operand.getDefiningOp();
-      if (!source || !(isa<ConstantOp>(source) || sources.contains(source)))
+      if (!source || !(isa<ConstantOp>(source) || sizes.contains(source)))
         return false;
-      bytes += sources.contains(source) ? sources[source] : bytesOf(operand);
+      Size size = isa<ConstantOp>(source) ? Size{bytesOf(operand), bytesOf(operand)} : sizes[source];
+      from = {from.bytes + size.bytes, from.origin + size.origin};
     }
     for (Value value : op->getResults()) {
       if (isHandle(elementTypeOf(value))) // to something that a run makes
         return false;
       result += std::min<int64_t>(bytesOf(value), int64_t(1) << 40);
     }
-    if (result > growth * bytes + slack)
+    if (result > growth * from.bytes + slack || result > wholeGrowth * from.origin + slack)
       return false;
-    sources[op] = std::max(bytes, result);
+    sizes[op] = {std::max(from.bytes, result), from.origin};
     return true;
   }
 

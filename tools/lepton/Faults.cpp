@@ -5,10 +5,14 @@
 #include "llvm/Support/ErrorHandling.h"
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <vector>
 
@@ -46,6 +50,37 @@ static void handleSignal(int) {
   _exit(3);
 }
 
+/// Ends the process where the model asks for too much. Nothing is allocated, and nothing is left to destructors.
+static void endAtBound(const char *what, const char *remedy) {
+  const char *parts[] = {"error: ", name.c_str(), ": takes ", what, remedy, "\n"};
+  char message[8192], *to = message;
+  for (const char *part : parts)
+    append(to, std::end(message), part);
+  (void)!write(STDERR_FILENO, message, to - message);
+  _exit(1);
+}
+
+static bool isMemoryBound = false;
+
+static void endForMemory() {
+  endAtBound("more memory than ", isMemoryBound ? "--max-memory grants; allow more, or simplify the model"
+                                                : "there is; simplify the model, or give it smaller inputs");
+}
+
+void lepton::cli::boundProcess(double seconds, uint64_t bytes) {
+  if (bytes) {
+    isMemoryBound = true;
+    const rlimit limit = {bytes, bytes};
+    setrlimit(RLIMIT_DATA, &limit);
+  }
+  if (seconds <= 0)
+    return;
+  signal(SIGALRM, [](int) { endAtBound("longer than --max-time", "; allow more, or simplify the model"); });
+  const double whole = std::floor(seconds + 1);
+  const itimerval timer = {{}, {time_t(whole), suseconds_t((seconds + 1 - whole) * 1e6)}};
+  setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
 void lepton::cli::catchFaults(char **argv, const std::string &model, const std::string &reproducer) {
   name = model;
   file = reproducer;
@@ -62,7 +97,8 @@ void lepton::cli::catchFaults(char **argv, const std::string &model, const std::
     abort(); // LLVM would exit with 1, which says that the model is at fault
   };
   llvm::install_fatal_error_handler(fail);
-  llvm::install_bad_alloc_error_handler(fail);
+  llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { endForMemory(); });
+  std::set_new_handler(endForMemory);
   struct sigaction action = {};
   action.sa_handler = handleSignal;
   action.sa_flags = SA_ONSTACK | SA_NODEFER;

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <complex>
+#include <optional>
 #include <random>
 
 using namespace lepton;
@@ -64,6 +65,15 @@ static uint16_t smallNumber(uint32_t dtype, uint64_t random) {
   }
 }
 
+/// Nothing where no memory can hold so many.
+static std::optional<uint64_t> elementCount(const std::vector<int64_t> &shape) {
+  uint64_t count = 1;
+  for (int64_t size : shape)
+    if (__builtin_mul_overflow(count, uint64_t(size), &count) || count > uint64_t(1) << 40)
+      return std::nullopt;
+  return count;
+}
+
 static HostTensor makeUp(const lepton_model &model, const lepton_value_info &info, std::mt19937_64 &random) {
   HostTensor tensor;
   tensor.dtype = info.dtype;
@@ -74,11 +84,9 @@ static HostTensor makeUp(const lepton_model &model, const lepton_value_info &inf
       tensor.elements.push_back(makeUp(model, info.element[i], random));
     return tensor;
   }
-  uint64_t count = 1;
-  for (uint32_t d = 0; d < info.rank; ++d) {
+  for (uint32_t d = 0; d < info.rank; ++d)
     tensor.shape.push_back(smallestSize(model, info, d));
-    count *= tensor.shape.back();
-  }
+  uint64_t count = elementCount(tensor.shape).value_or(0);
   if (info.dtype == LEPTON_STRING) {
     tensor.strings.assign(count, "text");
     return tensor;
@@ -134,6 +142,10 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
       }
     } else if (options.randomInputs) {
       tensors.push_back(makeUp(model, info, random));
+      if (!elementCount(tensors.back().shape)) {
+        error = "input '" + std::string(info.name) + "' has a shape that no memory can hold";
+        return false;
+      }
     } else {
       error = "no value for input '" + std::string(info.name) + "'; give --input " + info.name +
               "=FILE.npy or --random-inputs=SEED";

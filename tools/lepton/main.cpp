@@ -50,6 +50,11 @@ static cl::opt<std::string> tuneSeconds("tune", cl::ValueOptional, cl::value_des
                                         cl::desc("search for faster schedules first, 60 seconds or as many as said"));
 static cl::opt<std::string> htmlReport("report", cl::desc("write a page about phases, kernels and memory"),
                                        cl::value_desc("FILE.html"), cl::sub(compileCommand));
+static cl::opt<double> maxTime("max-time", cl::value_desc("SECONDS"), cl::sub(compileCommand), cl::sub(runCommand),
+                               cl::sub(inspectCommand), cl::desc("give up when the command takes longer"));
+static cl::opt<std::string> maxMemory("max-memory", cl::value_desc("BYTES"), cl::sub(compileCommand),
+                                      cl::sub(runCommand), cl::sub(inspectCommand),
+                                      cl::desc("give up when the command takes more memory; 500M, 2G"));
 static cl::opt<bool> timing("mlir-timing", cl::desc("report the time of each pass"), cl::sub(compileCommand),
                             cl::sub(runCommand));
 static cl::opt<bool> locations("mlir-print-debuginfo", cl::desc("print IR with the nodes that its ops come from"),
@@ -104,6 +109,15 @@ static bool parseDim(const std::string &dim, std::vector<DimRange> &dims, std::s
   return true;
 }
 
+/// Reads a number of bytes, which may end in K, M or G.
+static bool parseBytes(llvm::StringRef text, uint64_t &bytes) {
+  unsigned shift = 0;
+  for (auto [ending, bits] : {std::pair("K", 10u), std::pair("M", 20u), std::pair("G", 30u)})
+    if (text.consume_back(ending))
+      shift = bits;
+  return !text.getAsInteger(10, bytes) && bytes > 0 && bytes <= UINT64_MAX >> shift && ((bytes <<= shift), true);
+}
+
 /// Fills the options; false with the reason in `error`.
 static bool compileOptions(CompileOptions &options, std::string &error) {
   options.target = target;
@@ -122,6 +136,15 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   std::vector<std::string> phases = phaseNames();
   if (!options.compileTo.empty() && !llvm::is_contained(phases, options.compileTo)) {
     error = "unknown phase '" + options.compileTo + "'; the phases are " + llvm::join(phases, ", ");
+    return false;
+  }
+  options.maxSeconds = maxTime;
+  if (options.maxSeconds < 0 || !(options.maxSeconds < 1e9)) {
+    error = "--max-time takes a positive number of seconds";
+    return false;
+  }
+  if (!maxMemory.empty() && !parseBytes(maxMemory, options.maxMemory)) {
+    error = "--max-memory takes a positive number of bytes, such as 500M or 2G, got '" + maxMemory + "'";
     return false;
   }
   for (const std::string &input : inputs)
@@ -185,6 +208,7 @@ int cli::command(int argc, char **argv) {
   // Copies: lld, which links in this process, sets all of LLVM's options back to their defaults.
   const std::string modelPath = model, outputPath = output;
   cli::catchFaults(argv, modelPath, options.reproducer);
+  cli::boundProcess(options.maxSeconds, options.maxMemory);
   const bool asJson = json;
   if (outputFormat != "npy" && outputFormat != "pb")
     return cli::report(Failure::usage, "unknown --output-format '" + outputFormat + "'; there are npy and pb");
