@@ -48,6 +48,8 @@ static CompileOptions optionsOf(const lepton_compile_options *given) {
   result.optLevel = int(options.opt_level);
   result.maxSeconds = options.max_seconds;
   result.maxMemory = options.max_memory;
+  result.verifyKey = text(options.verify_key);
+  result.audit = text(options.audit);
   for (uint32_t i = 0; i < options.dim_count; ++i)
     result.dims.push_back({text(options.dims[i].name), options.dims[i].minimum, options.dims[i].maximum, {}});
   return result;

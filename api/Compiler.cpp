@@ -7,6 +7,7 @@
 #include "api/Versions.h"
 #include "codegen/artifact/HeaderWriter.h"
 #include "codegen/artifact/LoadedArtifact.h"
+#include "codegen/artifact/Signature.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
@@ -221,6 +222,20 @@ Failure lepton::compileFile(nn::Graph &graph, const std::string &output, const C
   return compileTo(graph.name(), read, output, wanted, error);
 }
 
+Failure lepton::signFile(const std::string &artifact, const std::string &key, std::string &error) {
+  auto buffer = llvm::MemoryBuffer::getFile(artifact, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer) {
+    error = artifact + ": cannot be read: " + buffer.getError().message();
+    return Failure::input;
+  }
+  std::string signature = sign((*buffer)->getBuffer(), key, error);
+  if (signature.empty()) {
+    error = artifact + ": " + error;
+    return Failure::input;
+  }
+  return writeWhole(signaturePath(artifact), signature, error) ? Failure::none : Failure::input;
+}
+
 //===--------------------------------------------------------------------------------------------------------------------------------------===//
 // Executable
 //===--------------------------------------------------------------------------------------------------------------------------------------===//
@@ -296,8 +311,15 @@ std::shared_ptr<Executable> Executable::compile(nn::Graph &graph, const CompileO
 }
 
 std::shared_ptr<Executable> Executable::load(const std::string &artifact, uint32_t threads, std::string &error) {
-  auto loaded = LoadedArtifact::load(artifact, error);
-  return loaded ? State::start(std::move(loaded), threads, /*observer=*/nullptr, error) : nullptr;
+  CompileOptions options;
+  options.threads = threads;
+  return load(artifact, options, error);
+}
+
+std::shared_ptr<Executable> Executable::load(const std::string &artifact, const CompileOptions &options,
+                                             std::string &error) {
+  auto loaded = LoadedArtifact::load(artifact, error, {options.verifyKey, options.audit});
+  return loaded ? State::start(std::move(loaded), options.threads, /*observer=*/nullptr, error) : nullptr;
 }
 
 std::shared_ptr<Executable> Executable::open(const std::string &path, const CompileOptions &options, std::string &error,
@@ -310,8 +332,16 @@ std::shared_ptr<Executable> Executable::open(const std::string &path, const Comp
   } else {
     llvm::consumeError(file.takeError());
   }
-  if (llvm::StringRef(magic, 4) != "\177ELF")
-    return compile(path, options, error, failure);
+  if (llvm::StringRef(magic, 4) != "\177ELF") {
+    if (options.verifyKey.empty())
+      return compile(path, options, error, failure);
+    error =
+        path +
+        ": is no artifact, which alone is signed; leave out --verify-key, or compile the model and sign the artifact";
+    if (failure)
+      *failure = Failure::input;
+    return nullptr;
+  }
   if (!options.dims.empty() || options.observer) {
     error = path + (options.observer ? ": an artifact does not tell of its kernels; --profile is for models"
                                      : ": the sizes of an artifact are compiled in; --dim is for ONNX models");
@@ -319,7 +349,7 @@ std::shared_ptr<Executable> Executable::open(const std::string &path, const Comp
       *failure = Failure::usage;
     return nullptr;
   }
-  auto executable = load(path, options.threads, error);
+  auto executable = load(path, options, error);
   if (!executable)
     error = path + ": " + error;
   if (failure)

@@ -31,12 +31,14 @@ typedef struct lepton_compile_options {
   const lepton_dim_bounds *dims; /* sizes of named dimensions of an ONNX model; equal bounds fix a size */
   const char *
       emit; /* kind of file: shared, archive, obj, exe, asm, llvm, mlir, bytecode, header; NULL: from the file's ending */
-  const char *tuning_db; /* file of tuned schedules to obey, made by `lepton tune`; NULL: none */
-  double max_seconds;    /* a compilation that takes longer is given up at its next step; 0: no bound */
-  uint64_t max_memory;   /* bytes: one during which the process has more in memory is given up likewise; 0: no bound */
+  const char *tuning_db;  /* file of tuned schedules to obey, made by `lepton tune`; NULL: none */
+  double max_seconds;     /* a compilation that takes longer is given up at its next step; 0: no bound */
+  uint64_t max_memory;    /* bytes: one during which the process has more in memory is given up likewise; 0: no bound */
+  const char *verify_key; /* file of a public key: only an artifact that it signed is opened; NULL: any */
+  const char *audit;      /* file to which a line of JSON is added for each artifact that is opened; NULL: none */
 } lepton_compile_options;
 
-#define LEPTON_COMPILE_OPTIONS {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL, 0, 0}
+#define LEPTON_COMPILE_OPTIONS {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL}
 
 /* "0.1.0" */
 const char *lepton_version(void);

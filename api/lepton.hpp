@@ -59,6 +59,10 @@ struct CompileOptions {
   double maxSeconds = 0;         ///< a compilation that takes longer is given up at its next step; 0: no bound
   uint64_t maxMemory =
       0; ///< bytes; a compilation during which the process has more in memory is given up likewise; 0: no bound
+  std::string
+      verifyKey; ///< file of a public key (Ed25519, PEM): only an artifact that it signed is opened; see lepton sign
+  std::string
+      audit; ///< file to which a line of JSON is added for each artifact that is opened: file, hash, signer, process
   bool locations = false;                    ///< print IR with the ONNX nodes that its ops come from
   bool timing = false;                       ///< report the time of each phase and pass on standard error
   const lepton_observer *observer = nullptr; ///< is told of each kernel that a run comes to; for Executable::compile
@@ -75,6 +79,8 @@ Failure compileFile(const std::string &model, const std::string &output, const C
                     std::string &error);
 /// The same for a graph that was built, which is written as it is where the file ends in .onnx, .mlir or .mlirbc.
 Failure compileFile(nn::Graph &graph, const std::string &output, const CompileOptions &options, std::string &error);
+/// Writes the signature of an artifact, `ARTIFACT.sig`, with a private key (Ed25519, PEM).
+Failure signFile(const std::string &artifact, const std::string &key, std::string &error);
 
 /// A model loaded into this process. Runs may overlap; they share its weights.
 class Executable {
@@ -90,6 +96,9 @@ public:
                                              Failure *failure = nullptr);
   /// Loads an artifact; `threads` 0: as many as it was compiled for.
   static std::shared_ptr<Executable> load(const std::string &artifact, uint32_t threads, std::string &error);
+  /// The same for an artifact that must be signed, or whose loading is noted; of the options, `threads`, `verifyKey` and `audit` count.
+  static std::shared_ptr<Executable> load(const std::string &artifact, const CompileOptions &options,
+                                          std::string &error);
   /// Compiles a model, or loads it where the file is an artifact.
   static std::shared_ptr<Executable> open(const std::string &path, const CompileOptions &options, std::string &error,
                                           Failure *failure = nullptr);

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from lepton.check import compare
+from lepton.files import write_whole
 from lepton_bench import machine, models, tables
 from lepton_bench.kernels import profile
 from lepton_bench.peers import PEERS, lepton_command
@@ -167,7 +168,7 @@ def write(arguments, limits, results):
     """The results so far; ends the command where they cannot be written."""
     document = machine.describe() | {"limits": limits, "missing": arguments.missing, "results": results, "summary": tables.summarize(results)}
     try:
-        Path(arguments.json).write_text(json.dumps(document, indent=1) + "\n")
+        write_whole(arguments.json, json.dumps(document, indent=1) + "\n")
     except OSError as problem:
         sys.exit(f"error: {arguments.json}: cannot be written: {problem.strerror}")
 

@@ -32,11 +32,11 @@ namespace {
 /// (name, minimum, maximum, versions)
 using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
 
-/// (cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory)
-using Choices = std::tuple<std::string, uint32_t, int, Dims, std::string, double, uint64_t>;
+/// (cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit)
+using Choices = std::tuple<std::string, uint32_t, int, Dims, std::string, double, uint64_t, std::string, std::string>;
 
 CompileOptions optionsOf(const Choices &choices) {
-  const auto &[cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory] = choices;
+  const auto &[cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit] = choices;
   CompileOptions result;
   result.cpu = cpu;
   result.threads = threads ? threads : 1;
@@ -44,6 +44,8 @@ CompileOptions optionsOf(const Choices &choices) {
   result.tuningDb = tuningDb;
   result.maxSeconds = maxSeconds;
   result.maxMemory = maxMemory;
+  result.verifyKey = verifyKey;
+  result.audit = audit;
   for (const auto &[name, minimum, maximum, versions] : dims)
     result.dims.push_back({name, minimum, maximum, versions});
   return result;

@@ -1,6 +1,6 @@
 """Runs the test suites and sums them up: test/run.py [--full] [SUITE...]
 
-Suites: lint, unit (ctest), lit, frontend, e2e and fuzz (pytest); all of them when none is named. With --full, LEPTON_TEST_FULL=1 tells the
+Suites: lint, unit (ctest), lit, frontend, e2e, fuzz and hostile (pytest); all of them when none is named. With --full, LEPTON_TEST_FULL=1 tells the
 tests to leave nothing out. The last line is `N passed, N failed, N skipped`; the status is 0 when something ran and
 nothing failed.
 """
@@ -37,6 +37,7 @@ def suites():
         "frontend": (pytest("test/frontend", "-n", JOBS), "--junitxml"),
         "e2e": (pytest("test/e2e", "-n", JOBS, "--dist", "worksteal"), "--junitxml"),
         "fuzz": (pytest("test/fuzz", "-n", JOBS), "--junitxml"),
+        "hostile": (pytest("test/hostile", "-n", JOBS), "--junitxml"),
     }
 
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from lepton.files import write_whole
 from lepton_tune import explain as explanation
 from lepton_tune.database import Database, DatabaseError
 from lepton_tune.kernels import SCHEDULES, TILES, find_kernels
@@ -144,7 +145,7 @@ def load(path):
 
 def write(path, text):
     try:
-        Path(path).write_text(text)
+        write_whole(path, text)
     except OSError as problem:
         sys.exit(f"error: {path}: cannot be written: {problem.strerror}")
 

@@ -125,6 +125,38 @@ static bool runLinkerInMemory(std::vector<std::string> arguments, llvm::function
   return linked;
 }
 
+/// Calls `write` with a stream to a file. lld and LLVM themselves would end the process where a disk is full.
+static bool writeFile(const std::string &path, llvm::function_ref<bool(llvm::raw_ostream &)> write,
+                      std::string &error) {
+  std::error_code problem;
+  llvm::raw_fd_ostream os(path, problem);
+  bool written = !problem && write(os);
+  if (!problem) {
+    os.close();
+    problem = os.error();
+    os.clear_error();
+  }
+  if (problem)
+    error = problem.message();
+  return written && !problem;
+}
+
+static bool runLinkerTo(const std::string &path, const std::vector<std::string> &arguments, std::string &error) {
+  auto write = [&](llvm::raw_ostream &os) {
+    return runLinkerInMemory(
+        arguments, [&](llvm::ArrayRef<char> bytes) { os.write(bytes.data(), bytes.size()); }, error);
+  };
+  return writeFile(path, write, error);
+}
+
+static bool writeBytes(const std::string &path, llvm::StringRef bytes, std::string &error) {
+  auto write = [&](llvm::raw_ostream &os) {
+    os << bytes;
+    return true;
+  };
+  return writeFile(path, write, error);
+}
+
 /// Objects as files that the linker reads, their names appended to its arguments.
 static bool asFiles(const std::vector<ObjectBytes> &objects, std::vector<MemoryFile> &files,
                     std::vector<std::string> &arguments, std::string &error) {
@@ -178,8 +210,8 @@ bool lepton::linkSharedLibrary(const std::vector<ObjectBytes> &objects, const st
   return withLibrary(
       objects, symbol, target,
       [&](std::vector<std::string> arguments) {
-        arguments.insert(arguments.end(), {"-soname=" + name, "-o", path});
-        return runLinker(arguments, error);
+        arguments.push_back("-soname=" + name);
+        return runLinkerTo(path, arguments, error);
       },
       error);
 }
@@ -210,13 +242,13 @@ bool lepton::linkExecutable(const std::vector<ObjectBytes> &objects, const Targe
   }
   std::vector<MemoryFile> files;
   std::vector<std::string> arguments = hardened;
-  arguments.insert(arguments.end(), {"-pie", "-o", path, "--dynamic-linker", architectureOf(target.arch).loader,
-                                     start[0], start[1], program});
+  arguments.insert(arguments.end(),
+                   {"-pie", "--dynamic-linker", architectureOf(target.arch).loader, start[0], start[1], program});
   if (!appendInputs(objects, target, files, arguments, error))
     return false;
   arguments.insert(arguments.end(), rest.begin(), rest.end());
   arguments.push_back(start[2]);
-  return runLinker(arguments, error);
+  return runLinkerTo(path, arguments, error);
 }
 
 //===----------------------------------------------------------------------------------------------------------------------===//
@@ -247,19 +279,7 @@ bool lepton::joinObjects(const std::vector<ObjectBytes> &objects, ObjectBytes &j
 
 bool lepton::writeObject(const std::vector<ObjectBytes> &objects, const std::string &path, std::string &error) {
   ObjectBytes joined;
-  if (!joinObjects(objects, joined, error))
-    return false;
-  std::error_code problem;
-  llvm::raw_fd_ostream os(path, problem);
-  if (!problem) {
-    os.write(joined.data(), joined.size());
-    os.flush();
-    problem = os.error();
-    os.clear_error();
-  }
-  if (problem)
-    error = problem.message();
-  return !problem;
+  return joinObjects(objects, joined, error) && writeBytes(path, {joined.data(), joined.size()}, error);
 }
 
 bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
@@ -291,8 +311,9 @@ bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target 
   }
   if (problem)
     return fail(std::move(problem));
-  if (llvm::Error problem = llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab,
-                                               llvm::object::Archive::K_GNU, true, false))
-    return fail(std::move(problem));
-  return true;
+  auto content = llvm::writeArchiveToBuffer(members, llvm::SymtabWritingMode::NormalSymtab,
+                                            llvm::object::Archive::K_GNU, true, false);
+  if (!content)
+    return fail(content.takeError());
+  return writeBytes(path, (*content)->getBuffer(), error);
 }

@@ -1,25 +1,28 @@
 //===- LoadedArtifact.cpp - an artifact loaded into this process --------------------------------------------------------------------===//
 
 #include "codegen/artifact/LoadedArtifact.h"
+#include "codegen/artifact/Signature.h"
 #include "codegen/target/Target.h"
 
 #include "llvm/Object/ELF.h"
+#include "llvm/Support/Chrono.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 using namespace lepton;
 
 /// Says what is wrong with a library that the loader would misread: it maps segments without asking whether the file holds them.
-static std::string faultOf(const std::string &path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return "cannot be read: " + buffer.getError().message();
-  auto file = llvm::object::ELF64LEFile::create((*buffer)->getBuffer());
+static std::string faultOf(llvm::StringRef bytes) {
+  auto file = llvm::object::ELF64LEFile::create(bytes);
   if (!file) {
     llvm::consumeError(file.takeError());
     return "is no shared library";
@@ -38,15 +41,95 @@ static std::string faultOf(const std::string &path) {
   return {};
 }
 
-std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, std::string &error) {
+/// A copy that nobody can change any more, so that what was checked is what is loaded; -1 where there is no memory for it.
+static int sealedCopy(llvm::StringRef bytes) {
+  int copy = memfd_create("lepton", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  for (size_t done = 0; copy >= 0 && done < bytes.size();) {
+    ssize_t written = write(copy, bytes.data() + done, bytes.size() - done);
+    if (written <= 0) {
+      close(copy);
+      return -1;
+    }
+    done += written;
+  }
+  if (copy >= 0)
+    (void)fcntl(copy, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+  return copy;
+}
+
+/// Adds a line about an artifact that is about to be loaded.
+static bool writeAudit(const std::string &path, llvm::StringRef bytes, const LoadPolicy &policy, std::string &error) {
+  llvm::SmallString<256> real, program;
+  (void)llvm::sys::fs::real_path(path, real);
+  (void)llvm::sys::fs::real_path("/proc/self/exe", program);
+  llvm::json::Object entry{{"time", llvm::formatv("{0:%Y-%m-%dT%H:%M:%S}", std::chrono::system_clock::now()).str()},
+                           {"file", llvm::json::fixUTF8(real)},
+                           {"sha256", sha256(bytes)},
+                           {"signer", policy.verifyKey.empty() ? llvm::json::Value(nullptr)
+                                                               : llvm::json::Value(fingerprint(policy.verifyKey))},
+                           {"pid", int64_t(getpid())},
+                           {"program", llvm::json::fixUTF8(program)}};
+  std::string line = llvm::formatv("{0}\n", llvm::json::Value(std::move(entry))).str();
+  // One call adds all of the line, whoever else adds one at the same time.
+  int log = ::open(policy.audit.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  bool written = log >= 0 && write(log, line.data(), line.size()) == ssize_t(line.size());
+  if (!written)
+    error = "is not loaded, since the audit " + policy.audit + " cannot be written: " + strerror(errno);
+  if (log >= 0)
+    close(log);
+  return written;
+}
+
+/// Holds the bytes against what the policy asks.
+static bool isAllowed(const std::string &path, llvm::StringRef bytes, const LoadPolicy &policy, std::string &error) {
+  if (!policy.verifyKey.empty()) {
+    auto signature = llvm::MemoryBuffer::getFile(signaturePath(path));
+    if (!signature) {
+      error = "is not signed: " + signaturePath(path) + " cannot be read: " + signature.getError().message();
+      return false;
+    }
+    if (!verify(bytes, (*signature)->getBuffer(), policy.verifyKey, error))
+      return false;
+  }
+  return policy.audit.empty() || writeAudit(path, bytes, policy, error);
+}
+
+std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, std::string &error,
+                                                     const LoadPolicy &policy) {
   std::string full = path.find('/') == std::string::npos ? "./" + path : path; // never the system's search path
-  error = faultOf(full);
-  if (!error.empty())
-    return nullptr;
   std::shared_ptr<LoadedArtifact> loaded(new LoadedArtifact());
   // The loader tells libraries apart by their names: of two models compiled to one path, one after the other, the second would be taken for the first
   // while that is still in use. A descriptor's name is taken only as long as it is open.
   loaded->file = open(full.c_str(), O_RDONLY | O_CLOEXEC);
+  std::error_code problem(errno, std::generic_category());
+  {
+    auto buffer = loaded->file < 0 ? llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>>(problem)
+                                   : llvm::MemoryBuffer::getOpenFile(loaded->file, full, /*FileSize=*/-1,
+                                                                     /*RequiresNullTerminator=*/false);
+    if (!buffer) {
+      error = "cannot be read: " + buffer.getError().message();
+      return nullptr;
+    }
+    llvm::StringRef bytes = (*buffer)->getBuffer();
+    if (!policy.verifyKey.empty()) {
+      int copy = sealedCopy(bytes);
+      auto fixed =
+          copy < 0
+              ? llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>>(std::make_error_code(std::errc::not_enough_memory))
+              : llvm::MemoryBuffer::getOpenFile(copy, full, bytes.size(), false);
+      if (!fixed) {
+        error = "cannot be copied into memory: " + fixed.getError().message();
+        return nullptr;
+      }
+      close(loaded->file);
+      loaded->file = copy;
+      *buffer = std::move(*fixed);
+      bytes = (*buffer)->getBuffer();
+    }
+    error = faultOf(bytes);
+    if (!error.empty() || !isAllowed(full, bytes, policy, error))
+      return nullptr;
+  }
   loaded->library = dlopen(("/proc/self/fd/" + std::to_string(loaded->file)).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!loaded->library) {
     error = std::string("cannot be loaded: ") + dlerror();

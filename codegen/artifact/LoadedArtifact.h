@@ -9,11 +9,18 @@
 
 namespace lepton {
 
+/// What is asked of an artifact before its code may run.
+struct LoadPolicy {
+  std::string verifyKey; // file of the public key that must have signed it; empty: anybody's
+  std::string audit;     // file to which a line of JSON is added for each load; empty: none
+};
+
 /// A shared library of a compiled model, loaded while the object lives.
 class LoadedArtifact {
 public:
   /// Null with the reason in `error`. Just-in-time compilation loads the same library from memory (a path below /proc/self/fd).
-  static std::shared_ptr<LoadedArtifact> load(const std::string &path, std::string &error);
+  static std::shared_ptr<LoadedArtifact> load(const std::string &path, std::string &error,
+                                              const LoadPolicy &policy = {});
   LoadedArtifact(const LoadedArtifact &) = delete;
   ~LoadedArtifact();
   const lepton_api &api() const { return *table; }

@@ -2,8 +2,8 @@
 
 #include "frontend/onnx/Compose.h"
 #include "frontend/onnx/ComputedAxes.h"
-#include "frontend/onnx/TensorData.h"
 #include "frontend/onnx/GraphImporter.h"
+#include "frontend/onnx/TensorData.h"
 #include "frontend/onnx/Text.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"

@@ -169,20 +169,15 @@ static void put(const TensorFile &optional, ::onnx::OptionalProto &proto) {
   }
 }
 
-template <typename ProtoT> static bool write(std::ofstream &file, const TensorFile &tensor) {
+template <typename ProtoT> static std::string bytesOf(const TensorFile &tensor) {
   ProtoT proto;
   put(tensor, proto);
-  return proto.SerializeToOstream(&file);
+  return proto.SerializeAsString();
 }
 
-bool lepton::writeTensorFile(const std::string &path, const TensorFile &tensor, std::string &error) {
-  std::ofstream file(path, std::ios::binary);
-  bool written = tensor.dataType == LEPTON_SEQUENCE   ? write<::onnx::SequenceProto>(file, tensor)
-                 : tensor.dataType == LEPTON_OPTIONAL ? write<::onnx::OptionalProto>(file, tensor)
-                 : tensor.dataType == LEPTON_MAP      ? write<::onnx::MapProto>(file, tensor)
-                                                      : write<::onnx::TensorProto>(file, tensor);
-  if (file && written && file.flush())
-    return true;
-  error = path + ": cannot be written";
-  return false;
+std::string lepton::tensorFileBytes(const TensorFile &tensor) {
+  return tensor.dataType == LEPTON_SEQUENCE   ? bytesOf<::onnx::SequenceProto>(tensor)
+         : tensor.dataType == LEPTON_OPTIONAL ? bytesOf<::onnx::OptionalProto>(tensor)
+         : tensor.dataType == LEPTON_MAP      ? bytesOf<::onnx::MapProto>(tensor)
+                                              : bytesOf<::onnx::TensorProto>(tensor);
 }

@@ -23,7 +23,8 @@ struct TensorFile {
 /// Reads a TensorProto, SequenceProto, OptionalProto or MapProto; such files do not say which they are, so `expected` does, a lepton_dtype. False with the reason
 /// in `error`.
 bool readTensorFile(const std::string &path, uint32_t expected, TensorFile &tensor, std::string &error);
-bool writeTensorFile(const std::string &path, const TensorFile &tensor, std::string &error);
+/// The way back: what such a file holds.
+std::string tensorFileBytes(const TensorFile &tensor);
 
 } // namespace lepton
 

@@ -61,17 +61,20 @@ class InferenceSession:
         and adds code made for these sizes, chosen at run time.
     tuning_db: a file that `lepton tune` made; kernels that were tuned on this processor for as many threads are computed as was found fastest.
     max_time, max_memory: seconds, and bytes that the process may have in memory, past which a compilation is given up at its next step; 0: no bound.
+    verify_key: file of a public key (Ed25519, PEM); only an artifact that it signed (`lepton sign`) is loaded.
+    audit: file to which a line of JSON is added for each artifact that is loaded: file, hash, signer, process.
     threads: threads that take part in a run; 0: as many as sess_options says, or one.
     Raises ValueError where the model or an input is at fault, with the node's name in the message.
     """
 
-    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, **others):
+    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, verify_key=None, audit=None, **others):
         if others:
             warnings.warn(f"Lepton has no option {', '.join(others)}; it is ignored", stacklevel=2)
         if providers and not any("CPU" in str(provider) for provider in providers):
             warnings.warn(f"Lepton runs on the CPU; the providers {providers} are ignored", stacklevel=2)
         threads = threads or (sess_options.intra_op_num_threads if sess_options else 0)
-        choices = cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory
+        policy = os.fspath(verify_key or ""), os.fspath(audit or "")
+        choices = cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy
         if isinstance(path_or_bytes, _lepton.nn.Graph):
             self._executable = _lepton.open_graph(path_or_bytes, choices)
         elif isinstance(path_or_bytes, (bytes, bytearray)):
@@ -152,7 +155,7 @@ class InferenceSession:
 def compile(model, output, *, cpu="", target="", emit="", threads=1, opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0):
     """Compiles a model, a file or a graph (lepton.nn), to an artifact; the ending of `output` (.so, .a, .o, .s, .ll) says what it is.
 
-    The options are those of InferenceSession.
+    The options are those of InferenceSession that say how a model is compiled.
     """
     model = model if isinstance(model, _lepton.nn.Graph) else os.fspath(model)
-    _lepton.compile(model, os.fspath(output), target, emit, (cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory))
+    _lepton.compile(model, os.fspath(output), target, emit, (cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", ""))

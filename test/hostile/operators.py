@@ -13,7 +13,7 @@ W = {"w": np.ones((4, 4, 3, 3), F)}
 def refused(name, built, says="", at="compile"):
     """The message names the node, the first of the model, or one of the body that the standard gives it."""
     op = built.graph.node[0].op_type
-    add(f"op-{name}", built, f"node 'the {op}[^']*'.*: .*(?:{says})", at=at)
+    add(f"op-{name}", built, f"(node 'the {op}[^']*'|output 'y').*: .*(?:{says})|output 'y' would have .*(?:{says})", at=at)
 
 
 def convolution(op="Conv", dims=IMAGE, constants=W, **attributes):

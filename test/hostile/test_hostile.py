@@ -16,7 +16,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "e2e")]
 from cases import all_cases  # noqa: E402
-from common import CLANG, LEPTON, ROOT  # noqa: E402
+from common import CLANG, FULL, LEPTON  # noqa: E402
 
 MEMORY, SECONDS = 2 << 30, 10
 CASES = all_cases()
@@ -79,10 +79,12 @@ def test_hostile(case, tmp_path):
         np.save(tmp_path / f"{name}.npy", array)
         inputs.append(f"--input={name}={name}.npy")
     compiled = said(lepton("compile", "model/model.onnx", "-o", "a.so", *case.flags, cwd=tmp_path))
-    run = said(lepton("run", "model/model.onnx", "--random-inputs=1", *inputs, "--output-dir=out", *case.flags, cwd=tmp_path))
-    inspected = said(lepton("inspect", "model/model.onnx", *case.flags, cwd=tmp_path))
-
     sound = not case.says
+    run = inspected = compiled
+    if FULL or sound or case.at != "compile":  # all three read a model in the same way
+        run = said(lepton("run", "model/model.onnx", "--random-inputs=1", *inputs, "--output-dir=out", *case.flags, cwd=tmp_path))
+    if FULL:
+        inspected = said(lepton("inspect", "model/model.onnx", *case.flags, cwd=tmp_path))
     check(case, compiled, mayPass=sound or case.at != "compile")
     check(case, inspected, mayPass=sound or case.at != "compile")
     check(case, run, mayPass=sound or re.search(case.says, "") is not None)

@@ -1,6 +1,7 @@
 //===- TensorFiles.cpp - tensors in files --------------------------------------------------------------------------------===//
 
 #include "tools/lepton/TensorFiles.h"
+#include "api/Files.h"
 
 #include "frontend/onnx/TensorFile.h"
 
@@ -176,21 +177,12 @@ bool lepton::cli::writeNpy(const std::string &path, const lepton_tensor &tensor,
   header += "), }";
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
-  std::error_code problem;
-  llvm::raw_fd_ostream os(path, problem);
-  if (!problem) {
-    uint16_t length = header.size();
-    os << llvm::StringRef("\x93NUMPY\x01\x00", 8);
-    os.write(reinterpret_cast<const char *>(&length), 2);
-    os << header;
-    os.write(static_cast<const char *>(tensor.data), tensor.bytes);
-    os.flush();
-    problem = os.error();
-    os.clear_error();
-  }
-  if (problem)
-    error = path + ": cannot be written: " + problem.message();
-  return !problem;
+  const uint16_t length = header.size();
+  std::string content("\x93NUMPY\x01\x00", 8);
+  content.append(reinterpret_cast<const char *>(&length), 2);
+  content += header;
+  content.append(static_cast<const char *>(tensor.data), tensor.bytes);
+  return writeWhole(path, content, error);
 }
 
 static bool isContainer(uint32_t dtype) {
@@ -259,5 +251,5 @@ bool lepton::cli::writeTensor(const std::string &folder, const std::string &name
   std::string path = folder + "/" + file + "." + format;
   if (format == "npy")
     return writeNpy(path, tensor, error);
-  return writeTensorFile(path, toFile(tensor, name), error);
+  return writeWhole(path, tensorFileBytes(toFile(tensor, name)), error);
 }

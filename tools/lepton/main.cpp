@@ -19,10 +19,11 @@ static cl::SubCommand compileCommand("compile", "compiles a model to an artifact
     opsCommand("ops", "lists the operators that can be compiled"),
     benchCommand("bench", "measures models beside onnxruntime and OpenVINO"),
     checkCommand("check", "compares what a model computes with onnxruntime or onnx.reference"),
+    signCommand("sign", "signs an artifact: writes ARTIFACT.sig"),
     tuneCommand("tune", "searches for faster schedules of a model's kernels");
 
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required, cl::sub(compileCommand),
-                                  cl::sub(runCommand), cl::sub(inspectCommand));
+                                  cl::sub(runCommand), cl::sub(inspectCommand), cl::sub(signCommand));
 static cl::opt<std::string> output("o", cl::desc("file to write; its ending says what"), cl::value_desc("FILE"),
                                    cl::init("-"), cl::sub(compileCommand));
 static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, asm, llvm, mlir, bytecode, header"),
@@ -50,6 +51,13 @@ static cl::opt<std::string> tuneSeconds("tune", cl::ValueOptional, cl::value_des
                                         cl::desc("search for faster schedules first, 60 seconds or as many as said"));
 static cl::opt<std::string> htmlReport("report", cl::desc("write a page about phases, kernels and memory"),
                                        cl::value_desc("FILE.html"), cl::sub(compileCommand));
+static cl::opt<std::string> key("key", cl::Required, cl::value_desc("FILE.pem"), cl::sub(signCommand),
+                                cl::desc("private key to sign with (Ed25519, openssl genpkey -algorithm ed25519)"));
+static cl::opt<std::string> verifyKey("verify-key", cl::value_desc("FILE.pem"), cl::sub(runCommand),
+                                      cl::sub(inspectCommand),
+                                      cl::desc("public key: load no artifact but one that it signed"));
+static cl::opt<std::string> audit("audit", cl::value_desc("FILE"), cl::sub(runCommand), cl::sub(inspectCommand),
+                                  cl::desc("file to which a line of JSON is added for each artifact that is loaded"));
 static cl::opt<double> maxTime("max-time", cl::value_desc("SECONDS"), cl::sub(compileCommand), cl::sub(runCommand),
                                cl::sub(inspectCommand), cl::desc("give up when the command takes longer"));
 static cl::opt<std::string> maxMemory("max-memory", cl::value_desc("BYTES"), cl::sub(compileCommand),
@@ -138,6 +146,8 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
     error = "unknown phase '" + options.compileTo + "'; the phases are " + llvm::join(phases, ", ");
     return false;
   }
+  options.verifyKey = verifyKey;
+  options.audit = audit;
   options.maxSeconds = maxTime;
   if (options.maxSeconds < 0 || !(options.maxSeconds < 1e9)) {
     error = "--max-time takes a positive number of seconds";
@@ -222,10 +232,12 @@ int cli::command(int argc, char **argv) {
     status = finish(cli::run({modelPath, outputDir, outputFormat, profile, inputs, randomInputs.getNumOccurrences() > 0,
                               randomInputs, repeat},
                              options));
+  else if (signCommand)
+    status = cli::report(signFile(modelPath, key, error), error);
   else if (inspectCommand)
     status = finish(cli::inspect(modelPath, asJson, options));
   else
-    llvm::errs() << "error: say what to do: lepton compile, run, inspect, check, bench, tune or ops (--help)\n";
+    llvm::errs() << "error: say what to do: lepton compile, run, inspect, sign, check, bench, tune or ops (--help)\n";
   if (!options.reproducer.empty() && status != int(Failure::internal))
     (void)llvm::sys::fs::remove(options.reproducer); // there was no fault
   return status;
