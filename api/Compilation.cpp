@@ -218,11 +218,11 @@ template <typename ImportT> bool Compilation::importOnnx(ImportT import) {
   OnnxContents contents;
   for (const DimRange &dim : options.dims)
     wanted.dims.push_back({dim.name, dim.minimum, dim.maximum, dim.versions});
-  if (options.facts)
-    wanted.contents = &contents;
+  wanted.contents = &contents;
   if (bounds.areSet())
     wanted.stopped = [this] { return bounds.areExceeded(); };
   moduleRef = import(wanted);
+  metadata = {std::move(contents.fields), std::move(contents.custom)};
   if (options.facts) {
     options.facts->ops = std::move(contents.nodes);
     options.facts->parameters = contents.parameters;

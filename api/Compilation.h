@@ -45,6 +45,7 @@ public:
   bool fail(Failure kind, const std::string &message);
   std::string takeError();
   Failure failure = Failure::none;
+  ModelMetadata metadata;
   const ModelInfo &info() const { return modelInfo; }
   mlir::ModuleOp module() const { return mlir::ModuleOp(moduleRef.get()); }
   const Target &target() const { return chosen; }

@@ -244,6 +244,7 @@ struct Executable::State {
   std::optional<MemoryFile> library; // stays open: its descriptor is the name by which the loader tells libraries apart
   std::shared_ptr<LoadedArtifact> artifact;
   lepton_session *session = nullptr;
+  ModelMetadata metadata;
 
   static std::shared_ptr<Executable> start(std::shared_ptr<LoadedArtifact> artifact, uint32_t threads,
                                            const lepton_observer *observer, std::string &error) {
@@ -268,9 +269,10 @@ struct Executable::State {
     if (read && compilation.runPhases() && compilation.link(library)) {
       auto artifact = LoadedArtifact::load(library.path(), error);
       executable = artifact ? start(std::move(artifact), options.threads, options.observer, error) : nullptr;
-      if (executable)
+      if (executable) {
         executable->state->library.emplace(std::move(library));
-      else // compiled well, but for another machine, or for more memory than there is
+        executable->state->metadata = compilation.metadata;
+      } else // compiled well, but for another machine, or for more memory than there is
         compilation.fail(Failure::input, error);
     }
     if (!executable)
@@ -358,6 +360,8 @@ std::shared_ptr<Executable> Executable::open(const std::string &path, const Comp
 }
 
 const lepton_model &Executable::model() const { return *state->artifact->api().model; }
+
+const ModelMetadata &Executable::metadata() const { return state->metadata; }
 
 lepton_status Executable::run(const lepton_tensor *inputs, lepton_tensor *outputs, lepton_error &error) const {
   return state->artifact->api().session_run(state->session, inputs, outputs, &error);

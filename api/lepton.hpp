@@ -15,6 +15,7 @@
 #include "lepton_abi.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -82,6 +83,13 @@ Failure compileFile(nn::Graph &graph, const std::string &output, const CompileOp
 /// Writes the signature of an artifact, `ARTIFACT.sig`, with a private key (Ed25519, PEM).
 Failure signFile(const std::string &artifact, const std::string &key, std::string &error);
 
+/// What an ONNX model says of itself; nothing of other models and of artifacts.
+struct ModelMetadata {
+  std::map<std::string, std::string>
+      fields; ///< producer_name, graph_name, domain, description, graph_description, version
+  std::map<std::string, std::string> custom; ///< its metadata_props
+};
+
 /// A model loaded into this process. Runs may overlap; they share its weights.
 class Executable {
 public:
@@ -107,6 +115,7 @@ public:
   ~Executable();
 
   const lepton_model &model() const;
+  const ModelMetadata &metadata() const;
   /// One run; see lepton_session_run for who owns what.
   bool run(const lepton_tensor *inputs, lepton_tensor *outputs, std::string &error) const;
   lepton_status run(const lepton_tensor *inputs, lepton_tensor *outputs, lepton_error &error) const;

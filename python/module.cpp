@@ -9,6 +9,7 @@
 #include "python/arrays.h"
 #include "tools/lepton/Commands.h"
 
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -278,6 +279,7 @@ NB_MODULE(_lepton, module) {
   nb::class_<Executable>(module, "Executable")
       .def("inputs", [](const Executable &e) { return describe(e.model().inputs, e.model().input_count); })
       .def("outputs", [](const Executable &e) { return describe(e.model().outputs, e.model().output_count); })
+      .def("metadata", [](const Executable &e) { return nb::make_tuple(e.metadata().fields, e.metadata().custom); })
       .def("name", [](const Executable &e) { return e.model().name; });
   module.def("run_values", runValues);
   module.def("run_arrays", runArrays);

@@ -31,6 +31,14 @@ static LogicalResult checkHeader(const ::onnx::ModelProto &model, Location loc) 
   return success();
 }
 
+static void describe(const ::onnx::ModelProto &model, OnnxContents &contents) {
+  contents.fields = {{"producer_name", model.producer_name()}, {"domain", model.domain()},
+                     {"description", model.doc_string()},      {"version", std::to_string(model.model_version())},
+                     {"graph_name", model.graph().name()},     {"graph_description", model.graph().doc_string()}};
+  for (const auto &property : model.metadata_props())
+    contents.custom[property.key()] = property.value();
+}
+
 namespace {
 /// Counts what a graph and its subgraphs hold.
 struct Counter {
@@ -94,6 +102,7 @@ OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext 
   if (failed(checkHeader(model, loc)))
     return {};
   if (options.contents) {
+    describe(model, *options.contents);
     Counter counter{context, *options.contents};
     counter.count(model.graph());
     for (const auto &function : model.functions())

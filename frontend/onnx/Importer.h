@@ -25,10 +25,12 @@ struct NamedDim {
   std::vector<int64_t> versions;
 };
 
-/// What a model file holds, counted in the file itself.
+/// What a model file holds, counted in the file itself, and what it says of itself.
 struct OnnxContents {
   std::map<std::string, uint64_t> nodes;       // by operator, those of subgraphs and functions included
   uint64_t parameters = 0, parameterBytes = 0; // elements of its initializers and constants
+  std::map<std::string, std::string> fields;   // by onnxruntime's names: producer_name, graph_name, description, ...
+  std::map<std::string, std::string> custom;   // metadata_props
 };
 
 struct ImportOptions {

@@ -5,15 +5,27 @@
     outputs = session.run(None, {"x": array})
     lepton.compile("model.onnx", "model.so", cpu="x86-64-v3")
 
-The names are onnxruntime's where it has one, so that `import lepton as ort` runs existing code. Networks are built with lepton.nn.
+The names are onnxruntime's where it has one, so that `import lepton as ort` runs existing code, and so that install_as_onnxruntime() puts Lepton under
+packages that import onnxruntime themselves. Networks are built with lepton.nn.
 """
+import sys as _sys
+
 from ._lepton import version as _version
 from .binding import IOBinding, OrtValue
-from .options import ExecutionMode, GraphOptimizationLevel, RunOptions, SessionOptions, get_available_providers, get_device, set_default_logger_severity
-from .session import InferenceSession, NodeArg, compile, make_up
+from .options import (
+    ExecutionMode, GraphOptimizationLevel, RunOptions, SessionOptions, disable_telemetry_events, enable_telemetry_events, get_all_providers, get_available_providers,
+    get_device, set_default_logger_severity, set_default_logger_verbosity,
+)
+from .session import InferenceSession, ModelMetadata, NodeArg, compile, make_up
 
 __version__ = _version()
 __all__ = [
-    "ExecutionMode", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "NodeArg", "OrtValue", "RunOptions", "SessionOptions", "compile",
-    "get_available_providers", "get_device", "make_up", "set_default_logger_severity",
+    "ExecutionMode", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "ModelMetadata", "NodeArg", "OrtValue", "RunOptions", "SessionOptions", "compile",
+    "disable_telemetry_events", "enable_telemetry_events", "get_all_providers", "get_available_providers", "get_device", "install_as_onnxruntime", "make_up",
+    "set_default_logger_severity", "set_default_logger_verbosity",
 ]
+
+
+def install_as_onnxruntime():
+    """Makes `import onnxruntime` give Lepton, in this process from now on."""
+    _sys.modules["onnxruntime"] = _sys.modules[__name__]

@@ -50,9 +50,25 @@ def get_available_providers():
     return ["CPUExecutionProvider"]
 
 
+def get_all_providers():
+    return get_available_providers()
+
+
 def get_device():
     return "CPU"
 
 
 def set_default_logger_severity(severity):
     """Lepton writes no log."""
+
+
+def set_default_logger_verbosity(verbosity):
+    """Lepton writes no log."""
+
+
+def enable_telemetry_events():
+    """Lepton sends nothing to anybody."""
+
+
+def disable_telemetry_events():
+    """Lepton sends nothing to anybody."""

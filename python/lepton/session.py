@@ -6,7 +6,7 @@ import numpy as np
 
 from . import _lepton
 from .binding import IOBinding
-from .options import get_available_providers
+from .options import SessionOptions, get_available_providers
 from .values import MAP, OPTIONAL, SEQUENCE, STRING, dtype_of, pack, type_name, unpack
 
 
@@ -19,6 +19,17 @@ class NodeArg:
 
     def __repr__(self):
         return f"NodeArg(name={self.name!r}, type={self.type!r}, shape={self.shape!r})"
+
+
+class ModelMetadata:
+    """What an ONNX model says of itself: `producer_name`, `graph_name`, `domain`, `description`, `graph_description`, `version` (a number), `custom_metadata_map`;
+    empty of artifacts and of models in Lepton's dialect."""
+
+    def __init__(self, fields, custom):
+        self.producer_name, self.graph_name, self.domain = (fields.get(name, "") for name in ("producer_name", "graph_name", "domain"))
+        self.description, self.graph_description = fields.get("description", ""), fields.get("graph_description", "")
+        self.version = int(fields.get("version", 0))
+        self.custom_metadata_map = custom
 
 
 def make_up(value, sizes, random):
@@ -72,6 +83,7 @@ class InferenceSession:
             warnings.warn(f"Lepton has no option {', '.join(others)}; it is ignored", stacklevel=2)
         if providers and not any("CPU" in str(provider) for provider in providers):
             warnings.warn(f"Lepton runs on the CPU; the providers {providers} are ignored", stacklevel=2)
+        self._options = sess_options or SessionOptions()
         threads = threads or (sess_options.intra_op_num_threads if sess_options else 0)
         policy = os.fspath(verify_key or ""), os.fspath(audit or "")
         choices = cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy
@@ -91,8 +103,30 @@ class InferenceSession:
     def get_outputs(self):
         return self._outputs
 
+    def get_overridable_initializers(self):
+        """None: initializers are compiled in."""
+        return []
+
+    def get_modelmeta(self):
+        return ModelMetadata(*self._executable.metadata())
+
+    def get_session_options(self):
+        return self._options
+
     def get_providers(self):
         return get_available_providers()
+
+    def get_provider_options(self):
+        return {name: {} for name in get_available_providers()}
+
+    def set_providers(self, providers=None, provider_options=None):
+        """A session runs on the CPU whatever it is told."""
+
+    def disable_fallback(self):
+        """A run never moves to another provider."""
+
+    def enable_fallback(self):
+        """There is no provider to fall back to."""
 
     def run(self, output_names, input_feed, run_options=None):
         """Runs the model on {name: value}; returns the outputs named (None: all), in order.

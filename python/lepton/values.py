@@ -85,6 +85,8 @@ def pack_array(value, name, number):
     if type(value) is np.ndarray and value.dtype == dtype and dtype.isbuiltin == 1 and value.flags.c_contiguous:
         return (value, number), value
     array = as_declared(as_array(value), dtype)
+    if isinstance(value, (list, tuple, bool, int, float)) and np.can_cast(array.dtype, dtype, "same_kind"):
+        array = array.astype(dtype)  # numbers of Python's have no type of their own
     if array.dtype not in NUMBERS:
         raise ValueError(f"input '{name}' has the type {array.dtype}, expected tensor({text})")
     if not array.flags.c_contiguous:

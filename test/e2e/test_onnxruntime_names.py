@@ -1,6 +1,7 @@
 """Code that was written for onnxruntime runs with `import lepton as ort`."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -112,3 +113,34 @@ def test_dlpack_in_and_out(model):
     assert shared.ctypes.data == result.ctypes.data
     value = lepton.OrtValue(Foreign(ROWS))
     assert value.data_ptr() == ROWS.ctypes.data and np.from_dlpack(value).ctypes.data == ROWS.ctypes.data
+
+
+def test_what_a_model_says_of_itself(model, tmp_path):
+    proto = onnx.load(model)
+    proto.producer_name, proto.domain, proto.model_version, proto.doc_string = "a test", "test.small", 7, "adds one"
+    proto.graph.doc_string = "small"
+    onnx.helper.set_model_props(proto, {"characters": "a\nb", "": "unnamed"})
+    described = [engine.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"]).get_modelmeta() for engine in (onnxruntime, lepton)]
+    names = ("producer_name", "graph_name", "domain", "description", "graph_description", "version", "custom_metadata_map")
+    expected, result = ([getattr(meta, name) for name in names] for meta in described)
+    assert result == expected and result[-1]["characters"] == "a\nb"
+    lepton.compile(model, tmp_path / "small.so")
+    assert lepton.InferenceSession(tmp_path / "small.so").get_modelmeta().custom_metadata_map == {}
+
+
+def test_numbers_of_python_have_the_type_of_the_input(model):
+    for engine in (onnxruntime, lepton):
+        (result,) = engine.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, {"x": [[0, 1, 2, 3], [4, 5, 6, 7]]})
+        np.testing.assert_allclose(result, small_result(np.arange(8, dtype=np.float32).reshape(2, 4)), rtol=1e-6)
+
+
+def test_calls_that_have_nothing_to_do(model):
+    session = lepton.InferenceSession(model)
+    session.set_providers(["CPUExecutionProvider"])
+    session.disable_fallback()
+    session.enable_fallback()
+    lepton.disable_telemetry_events()
+    lepton.enable_telemetry_events()
+    lepton.set_default_logger_verbosity(0)
+    assert session.get_provider_options() == {"CPUExecutionProvider": {}} and session.get_overridable_initializers() == []
+    assert session.get_session_options().intra_op_num_threads == 0 and lepton.get_all_providers() == ["CPUExecutionProvider"]
