@@ -6,6 +6,8 @@
 #include "codegen/artifact/ObjectEmitter.h"
 #include "codegen/artifact/WeightsObject.h"
 #include "codegen/cpu/LowerToLlvm.h"
+#include "codegen/gpu/LowerToNvvm.h"
+#include "codegen/gpu/PtxEmitter.h"
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/Flops.h"
 #include "dialects/Lepton/LeptonOps.h"
@@ -38,6 +40,7 @@ using namespace lepton;
 
 static void buildNothing(OpPassManager &, const PipelineOptions &) {}
 static void buildLlvmPhase(OpPassManager &pm, const PipelineOptions &) { buildLlvmPipeline(pm); }
+static void buildNvvmPhase(OpPassManager &pm, const PipelineOptions &) { buildNvvmPipeline(pm); }
 
 namespace {
 struct Phase {
@@ -58,10 +61,25 @@ static constexpr Phase phases[] = {
     {"llvm", buildLlvmPhase},            // the LLVM dialect
 };
 
+/// For a GPU the line is the same up to `buffer`.
+static constexpr Phase gpuPhases[] = {
+    {"import", buildNothing},
+    {"graph", buildGraphPipeline},
+    {"kernel", buildKernelPipeline},
+    {"tile", buildTilePipeline},
+    {"buffer", buildBufferPipeline},
+    {"schedule", buildSchedulePipeline}, // every step of a kernel says how it is spread over the GPU
+    {"gpu", buildGpuPipeline},           // kernels launch functions of the GPU
+    {"nvvm", buildNvvmPhase},            // which are the dialects llvm and nvvm
+};
+
 std::vector<std::string> lepton::phaseNames() {
   std::vector<std::string> names;
   for (const Phase &phase : phases)
     names.push_back(phase.name);
+  for (const Phase &phase : gpuPhases)
+    if (!llvm::is_contained(names, phase.name))
+      names.push_back(phase.name);
   names.push_back("object");
   names.push_back("artifact");
   return names;
@@ -79,7 +97,13 @@ bool Compilation::runPhases() {
   if (options.observer)
     module()->setAttr("lepton.observed", UnitAttr::get(context.get()));
   describe();
-  ArrayRef<Phase> line(phases);
+  ArrayRef<Phase> line = chosen.gpu.empty() ? ArrayRef<Phase>(phases) : ArrayRef<Phase>(gpuPhases);
+  const bool stopsInLine = options.compileTo.empty() || llvm::is_contained({"object", "artifact"}, options.compileTo);
+  if (!stopsInLine && llvm::none_of(line, [&](const Phase &phase) { return options.compileTo == phase.name; })) {
+    source.clear();
+    return fail(Failure::usage, "the target " + (chosen.gpu.empty() ? chosen.cpu : chosen.gpu) + " has no phase '" +
+                                    options.compileTo + "'");
+  }
   if (hasKernels(module())) // a kernel alone: what comes before was decided in its model
     line = line.drop_until([](const Phase &phase) { return phase.build == buildKernelPipeline; }).drop_front();
   for (const Phase &phase : line) {
@@ -130,6 +154,7 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   pipeline.optLevel = options.optLevel;
   pipeline.threads = options.threads;
   pipeline.listSchedules = !options.dumpKernels.empty();
+  pipeline.gpu = !chosen.gpu.empty();
   bool constantsFailed = false;
   pipeline.evaluate = makeConstantEvaluator(context, options.optLevel, constantsFailed);
   PassManager pm(context.get());
@@ -504,7 +529,16 @@ bool Compilation::emitText(bool assembly, std::string &text) {
   return true;
 }
 
+bool Compilation::emitGpu(bool ptx, std::string &text) {
+  return emitGpuText(module(), chosen, options.optLevel, ptx ? GpuText::ptx : GpuText::llvmIr, text) ||
+         fail(Failure::internal, "no code was generated");
+}
+
 bool Compilation::link(MemoryFile &library) {
+  if (!chosen.gpu.empty()) {
+    source.clear();
+    return fail(Failure::usage, "there is nothing yet that runs a model on a GPU; compile it to PTX (-o FILE.ptx)");
+  }
   std::vector<ObjectBytes> objects;
   std::string error;
   if (!emitObjects(objects))

@@ -38,6 +38,8 @@ public:
   bool emitObjects(std::vector<ObjectBytes> &objects);
   /// Text: assembly or LLVM IR.
   bool emitText(bool assembly, std::string &text);
+  /// What a GPU runs: PTX or LLVM IR.
+  bool emitGpu(bool ptx, std::string &text);
   /// A shared library in memory.
   bool link(MemoryFile &library);
 

@@ -48,6 +48,7 @@ static std::string formOf(const std::string &output, const std::string &emit) {
          : ending == ".so"     ? "shared"
          : ending == ".s"      ? "asm"
          : ending == ".ll"     ? "llvm"
+         : ending == ".ptx"    ? "ptx"
          : ending == ".mlir"   ? "mlir"
          : ending == ".mlirbc" ? "bytecode"
          : ending == ".h"      ? "header"
@@ -124,7 +125,8 @@ static bool writeIr(Compilation &compilation, const std::string &form, const std
   } else if (form == "header") {
     (void)compilation.seal();
     os << writeHeader(compilation.info());
-  } else if (!compilation.emitText(form == "asm", text)) {
+  } else if (compilation.target().gpu.empty() ? !compilation.emitText(form == "asm", text)
+                                              : !compilation.emitGpu(form == "ptx", text)) {
     error = compilation.takeError();
     return false;
   }
@@ -148,13 +150,23 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
     }
     form = form == "bytecode" ? form : "mlir";
   }
-  const bool isText = llvm::is_contained({"asm", "llvm", "mlir", "bytecode", "header"}, form),
+  const bool isText = llvm::is_contained({"asm", "ptx", "llvm", "mlir", "bytecode", "header"}, form),
              isBinary = llvm::is_contained({"obj", "archive", "shared", "exe"}, form);
   if (!isText && !isBinary) {
-    error = options.emit.empty() ? "cannot tell what to write to '" + output +
-                                       "'; end its name in .so, .a, .o, .s, .ll, .h, .mlir or .mlirbc, or say --emit"
-                                 : "unknown kind of output '" + form +
-                                       "'; there are shared, archive, obj, exe, asm, llvm, mlir, bytecode and header";
+    error = options.emit.empty()
+                ? "cannot tell what to write to '" + output +
+                      "'; end its name in .so, .a, .o, .s, .ll, .ptx, .h, .mlir or .mlirbc, or say --emit"
+                : "unknown kind of output '" + form +
+                      "'; there are shared, archive, obj, exe, asm, ptx, llvm, mlir, bytecode and header";
+    return Failure::usage;
+  }
+  const bool isForGpu = llvm::StringRef(wanted.target).starts_with("cuda");
+  if (isForGpu && !llvm::is_contained({"ptx", "llvm", "mlir", "bytecode"}, form)) {
+    error = "for a GPU there is no '" + form + "' yet; end the output's name in .ptx, .ll or .mlir";
+    return Failure::usage;
+  }
+  if (!isForGpu && form == "ptx") {
+    error = "PTX is for GPUs; add --target=cuda, or end the output's name in another way";
     return Failure::usage;
   }
   if (isBinary && output == "-") {

@@ -38,13 +38,14 @@ struct DimRange {
 };
 
 struct CompileOptions {
-  std::string target; ///< triple; empty or "native": this machine
+  std::string target; ///< triple, or cuda:GPU; empty or "native": this machine
   std::string
       cpu; ///< processor; empty or "native": this machine's; several, with commas between, for an artifact that has code for each
   uint32_t threads = 1;       ///< threads that take part in a run, unless the session says otherwise
   int optLevel = 3;           ///< 0: every op a kernel of plain loops; 3: everything
   std::vector<DimRange> dims; ///< sizes of named dimensions of an ONNX model; a run checks the bounds
-  std::string emit; ///< shared, archive, obj, exe, asm, llvm, mlir, bytecode, header; empty: from the output's ending
+  std::string
+      emit; ///< shared, archive, obj, exe, asm, ptx, llvm, mlir, bytecode, header; empty: from the output's ending
   std::string
       compileTo; ///< stop after this phase and write its IR, as bytecode where the file ends in .mlirbc; see phaseNames()
   std::string report;     ///< file for a page of HTML about the compilation

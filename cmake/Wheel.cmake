@@ -9,7 +9,7 @@ file(GLOB llvm ${LLVM_LIBRARY_DIR}/libMLIR*.a ${LLVM_LIBRARY_DIR}/libLLVM*.a ${L
 
 # The processors that Lepton compiles for, of those that LLVM knows; the others are left out.
 set(others ${LLVM_TARGETS_TO_BUILD})
-list(REMOVE_ITEM others X86 AArch64 RISCV WebAssembly)
+list(REMOVE_ITEM others X86 AArch64 RISCV WebAssembly NVPTX)
 set(stubs "")
 foreach(processor IN LISTS others)
   foreach(part TargetInfo Target TargetMC AsmPrinter AsmParser)

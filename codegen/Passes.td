@@ -5,7 +5,7 @@
 
 include "mlir/Pass/PassBase.td"
 
-def ApproximateMath : Pass<"lepton-approximate-math", "::mlir::func::FuncOp"> {
+def ApproximateMath : InterfacePass<"lepton-approximate-math", "::mlir::FunctionOpInterface"> {
   let summary = "Replaces transcendental functions of f32 by polynomials that vectorize";
   let description = [{
     For exp and log (errors up to 2 ulp), expm1, log1p, erf and tanh (6 ulp), where the result is a normal number; smaller ones may become 0. What is made of these
@@ -16,6 +16,17 @@ def ApproximateMath : Pass<"lepton-approximate-math", "::mlir::func::FuncOp"> {
     Example: `math.exp %x : vector<8xf32>` -> `math.fma` and integer ops on `vector<8xf32>`.
   }];
   let dependentDialects = ["::lepton::LeptonDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerToNvvm : Pass<"lepton-lower-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Turns the functions of a GPU into the dialects llvm and nvvm";
+  let description = [{
+    All in one conversion. A kernel's buffers are marked as not aliasing, and as aligned, so that neighbouring accesses become one of 128 bits.
+    What would call a function of NVIDIA's library is refused: none may be shipped.
+
+    Example: `gpu.thread_id x` -> `nvvm.read.ptx.sreg.tid.x`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
 }
 
 def LowerToLlvm : Pass<"lepton-lower-to-llvm", "::mlir::ModuleOp"> {

@@ -200,6 +200,34 @@ def SelectSchedule : Pass<"lepton-select-schedule", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::lepton::LeptonDialect"];
 }
 
+def SelectLaunch : Pass<"lepton-select-launch", "::mlir::func::FuncOp"> {
+  let summary = "Says how each step of a kernel is spread over a GPU";
+  let description = [{
+    What SelectSchedule is for a CPU. A step is an op that writes memory: a linalg op, a copy, a parallel loop. A linalg op gets a thread for each element, or for as
+    many neighbouring ones as 16 bytes hold, where there are many; a parallel loop a block for each iteration, or a thread where there is little to do in parallel
+    inside. A kernel that is no list of steps (an outermost loop in order, a branch) is run by one block.
+
+    Example: `linalg.generic` -> `linalg.generic {lepton.launch = #lepton.launch<unit = thread, threads = 256, width = 4>}`.
+  }];
+  let dependentDialects = ["::lepton::LeptonDialect"];
+}
+
+//===--------------------------------------------------------------------------------------------------------------------===//
+// gpu: kernels become functions of the GPU
+//===--------------------------------------------------------------------------------------------------------------------===//
+
+def MapToGpu : Pass<"lepton-map-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "Turns the steps of kernels into functions of a GPU and launches";
+  let description = [{
+    Obeys `lepton.launch`. Where a block computes an item, its threads share out the parallel loops inside; a barrier stands between a write and what comes to memory
+    after it. Buffers of a block lie in shared memory as far as there is some. Steps that compute the same elements one after the other are one launch.
+
+    Example: `func.func @k(...) { linalg.generic ... }` -> `gpu.module @kernels { gpu.func @k(...) kernel {...} }` and `lrt.launch %context, @kernels::@k, ...`.
+  }];
+  let dependentDialects = ["::lepton::lrt::RuntimeDialect", "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::LLVM::LLVMDialect"];
+}
+
 //===--------------------------------------------------------------------------------------------------------------------===//
 // vector: linalg becomes loops
 //===--------------------------------------------------------------------------------------------------------------------===//
@@ -249,7 +277,7 @@ def VerifyPhase : Pass<"lepton-verify-phase", "::mlir::ModuleOp"> {
   let description = [{
     import: ranked types, every op has a location. graph: no type says less than its op infers. kernel: the entry computes nothing itself; every kernel is
     called. tile: no lepton op. buffer: no tensor, no allocation outside arena, pool and stack. schedule: every root has a schedule that the target can obey.
-    vector: no linalg, no parallel loop. llvm: the LLVM dialect alone, and `lepton_entry` the only function that is seen from outside. The IR's own verifiers run first.
+    vector: no linalg, no parallel loop. gpu: the same, and every kernel launches functions of the GPU. nvvm: those are the dialects llvm and nvvm. llvm: the LLVM dialect alone, and `lepton_entry` the only function that is seen from outside. The IR's own verifiers run first.
 
     Example: `lepton-opt --lepton-verify-phase="phase=buffer"`.
   }];

@@ -18,7 +18,8 @@ void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &option
   if (options.optLevel == 0)
     return;
   pm.addNestedPass<func::FuncOp>(createDecomposeConvTranspose());
-  pm.addNestedPass<func::FuncOp>(createAssignLayouts());
+  if (!options.gpu) // blocked weights are for the lanes of a CPU
+    pm.addNestedPass<func::FuncOp>(createAssignLayouts());
   pm.addNestedPass<func::FuncOp>(createFoldConstantsPass(options.evaluate));
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createRefineShapes()); // a pad or a size may be a constant only now
@@ -49,13 +50,16 @@ void lepton::buildBufferPipeline(OpPassManager &pm, const PipelineOptions &pipel
   pm.addPass(createCSEPass());
   if (pipeline.optLevel > 0) {
     pm.addPass(createSwapLoopBuffers());
-    pm.addPass(createPairLoops({.threads = pipeline.threads}));
+    if (!pipeline.gpu)
+      pm.addPass(createPairLoops({.threads = pipeline.threads}));
   }
   pm.addPass(createPlanMemory());
   pm.addPass(createCanonicalizerPass());
 }
 
 void lepton::buildSchedulePipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.gpu)
+    return pm.addNestedPass<func::FuncOp>(createSelectLaunch());
   if (options.listSchedules)
     pm.addNestedPass<func::FuncOp>(createListSchedules());
   pm.addNestedPass<func::FuncOp>(createSelectSchedule({.blocks = options.optLevel > 0}));
@@ -69,4 +73,12 @@ void lepton::buildVectorPipeline(OpPassManager &pm, const PipelineOptions &) {
   pm.addPass(createLoopInvariantCodeMotionPass());
   pm.addPass(createOutlineParallelLoops());
   pm.addPass(createCanonicalizerPass());
+}
+
+void lepton::buildGpuPipeline(OpPassManager &pm, const PipelineOptions &) {
+  pm.addPass(createLoopInvariantCodeMotionPass()); // the host, which allocates, sees the sizes of what a block needs
+  pm.addPass(createMapToGpu());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createLoopInvariantCodeMotionPass());
 }

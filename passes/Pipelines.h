@@ -16,6 +16,7 @@ struct PipelineOptions {
   unsigned threads = 1;       // of a run
   ConstantEvaluator evaluate; // null: constants are computed at run time
   bool listSchedules = false; // say of each kernel how else it could be computed
+  bool gpu = false;           // kernels run on a GPU
 };
 
 // One pipeline per phase, in this order. Each comment says what holds afterwards.
@@ -28,10 +29,13 @@ void buildKernelPipeline(mlir::OpPassManager &pm, const PipelineOptions &options
 void buildTilePipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 /// buffer: no tensor is left; every buffer has its place.
 void buildBufferPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
-/// schedule: every root of a kernel has a `#lepton.schedule`.
+/// schedule: every root of a kernel has a `#lepton.schedule`, or every step a `#lepton.launch`.
 void buildSchedulePipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 /// vector: no linalg is left; parallel loops are functions of ranges.
 void buildVectorPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+
+/// gpu, in place of vector: kernels launch functions of the GPU, which are loops.
+void buildGpuPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
 
 } // namespace lepton
 

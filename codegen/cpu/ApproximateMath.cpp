@@ -62,8 +62,12 @@ struct Exp : OpRewritePattern<math::ExpOp> {
 
 struct ApproximateMath : lepton::impl::ApproximateMathBase<ApproximateMath> {
   void runOnOperation() override {
-    getOperation().walk([](math::LogOp op) { scaleSubnormals(op); });
-    StringRef names[] = {"math.tanh", "math.erf", "math.log", "math.log1p", "math.expm1"};
+    SmallVector<StringRef> names = {"math.tanh", "math.erf", "math.log", "math.log1p", "math.expm1"};
+    if (targetOf(getOperation()).isGpu()) { // which has no libm
+      names.append({"math.acos", "math.asin", "math.atan"});
+      makeOfOthers();
+    }
+    getOperation()->walk([](math::LogOp op) { scaleSubnormals(op); });
     RewritePatternSet patterns(&getContext());
     patterns.add<Exp>(&getContext());
     if (targetOf(getOperation()).getFma()) // two numbers of f64 in a vector gain nothing over calls of libm
@@ -72,7 +76,14 @@ struct ApproximateMath : lepton::impl::ApproximateMathBase<ApproximateMath> {
     populateMathPolynomialApproximationPatterns(patterns, chosen);
     (void)applyPatternsGreedily(getOperation(), std::move(patterns));
     if (!targetOf(getOperation()).getFma())
-      getOperation().walk([](math::FmaOp op) { split(op); });
+      getOperation()->walk([](math::FmaOp op) { split(op); });
+  }
+
+  /// The hyperbolic functions, their inverses and the tangent are made of exp, log, sin and cos.
+  void makeOfOthers() {
+    RewritePatternSet patterns(&getContext());
+    math::populateExpansionPatterns(patterns, {"tan", "sinh", "cosh", "asinh", "acosh", "atanh"});
+    (void)applyPatternsGreedily(getOperation(), std::move(patterns));
   }
 
   /// log(x) is log(2^24 x) - 24 ln 2 where x is subnormal, which the approximation takes for the smallest normal number.

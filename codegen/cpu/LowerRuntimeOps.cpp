@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------------------------------------------------------===//
 
 #include "codegen/cpu/LowerRuntimeOps.h"
+#include "codegen/cpu/RuntimePattern.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
@@ -34,6 +35,8 @@ void lepton::declareRuntime(ModuleOp module) {
   declare("lepton_rt_free", none, {ptr, ptr});
   declare("lepton_rt_parallel_for", none, {ptr, i64, i64, ptr, ptr});
   declare("lepton_rt_kernel", none, {ptr, ptr});
+  declare("lepton_rt_launch", none, {ptr, ptr, i64, i64, ptr});
+  declare("lepton_rt_fault", ptr, {ptr});
   declare("lepton_rt_fail", none, {ptr, ptr});
   declare("lepton_rt_stop", none, {ptr, ptr});
   if (!module.lookupSymbol("lepton_weights"))
@@ -41,8 +44,7 @@ void lepton::declareRuntime(ModuleOp module) {
                            LLVM::Linkage::External, "lepton_weights", Attribute(), 64);
 }
 
-/// The address of a constant text.
-static Value constantText(OpBuilder &b, Location loc, ModuleOp module, StringRef content) {
+Value lepton::constantText(OpBuilder &b, Location loc, ModuleOp module, StringRef content) {
   std::string text = content.str();
   text.push_back('\0');
   std::string name = "lepton_message_" + llvm::utohexstr(llvm::hash_value(StringRef(text)));
@@ -67,72 +69,8 @@ void lepton::announceKernels(ModuleOp module) {
 
 namespace {
 
-template <typename OpT> struct Pattern : ConvertOpToLLVMPattern<OpT> {
-  using ConvertOpToLLVMPattern<OpT>::ConvertOpToLLVMPattern;
-
-  static Value i64(OpBuilder &b, Location loc, int64_t value) {
-    return LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(value));
-  }
-
-  static Value call(OpBuilder &b, Location loc, StringRef name, Type result, ValueRange arguments) {
-    auto op = LLVM::CallOp::create(b, loc, result ? TypeRange(result) : TypeRange(), name, arguments);
-    return result ? op.getResult() : Value();
-  }
-
-  static Type pointer(OpBuilder &b) { return LLVM::LLVMPointerType::get(b.getContext()); }
-
-  /// Storage on the stack that does not grow in a loop.
-  static Value stack(ConversionPatternRewriter &b, Location loc, Type type, Operation *op) {
-    OpBuilder::InsertionGuard guard(b);
-    auto function = op->getParentOfType<FunctionOpInterface>();
-    b.setInsertionPointToStart(&function.getFunctionBody().front());
-    return LLVM::AllocaOp::create(b, loc, pointer(b), type, i64(b, loc, 1), 8);
-  }
-
-  /// The sizes in an array on the stack.
-  static Value shapeOf(ConversionPatternRewriter &b, Location loc, ArrayRef<Value> sizes, Operation *op) {
-    auto type = LLVM::LLVMArrayType::get(b.getI64Type(), std::max<size_t>(sizes.size(), 1));
-    Value shape = stack(b, loc, type, op);
-    for (auto [d, size] : llvm::enumerate(sizes))
-      LLVM::StoreOp::create(
-          b, loc, size,
-          LLVM::GEPOp::create(b, loc, pointer(b), b.getI64Type(), shape, ArrayRef<LLVM::GEPArg>{int32_t(d)}));
-    return shape;
-  }
-
-  /// All sizes of a memref type, the dynamic ones from `dynamic`.
-  static SmallVector<Value> allSizes(OpBuilder &b, Location loc, MemRefType type, ValueRange dynamic) {
-    SmallVector<Value> sizes;
-    for (int64_t d = 0; d < type.getRank(); ++d) {
-      sizes.push_back(type.isDynamicDim(d) ? dynamic.front() : i64(b, loc, type.getDimSize(d)));
-      if (type.isDynamicDim(d))
-        dynamic = dynamic.drop_front();
-    }
-    return sizes;
-  }
-
-  /// A descriptor of dense row-major memory.
-  Value descriptor(OpBuilder &b, Location loc, MemRefType type, Value memory, ArrayRef<Value> sizes) const {
-    auto result = MemRefDescriptor::poison(b, loc, this->getTypeConverter()->convertType(type));
-    result.setAllocatedPtr(b, loc, memory);
-    result.setAlignedPtr(b, loc, memory);
-    result.setConstantOffset(b, loc, 0);
-    Value stride = i64(b, loc, 1);
-    int64_t staticStride = 1;
-    for (int64_t d = type.getRank() - 1; d >= 0; --d) {
-      result.setSize(b, loc, d, sizes[d]);
-      result.setStride(b, loc, d, staticStride >= 0 ? i64(b, loc, staticStride) : stride);
-      if (d == 0)
-        break;
-      staticStride = staticStride < 0 || type.isDynamicDim(d) ? -1 : staticStride * type.getDimSize(d);
-      stride = LLVM::MulOp::create(b, loc, stride, sizes[d]);
-    }
-    return result;
-  }
-};
-
-struct LowerInput : Pattern<lrt::InputOp> {
-  using Pattern::Pattern;
+struct LowerInput : RuntimePattern<lrt::InputOp> {
+  using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(lrt::InputOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
@@ -154,8 +92,8 @@ struct LowerInput : Pattern<lrt::InputOp> {
   }
 };
 
-struct LowerOutput : Pattern<lrt::OutputOp> {
-  using Pattern::Pattern;
+struct LowerOutput : RuntimePattern<lrt::OutputOp> {
+  using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(lrt::OutputOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
@@ -167,8 +105,8 @@ struct LowerOutput : Pattern<lrt::OutputOp> {
   }
 };
 
-struct LowerAlloc : Pattern<lrt::AllocOp> {
-  using Pattern::Pattern;
+struct LowerAlloc : RuntimePattern<lrt::AllocOp> {
+  using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(lrt::AllocOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
@@ -190,8 +128,8 @@ struct LowerAlloc : Pattern<lrt::AllocOp> {
   }
 };
 
-struct LowerDealloc : Pattern<lrt::DeallocOp> {
-  using Pattern::Pattern;
+struct LowerDealloc : RuntimePattern<lrt::DeallocOp> {
+  using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(lrt::DeallocOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Value memory = MemRefDescriptor(adaptor.getMemory()).allocatedPtr(b, op.getLoc());
     call(b, op.getLoc(), "lepton_rt_free", {}, {adaptor.getContext(), memory});
@@ -200,8 +138,8 @@ struct LowerDealloc : Pattern<lrt::DeallocOp> {
   }
 };
 
-struct LowerArena : Pattern<lrt::ArenaOp> {
-  using Pattern::Pattern;
+struct LowerArena : RuntimePattern<lrt::ArenaOp> {
+  using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(lrt::ArenaOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
@@ -212,8 +150,8 @@ struct LowerArena : Pattern<lrt::ArenaOp> {
   }
 };
 
-struct LowerConstant : Pattern<lrt::ConstantOp> {
-  using Pattern::Pattern;
+struct LowerConstant : RuntimePattern<lrt::ConstantOp> {
+  using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(lrt::ConstantOp op, OpAdaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
@@ -225,8 +163,8 @@ struct LowerConstant : Pattern<lrt::ConstantOp> {
 };
 
 /// Arguments travel in a struct on the caller's stack; a small function unpacks them on each thread.
-struct LowerParallelFor : Pattern<lrt::ParallelForOp> {
-  using Pattern::Pattern;
+struct LowerParallelFor : RuntimePattern<lrt::ParallelForOp> {
+  using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(lrt::ParallelForOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     SmallVector<Value> values; // descriptors unpacked to scalars, as the body's signature wants them
@@ -275,8 +213,8 @@ struct LowerParallelFor : Pattern<lrt::ParallelForOp> {
 };
 
 /// The operands become an array of `lepton_tensor` on the stack.
-struct LowerCall : Pattern<lrt::CallOp> {
-  using Pattern::Pattern;
+struct LowerCall : RuntimePattern<lrt::CallOp> {
+  using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(lrt::CallOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     Type ptr = pointer(b), number = b.getI64Type(), half = b.getI32Type();
@@ -328,8 +266,8 @@ struct LowerCall : Pattern<lrt::CallOp> {
 };
 
 /// if (!condition) lepton_rt_fail(context, message); of what is required, lepton_rt_stop, which does not return.
-template <typename OpT> struct LowerCheck : Pattern<OpT> {
-  using Pattern<OpT>::Pattern;
+template <typename OpT> struct LowerCheck : RuntimePattern<OpT> {
+  using RuntimePattern<OpT>::RuntimePattern;
   LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor adaptor, ConversionPatternRewriter &b) const override {
     constexpr bool endsRun = std::is_same_v<OpT, lrt::RequireOp>;
     Location loc = op.getLoc();

@@ -15,6 +15,11 @@ void declareRuntime(mlir::ModuleOp module);
 void announceKernels(mlir::ModuleOp module);
 void populateRuntimeToLlvmPatterns(const mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns);
 
+/// Of what the host does for a GPU.
+void populateLaunchToLlvmPatterns(const mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns);
+/// Of what functions of a GPU are given.
+void populateViewToLlvmPatterns(const mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns);
+
 } // namespace lepton
 
 #endif // LEPTON_CODEGEN_CPU_LOWERRUNTIMEOPS_H

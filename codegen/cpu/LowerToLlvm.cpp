@@ -83,11 +83,14 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
     populateVectorToLLVMConversionPatterns(converter, patterns, /*reassociateFPReductions=*/true);
     populateRuntimeToLlvmPatterns(converter, patterns);
+    populateLaunchToLlvmPatterns(converter, patterns);
     LLVMConversionTarget target(*context);
-    target.addLegalOp<ModuleOp>();
+    target.addLegalOp<ModuleOp, gpu::GPUModuleOp>();
+    target.markOpRecursivelyLegal<gpu::GPUModuleOp>(); // has been lowered before
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       return signalPassFailure();
-    module.walk([&](LLVM::LLVMFuncOp function) { finish(function); });
+    for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+      finish(function);
   }
 
   /// ONNX does not say which of -0 and 0 is larger, and what IEEE 754 says of it takes x86 several instructions more.

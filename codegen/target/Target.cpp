@@ -63,6 +63,16 @@ constexpr Processor processors[] = {
     {"generic-rv64", "riscv64", 128, 8, true}, // four of 32 registers make a vector
 };
 
+struct Gpu {
+  const char *name;
+  const char *features; // the oldest version of PTX that has all of it, which most drivers read
+};
+
+constexpr Gpu gpus[] = {{"sm_80", "+ptx70"}, {"sm_90a", "+ptx80"}};
+
+/// What a block may have on every GPU, without asking for more.
+constexpr int64_t sharedMemory = 48 << 10;
+
 } // namespace
 
 /// The code may use whatever the processor has: it runs where all of that is there.
@@ -144,7 +154,26 @@ const Architecture &lepton::architectureOf(llvm::StringRef name) {
   return *llvm::find_if(architectures, [&](const Architecture &known) { return name == known.name; });
 }
 
+static std::optional<Target> lookupGpu(llvm::StringRef name, llvm::StringRef cpu, std::string &error) {
+  std::optional<Target> target = lookupTarget("", cpu, error); // of what launches the kernels
+  if (!target)
+    return target;
+  std::string known;
+  for (const Gpu &gpu : gpus) {
+    known += std::string(known.empty() ? "" : ", ") + gpu.name;
+    if (name != gpu.name)
+      continue;
+    target->gpu = gpu.name;
+    target->gpuFeatures = gpu.features;
+    return target;
+  }
+  error = "unknown GPU '" + name.str() + "'; known are " + known;
+  return std::nullopt;
+}
+
 std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error) {
+  if (target == "cuda" || target.starts_with("cuda:"))
+    return lookupGpu(target == "cuda" ? gpus[0].name : target.split(':').second, cpu, error);
   const std::string hostArch = llvm::Triple(llvm::sys::getProcessTriple()).getArchName().str();
   const bool isNamed = !target.empty() && target != "native";
   std::string arch = hostArch;
@@ -154,7 +183,7 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
     auto names = llvm::map_range(architectures, [](const Architecture &known) { return std::string(known.name); });
     if (!triple.isOSLinux() || !llvm::is_contained(names, arch)) {
       error = "unknown target '" + target.str() + "'; known are native, " + llvm::join(names, "-linux-gnu, ") +
-              "-linux-gnu";
+              "-linux-gnu, cuda, cuda:sm_80, cuda:sm_90a";
       return std::nullopt;
     }
   }
@@ -180,6 +209,9 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
 }
 
 TargetAttr lepton::targetAttribute(mlir::MLIRContext &context, const Target &target) {
+  if (!target.gpu.empty())
+    return TargetAttr::get(&context, target.gpu, /*vector_bits=*/128, /*registers=*/255, /*fma=*/true,
+                           /*l1=*/128 << 10, /*l2=*/40 << 20, /*multiply_adds=*/2, sharedMemory);
   return TargetAttr::get(&context, target.cpu, target.vectorBits, target.vectorRegisters, target.fma, target.l1,
-                         target.l2, target.multiplyAdds);
+                         target.l2, target.multiplyAdds, /*shared_memory=*/0);
 }

@@ -36,12 +36,14 @@ struct Target {
   bool fma = false;
   int64_t l1 = 32 << 10, l2 = 512 << 10; // bytes of data cache of one core
   int64_t multiplyAdds = 2;              // of whole vectors, begun in a cycle
+  std::string gpu;         // LLVM's name of the GPU that kernels are made for; empty: they are for the CPU
+  std::string gpuFeatures; // LLVM's list: the version of PTX
 };
 
 /// The architecture of this name, which some target has.
 const Architecture &architectureOf(llvm::StringRef name);
 
-/// The target for the flags --target and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
+/// The target for the flags --target (a triple, or `cuda` or `cuda:` and a GPU, beside this machine) and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
 std::optional<Target> lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error);
 
 /// What passes may know of it.

@@ -24,7 +24,8 @@ def Lepton_TargetAttr : Lepton_Attr<"Target", "target"> {
                         "bool":$fma,
                         DefaultValuedParameter<"int64_t", "32768">:$l1,
                         DefaultValuedParameter<"int64_t", "524288">:$l2,
-                        DefaultValuedParameter<"int64_t", "2", "multiply-adds of whole vectors begun in a cycle">:$multiply_adds);
+                        DefaultValuedParameter<"int64_t", "2", "multiply-adds of whole vectors begun in a cycle">:$multiply_adds,
+                        DefaultValuedParameter<"int64_t", "0", "bytes that a block of a GPU's threads shares; 0: no GPU">:$shared_memory);
   let extraClassDeclaration = [{
     /// Elements of a type in one vector register.
     int64_t lanes(::mlir::Type type) const { return getVectorBits() / type.getIntOrFloatBitWidth(); }
@@ -32,6 +33,7 @@ def Lepton_TargetAttr : Lepton_Attr<"Target", "target"> {
     bool hasHalfVectors() const { return getVectorBits() == 512 && getMultiplyAdds() == 1; }
     /// Masked loads and stores are single instructions: the two AVX families have them, SSE and NEON would branch once per element.
     bool hasMasks() const { return getFma() && getVectorBits() >= 256; }
+    bool isGpu() const { return getSharedMemory() > 0; }
   }];
 }
 
@@ -60,6 +62,29 @@ def Lepton_ScheduleAttr : Lepton_Attr<"Schedule", "schedule"> {
                         DefaultValuedParameter<"int64_t", "1", "copies of the innermost reduction loop's body">:$unroll,
                         DefaultValuedParameter<"int64_t", "12", "inner reduction loops disappear while the product of their trip counts is at most this">:$full_unroll,
                         DefaultValuedParameter<"bool", "false", "rows outside, columns inside: a panel of A stays in L1">:$rows_outermost);
+}
+
+def Lepton_UnitThread : I32EnumAttrCase<"thread", 0>;
+def Lepton_UnitBlock : I32EnumAttrCase<"block", 1>;
+def Lepton_Unit : I32EnumAttr<"Unit", "what computes one item of a root on a GPU", [Lepton_UnitThread, Lepton_UnitBlock]> {
+  let cppNamespace = "::lepton";
+  let genSpecializedAttr = 0;
+}
+
+def Lepton_LaunchAttr : Lepton_Attr<"Launch", "launch"> {
+  let summary = "how one root of a kernel is spread over a GPU";
+  let description = [{
+    Chosen by `SelectLaunch`, or written by hand; later passes only obey. It stands on the root as `lepton.launch`. The items of a linalg op are `width`
+    neighbouring elements of its result, those of an `scf.forall` its iterations.
+
+    `thread`: a thread for each item, in blocks of `threads`. `block`: a block of `threads` for each item, whose parallel loops they share. A kernel whose steps
+    cannot be told apart has `block` on the function, and one block for all.
+
+    Example: `#lepton.launch<unit = thread, threads = 256, width = 4>`
+  }];
+  let parameters = (ins EnumParameter<Lepton_Unit>:$unit,
+                        DefaultValuedParameter<"int64_t", "256", "threads of a block">:$threads,
+                        DefaultValuedParameter<"int64_t", "1", "neighbouring elements that a thread computes">:$width);
 }
 
 #endif // LEPTON_SCHEDULE_TD

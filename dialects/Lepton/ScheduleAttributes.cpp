@@ -8,7 +8,8 @@ using namespace mlir;
 using namespace lepton;
 
 LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef cpu, int64_t vectorBits,
-                                 int64_t registers, bool, int64_t l1, int64_t l2, int64_t multiplyAdds) {
+                                 int64_t registers, bool, int64_t l1, int64_t l2, int64_t multiplyAdds,
+                                 int64_t sharedMemory) {
   if (cpu.empty())
     return emitError() << "a target needs the name of a processor";
   if (vectorBits < 64 || vectorBits > 4096 || !llvm::isPowerOf2_64(vectorBits))
@@ -19,6 +20,8 @@ LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError, S
     return emitError() << multiplyAdds << " multiply-adds a cycle, expected at least 1";
   if (l1 <= 0 || l2 < l1)
     return emitError() << "caches of " << l1 << " and " << l2 << " bytes, expected 0 < l1 <= l2";
+  if (sharedMemory < 0)
+    return emitError() << sharedMemory << " bytes of shared memory, expected 0 or more";
   return success();
 }
 
@@ -37,12 +40,24 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult LaunchAttr::verify(function_ref<InFlightDiagnostic()> emitError, Unit unit, int64_t threads,
+                                 int64_t width) {
+  constexpr int64_t warp = 32, most = 1024;
+  if (threads < warp || threads > most || threads % warp)
+    return emitError() << "a block of " << threads << " threads, expected a multiple of 32 up to 1024";
+  if (width < 1 || width > 16)
+    return emitError() << "width is " << width << ", expected 1 to 16";
+  if (unit == Unit::block && width != 1)
+    return emitError() << "a block computes one item, not " << width;
+  return success();
+}
+
 TargetAttr lepton::targetOf(Operation *op) {
   auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
   if (auto target = module->getAttrOfType<TargetAttr>("lepton.target"))
     return target;
   return TargetAttr::get(op->getContext(), "x86-64-v3", /*vector_bits=*/256, /*registers=*/16, /*fma=*/true,
-                         /*l1=*/32 << 10, /*l2=*/512 << 10, /*multiply_adds=*/2);
+                         /*l1=*/32 << 10, /*l2=*/512 << 10, /*multiply_adds=*/2, /*shared_memory=*/0);
 }
 
 int64_t lepton::blockRegisters(int64_t rows, int64_t columns) {

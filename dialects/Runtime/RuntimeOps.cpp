@@ -49,6 +49,12 @@ void RuntimeDialect::initialize() {
   CallOp::attachInterface<CallBufferization>(*getContext());
 }
 
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (!symbols.lookupNearestSymbolFrom(*this, getKernelAttr()))
+    return emitOpError() << "refers to no kernel: " << getKernelAttr();
+  return success();
+}
+
 LogicalResult ParallelForOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto body = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(*this, getBodyAttr());
   if (!body)

@@ -24,7 +24,7 @@ def Runtime_Dialect : Dialect {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
-/// `lepton_context *`
+/// `lepton_context *`, or any other address
 def Runtime_Context : Type<LLVM_AnyPointer.predicate, "the context, a pointer", "::mlir::LLVM::LLVMPointerType">,
                       BuildableType<"::mlir::LLVM::LLVMPointerType::get($_builder.getContext())">;
 
@@ -119,6 +119,48 @@ def Runtime_ParallelForOp : Runtime_Op<"parallel_for", [MemoryEffects<[MemWrite,
   }];
   let arguments = (ins Runtime_Context:$context, FlatSymbolRefAttr:$body, Index:$n, I64Attr:$grain, Variadic<AnyType>:$args);
   let assemblyFormat = "$context `,` $body `,` $n `grain` $grain `(` $args `)` attr-dict `:` type($args)";
+}
+
+def Runtime_LaunchOp : Runtime_Op<"launch", [MemoryEffects<[MemWrite, MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "runs a kernel on the GPU";
+  let description = [{
+    Starts `blocks` blocks of `threads` threads; what is launched later begins when they have ended. A memref arrives as its address and its unknown sizes.
+
+    Example:
+    ```mlir
+    lrt.launch %context, @kernels::@add, %n threads 256 (%x, %y) : memref<?xf32>, memref<?xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, SymbolRefAttr:$kernel, Index:$blocks, I64Attr:$threads, Variadic<AnyType>:$args);
+  let assemblyFormat = "$context `,` $kernel `,` $blocks `threads` $threads `(` $args `)` attr-dict (`:` type($args)^)?";
+}
+
+def Runtime_ViewOp : Runtime_Op<"view", [Pure]> {
+  let summary = "dense memory at an address that a kernel was given";
+  let description = [{
+    Example:
+    ```mlir
+    %x = lrt.view %address(%n) : memref<?x3xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$address, Variadic<Index>:$sizes);
+  let results = (outs AnyRankedOrUnrankedMemRef:$result);
+  let assemblyFormat = "$address `(` $sizes `)` attr-dict `:` type($result)";
+}
+
+def Runtime_FaultOp : Runtime_Op<"fault", [Pure]> {
+  let summary = "the word of the GPU's memory in which kernels say what went wrong";
+  let description = [{
+    It holds 0, or 1 more than the place of a message in the module's `lepton.messages`.
+
+    Example:
+    ```mlir
+    %fault = lrt.fault %context : memref<1xi32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context);
+  let results = (outs AnyRankedOrUnrankedMemRef:$result);
+  let assemblyFormat = "$context attr-dict `:` type($result)";
 }
 
 def Runtime_CallOp : Runtime_Op<"call", [AttrSizedOperandSegments, DestinationStyleOpInterface]> {

@@ -7,15 +7,13 @@
 //===--------------------------------------------------------------------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
+#include "passes/vector/NestBody.h"
 
-#include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/Transforms.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace lepton {
@@ -40,21 +38,13 @@ static int64_t unitStrideLoop(Value index) {
 namespace {
 
 /// Writes the loops of one op.
-struct LoopNest {
-  RewriterBase &b;
-  linalg::LinalgOp op;
-  Location loc;
+struct LoopNest : NestBody {
   bool parallelOutside;
-  SmallVector<Value> bounds, ivs;
 
   static constexpr int64_t tileSize = 16;
 
   LoopNest(RewriterBase &b, linalg::LinalgOp op, bool parallelOutside)
-      : b(b), op(op), loc(op.getLoc()), parallelOutside(parallelOutside) {
-    for (Range range : op.createLoopRanges(b, loc))
-      bounds.push_back(getValueOrCreateConstantIndexOp(b, loc, range.size));
-    ivs.resize(bounds.size());
-  }
+      : NestBody(b, op), parallelOutside(parallelOutside) {}
 
   /// Whether more of what is read is read with stride 1 along loop `a` than along loop `b`.
   bool readsRatherAlong(int64_t a, int64_t b) {
@@ -175,9 +165,6 @@ struct LoopNest {
     emitBody();
   }
 
-  Value zero() { return arith::ConstantIndexOp::create(b, loc, 0); }
-  Value one() { return arith::ConstantIndexOp::create(b, loc, 1); }
-
   void openParallel(ArrayRef<int64_t> dims) {
     SmallVector<Value> upper;
     for (int64_t d : dims)
@@ -187,73 +174,6 @@ struct LoopNest {
     for (auto [d, iv] : llvm::zip_equal(dims, loop.getInductionVars()))
       ivs[d] = iv;
     b.setInsertionPointToStart(loop.getBody());
-  }
-
-  scf::ForOp openFor(int64_t d, ValueRange carried = {}) {
-    auto loop = scf::ForOp::create(b, loc, zero(), bounds[d], one(), carried);
-    ivs[d] = loop.getInductionVar();
-    b.setInsertionPointToStart(loop.getBody());
-    return loop;
-  }
-
-  SmallVector<Value> indicesOf(OpOperand &operand) {
-    SmallVector<Value> indices;
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    for (AffineExpr result : map.getResults())
-      indices.push_back(affine::expandAffineExpr(b, loc, result, ivs, {}));
-    return indices;
-  }
-
-  /// Clones the body; `accumulator` stands for the only destination's element where it is carried in a register. Returns what is yielded.
-  SmallVector<Value> cloneBody(Value accumulator) {
-    IRMapping mapping;
-    for (OpOperand &operand : op->getOpOperands()) {
-      BlockArgument argument = op.getMatchingBlockArgument(&operand);
-      if (argument.use_empty())
-        continue;
-      bool isScalar = !isa<MemRefType>(operand.get().getType());
-      bool carried = accumulator && op.isDpsInit(&operand);
-      Value element = carried    ? accumulator
-                      : isScalar ? operand.get()
-                                 : memref::LoadOp::create(b, loc, operand.get(), indicesOf(operand)).getResult();
-      mapping.map(argument, element);
-    }
-    for (Operation &inner : op.getBlock()->without_terminator()) {
-      if (auto index = dyn_cast<linalg::IndexOp>(inner))
-        mapping.map(index.getResult(), ivs[index.getDim()]);
-      else
-        b.clone(inner, mapping);
-    }
-    SmallVector<Value> values;
-    for (Value value : op.getBlock()->getTerminator()->getOperands())
-      values.push_back(mapping.lookupOrDefault(value));
-    return values;
-  }
-
-  void emitBody() {
-    SmallVector<Value> values = cloneBody({});
-    for (auto [i, value] : llvm::enumerate(values)) {
-      OpOperand *init = op.getDpsInitOperand(i);
-      memref::StoreOp::create(b, loc, value, init->get(), indicesOf(*init));
-    }
-  }
-
-  void emitRegisterReduction(ArrayRef<int64_t> reduction) {
-    OpOperand *init = op.getDpsInitOperand(0);
-    SmallVector<Value> where = indicesOf(*init);
-    Value accumulator = memref::LoadOp::create(b, loc, init->get(), where);
-    SmallVector<scf::ForOp> loops;
-    for (int64_t d : reduction) {
-      loops.push_back(openFor(d, accumulator));
-      accumulator = loops.back().getRegionIterArg(0);
-    }
-    Value result = cloneBody(accumulator).front();
-    for (scf::ForOp loop : llvm::reverse(loops)) {
-      scf::YieldOp::create(b, loc, result);
-      b.setInsertionPointAfter(loop);
-      result = loop.getResult(0);
-    }
-    memref::StoreOp::create(b, loc, result, init->get(), where);
   }
 };
 

@@ -8,7 +8,9 @@
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -106,6 +108,12 @@ static LogicalResult verifyBuffer(ModuleOp module) {
 /// Every root has a schedule that the target can obey.
 static LogicalResult verifySchedulePhase(ModuleOp module) {
   const TargetAttr target = targetOf(module);
+  if (target.isGpu())
+    return expectAll(module, "schedule", [](Operation *op) -> StringRef {
+      auto kernel = dyn_cast_or_null<func::FuncOp>(op->getParentOp());
+      const bool isStep = isa<linalg::LinalgOp, scf::ForallOp>(op) && kernel && isKernel(kernel);
+      return isStep && !op->hasAttr("lepton.launch") && !kernel->hasAttr("lepton.launch") ? "has no launch" : "";
+    });
   return expectAll(module, "schedule", [&](Operation *op) -> StringRef {
     if (!isa<linalg::LinalgOp>(op))
       return "";
@@ -122,6 +130,30 @@ static LogicalResult verifyVector(ModuleOp module) {
     if (isa<linalg::LinalgDialect>(op->getDialect()))
       return "is left";
     return isa<scf::ParallelOp, scf::ForallOp>(op) ? "is no function of a range" : "";
+  });
+}
+
+/// Kernels launch, and compute nothing themselves; what they launch is loops.
+static LogicalResult verifyGpu(ModuleOp module) {
+  if (module.getOps<gpu::GPUModuleOp>().empty())
+    return module.emitError() << "after phase 'gpu' there is no module of a GPU";
+  return expectAll(module, "gpu", [](Operation *op) -> StringRef {
+    if (isa<linalg::LinalgDialect>(op->getDialect()) || isa<scf::ParallelOp, scf::ForallOp>(op))
+      return "is left";
+    auto kernel = dyn_cast_or_null<func::FuncOp>(op->getParentOp());
+    return kernel && isKernel(kernel) && op->getNumRegions() ? "is a loop that the host would run" : "";
+  });
+}
+
+/// The functions of the GPU are LLVM's and NVVM's, and call nothing.
+static LogicalResult verifyNvvm(ModuleOp module) {
+  return expectAll(module, "nvvm", [](Operation *op) -> StringRef {
+    if (!op->getParentOfType<gpu::GPUModuleOp>())
+      return "";
+    auto function = dyn_cast<LLVM::LLVMFuncOp>(op);
+    if (function && function.isExternal())
+      return "is a function that is nowhere";
+    return isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect()) ? "" : "is left";
   });
 }
 
@@ -153,6 +185,8 @@ struct VerifyPhase : lepton::impl::VerifyPhaseBase<VerifyPhase> {
                      .Case("buffer", verifyBuffer)
                      .Case("schedule", verifySchedulePhase)
                      .Case("vector", verifyVector)
+                     .Case("gpu", verifyGpu)
+                     .Case("nvvm", verifyNvvm)
                      .Case("llvm", verifyLlvm)
                      .Default(nullptr);
     if (!check) {

@@ -1,4 +1,4 @@
-// RUN: lepton-opt %s --split-input-file --lepton-approximate-math | FileCheck %s
+// RUN: lepton-opt %s --split-input-file --pass-pipeline="builtin.module(any(lepton-approximate-math))" | FileCheck %s
 
 // CHECK-LABEL: func @Polynomials
 // CHECK-NOT:     math.exp

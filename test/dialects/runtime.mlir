@@ -25,3 +25,29 @@ func.func @BodyThatIsNowhere(%context: !llvm.ptr, %n: index, %y: memref<?xf32>) 
   lrt.parallel_for %context, @Nowhere, %n grain 16 (%y) : memref<?xf32>
   return
 }
+
+// -----
+
+// CHECK-LABEL: func @Launch
+func.func @Launch(%context: !llvm.ptr, %n: index, %y: memref<?xf32>) {
+  // CHECK: lrt.fault %{{.*}} : memref<1xi32>
+  %word = lrt.fault %context : memref<1xi32>
+  // CHECK: lrt.launch %{{.*}}, @kernels::@fill, %{{.*}} threads 256(%{{.*}}, %{{.*}}) : memref<?xf32>, memref<1xi32>
+  lrt.launch %context, @kernels::@fill, %n threads 256 (%y, %word) : memref<?xf32>, memref<1xi32>
+  return
+}
+gpu.module @kernels {
+  gpu.func @fill(%address: !llvm.ptr, %n: index) kernel {
+    // CHECK: lrt.view %{{.*}}(%{{.*}}) : memref<?xf32>
+    %y = lrt.view %address(%n) : memref<?xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+func.func @KernelThatIsNowhere(%context: !llvm.ptr, %n: index, %y: memref<?xf32>) {
+  // expected-error @+1 {{refers to no kernel: @kernels::@nowhere}}
+  lrt.launch %context, @kernels::@nowhere, %n threads 256 (%y) : memref<?xf32>
+  return
+}

@@ -27,3 +27,23 @@ module attributes {lepton.target = #lepton.target<cpu = "x", vector_bits = 256, 
 
 // expected-error @+1 {{caches of 65536 and 1024 bytes, expected 0 < l1 <= l2}}
 module attributes {lepton.target = #lepton.target<cpu = "x", vector_bits = 256, registers = 16, fma = true, l1 = 65536, l2 = 1024>} {}
+
+// -----
+
+// expected-error @+1 {{-1 bytes of shared memory, expected 0 or more}}
+module attributes {lepton.target = #lepton.target<cpu = "x", vector_bits = 128, registers = 255, fma = true, shared_memory = -1>} {}
+
+// -----
+
+// expected-error @+1 {{a block of 100 threads, expected a multiple of 32 up to 1024}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, threads = 100>}
+
+// -----
+
+// expected-error @+1 {{width is 0, expected 1 to 16}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, width = 0>}
+
+// -----
+
+// expected-error @+1 {{a block computes one item, not 4}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = block, width = 4>}

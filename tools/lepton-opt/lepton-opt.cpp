@@ -2,6 +2,7 @@
 
 #include "codegen/Passes.h"
 #include "codegen/cpu/LowerToLlvm.h"
+#include "codegen/gpu/LowerToNvvm.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 #include "passes/Passes.h"
@@ -34,6 +35,9 @@ int main(int argc, char **argv) {
   registerPhase<lepton::buildBufferPipeline>("lepton-phase-buffer", "the phase buffer");
   registerPhase<lepton::buildSchedulePipeline>("lepton-phase-schedule", "the phase schedule");
   registerPhase<lepton::buildVectorPipeline>("lepton-phase-vector", "the phase vector");
+  registerPhase<lepton::buildGpuPipeline>("lepton-phase-gpu", "the phase gpu");
+  mlir::PassPipelineRegistration<> nvvmPhase("lepton-phase-nvvm", "the phase nvvm",
+                                             [](mlir::OpPassManager &pm) { lepton::buildNvvmPipeline(pm); });
   mlir::PassPipelineRegistration<> llvmPhase("lepton-phase-llvm", "the phase llvm",
                                              [](mlir::OpPassManager &pm) { lepton::buildLlvmPipeline(pm); });
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Lepton's optimizer driver\n", registry));

@@ -26,10 +26,10 @@ static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Require
                                   cl::sub(runCommand), cl::sub(inspectCommand), cl::sub(signCommand));
 static cl::opt<std::string> output("o", cl::desc("file to write; its ending says what"), cl::value_desc("FILE"),
                                    cl::init("-"), cl::sub(compileCommand));
-static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, asm, llvm, mlir, bytecode, header"),
+static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, asm, ptx, llvm, mlir, bytecode, header"),
                                  cl::sub(compileCommand));
-static cl::opt<std::string> target("target", cl::desc("target triple"), cl::sub(compileCommand), cl::sub(runCommand),
-                                   cl::sub(inspectCommand));
+static cl::opt<std::string> target("target", cl::desc("target triple, or cuda, cuda:sm_80, cuda:sm_90a"),
+                                   cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<std::string> cpu("cpu",
                                 cl::desc("processor: native, x86-64-v2, x86-64-v3, x86-64-v4, znver3, ...; several, "
                                          "with commas between, for one artifact with code for each"),

@@ -1,0 +1,111 @@
+//===- PtxEmitter.cpp - functions of a GPU become PTX -----------------------------------------------------------------------===//
+
+#include "codegen/gpu/PtxEmitter.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/LoopInfo.h"
+#include "llvm/IR/Dominators.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+
+using namespace mlir;
+using namespace lepton;
+
+static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, int optLevel) {
+  static const bool initialized = [] {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+    return true;
+  }();
+  (void)initialized;
+  std::string error;
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  const llvm::Target *known = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!known)
+    return nullptr;
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
+  auto level = optLevel <= 1 ? llvm::CodeGenOptLevel::Less : llvm::CodeGenOptLevel::Aggressive;
+  return std::unique_ptr<llvm::TargetMachine>(
+      known->createTargetMachine(triple, target.gpu, target.gpuFeatures, options, std::nullopt, std::nullopt, level));
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine, int optLevel) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager sccs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(sccs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  // Addresses in shared memory are found by optimizing, without which they could not be told from others.
+  auto level = optLevel <= 1 ? llvm::OptimizationLevel::O1 : llvm::OptimizationLevel::O3;
+  builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    // What was worth unrolling is unrolled: the assembler would go on until registers are spilled.
+    llvm::DominatorTree tree(function);
+    llvm::LoopInfo info(tree);
+    for (llvm::Loop *loop : info.getLoopsInPreorder())
+      loop->setLoopAlreadyUnrolled();
+  }
+}
+
+/// Nothing where the target refuses.
+static std::unique_ptr<llvm::Module> translate(ModuleOp module, const Target &target, int optLevel,
+                                               llvm::LLVMContext &llvmContext, llvm::TargetMachine *machine) {
+  MLIRContext &context = *module.getContext();
+  registerBuiltinDialectTranslation(context);
+  registerGPUDialectTranslation(context);
+  registerLLVMDialectTranslation(context);
+  registerNVVMDialectTranslation(context);
+  auto kernels = *module.getOps<gpu::GPUModuleOp>().begin();
+  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(kernels, llvmContext, "kernels");
+  if (!code || !machine) {
+    emitError(module.getLoc()) << "no code can be generated for the GPU " << target.gpu;
+    return nullptr;
+  }
+  code->setTargetTriple(machine->getTargetTriple());
+  code->setDataLayout(machine->createDataLayout());
+  optimize(*code, *machine, optLevel);
+  return code;
+}
+
+std::unique_ptr<llvm::Module> lepton::translateGpu(ModuleOp module, const Target &target, int optLevel,
+                                                   llvm::LLVMContext &context) {
+  return translate(module, target, optLevel, context, makeMachine(target, optLevel).get());
+}
+
+bool lepton::emitGpuText(ModuleOp module, const Target &target, int optLevel, GpuText form, std::string &text) {
+  llvm::LLVMContext context;
+  auto machine = makeMachine(target, optLevel);
+  std::unique_ptr<llvm::Module> code = translate(module, target, optLevel, context, machine.get());
+  if (!code)
+    return false;
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream os(bytes);
+  if (form == GpuText::llvmIr) {
+    code->print(os, nullptr);
+  } else {
+    llvm::legacy::PassManager passes;
+    machine->addPassesToEmitFile(passes, os, nullptr, llvm::CodeGenFileType::AssemblyFile);
+    passes.run(*code);
+  }
+  text.assign(bytes.begin(), bytes.end());
+  return true;
+}

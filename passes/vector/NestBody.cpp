@@ -1,0 +1,106 @@
+//===- NestBody.cpp - one step of a linalg op's loops -----------------------------------------------------------------------===//
+
+#include "passes/vector/NestBody.h"
+
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace lepton;
+
+NestBody::NestBody(RewriterBase &b, linalg::LinalgOp op) : b(b), op(op), loc(op.getLoc()) {
+  for (Range range : op.createLoopRanges(b, loc))
+    bounds.push_back(getValueOrCreateConstantIndexOp(b, loc, range.size));
+  ivs.resize(bounds.size());
+}
+
+scf::ForOp NestBody::openFor(int64_t d, ValueRange carried) {
+  auto loop = scf::ForOp::create(b, loc, zero(), bounds[d], one(), carried);
+  ivs[d] = loop.getInductionVar();
+  b.setInsertionPointToStart(loop.getBody());
+  return loop;
+}
+
+SmallVector<Value> NestBody::indicesOf(OpOperand &operand) {
+  SmallVector<Value> indices;
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  for (AffineExpr result : map.getResults())
+    indices.push_back(affine::expandAffineExpr(b, loc, result, ivs, {}));
+  return indices;
+}
+
+SmallVector<Value> NestBody::cloneBody(Value accumulator) {
+  IRMapping mapping;
+  for (OpOperand &operand : op->getOpOperands()) {
+    BlockArgument argument = op.getMatchingBlockArgument(&operand);
+    if (argument.use_empty())
+      continue;
+    bool isScalar = !isa<MemRefType>(operand.get().getType());
+    bool carried = accumulator && op.isDpsInit(&operand);
+    Value element = carried    ? accumulator
+                    : isScalar ? operand.get()
+                               : memref::LoadOp::create(b, loc, operand.get(), indicesOf(operand)).getResult();
+    mapping.map(argument, element);
+  }
+  for (Operation &inner : op.getBlock()->without_terminator()) {
+    if (auto index = dyn_cast<linalg::IndexOp>(inner))
+      mapping.map(index.getResult(), ivs[index.getDim()]);
+    else
+      b.clone(inner, mapping);
+  }
+  SmallVector<Value> values;
+  for (Value value : op.getBlock()->getTerminator()->getOperands())
+    values.push_back(mapping.lookupOrDefault(value));
+  return values;
+}
+
+void NestBody::emitBody() {
+  SmallVector<Value> values = cloneBody({});
+  for (auto [i, value] : llvm::enumerate(values)) {
+    OpOperand *init = op.getDpsInitOperand(i);
+    memref::StoreOp::create(b, loc, value, init->get(), indicesOf(*init));
+  }
+}
+
+void NestBody::emitRegisterReduction(ArrayRef<int64_t> reduction) {
+  OpOperand *init = op.getDpsInitOperand(0);
+  SmallVector<Value> where = indicesOf(*init);
+  Value accumulator = memref::LoadOp::create(b, loc, init->get(), where);
+  SmallVector<scf::ForOp> loops;
+  for (int64_t d : reduction) {
+    loops.push_back(openFor(d, accumulator));
+    accumulator = loops.back().getRegionIterArg(0);
+  }
+  Value result = cloneBody(accumulator).front();
+  for (scf::ForOp loop : llvm::reverse(loops)) {
+    scf::YieldOp::create(b, loc, result);
+    b.setInsertionPointAfter(loop);
+    result = loop.getResult(0);
+  }
+  memref::StoreOp::create(b, loc, result, init->get(), where);
+}
+
+SmallVector<int64_t> NestBody::loopsOf(utils::IteratorType kind) {
+  SmallVector<int64_t> loops;
+  for (auto [i, own] : llvm::enumerate(op.getIteratorTypesArray()))
+    if (own == kind)
+      loops.push_back(i);
+  return loops;
+}
+
+void NestBody::emitElement() {
+  SmallVector<int64_t> reduction = loopsOf(utils::IteratorType::reduction);
+  if (!reduction.empty() && op.getNumDpsInits() == 1)
+    return emitRegisterReduction(reduction);
+  for (int64_t d : reduction)
+    openFor(d);
+  emitBody();
+}
+
+void NestBody::emitInOrder() {
+  for (int64_t d : loopsOf(utils::IteratorType::parallel))
+    openFor(d);
+  emitElement();
+}

@@ -1,0 +1,45 @@
+//===- NestBody.h - one step of a linalg op's loops ---------------------------------------------------------*- C++ -*-===//
+//
+// What loops on the CPU and threads of a GPU have in common: the ops of one iteration, and the loops of a reduction around them.
+//
+//===-----------------------------------------------------------------------------------------------------------------------===//
+
+#ifndef LEPTON_PASSES_NESTBODY_H
+#define LEPTON_PASSES_NESTBODY_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace lepton {
+
+/// Writes iterations of an op on memrefs where the builder stands, which then stands behind them or, after `openFor`, in the loop.
+struct NestBody {
+  mlir::RewriterBase &b;
+  mlir::linalg::LinalgOp op;
+  mlir::Location loc;
+  llvm::SmallVector<mlir::Value> bounds,
+      ivs; // of each loop; the induction variables are set before an iteration is written
+
+  NestBody(mlir::RewriterBase &b, mlir::linalg::LinalgOp op);
+
+  mlir::Value zero() { return mlir::arith::ConstantIndexOp::create(b, loc, 0); }
+  mlir::Value one() { return mlir::arith::ConstantIndexOp::create(b, loc, 1); }
+  llvm::SmallVector<int64_t> loopsOf(mlir::utils::IteratorType kind);
+  mlir::scf::ForOp openFor(int64_t d, mlir::ValueRange carried = {});
+  llvm::SmallVector<mlir::Value> indicesOf(mlir::OpOperand &operand);
+  /// Clones the body; `accumulator` stands for the only destination's element where it is carried in a register. Returns what is yielded.
+  llvm::SmallVector<mlir::Value> cloneBody(mlir::Value accumulator);
+  /// One iteration of all loops.
+  void emitBody();
+  /// The loops of a reduction with one result, whose accumulator they carry.
+  void emitRegisterReduction(llvm::ArrayRef<int64_t> reduction);
+  /// All iterations of one step of the parallel loops.
+  void emitElement();
+  /// All loops, one iteration after the other.
+  void emitInOrder();
+};
+
+} // namespace lepton
+
+#endif // LEPTON_PASSES_NESTBODY_H
