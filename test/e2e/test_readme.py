@@ -12,6 +12,7 @@ from common import ROOT
 # Page -> its part, the languages of its blocks, and the files that those which are no commands go to.
 PAGES = {
     "README.md": ("First use", "sh python python c sh", {"c": "build/first/main.c"}),
+    "docs/gpu.md": (None, "sh", {}),
     "docs/library.md": (
         None,
         "sh cpp cmake sh c sh rust sh",

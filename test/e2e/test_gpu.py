@@ -1,0 +1,185 @@
+"""Code for GPUs, without one: whole networks become PTX, which NVIDIA's assembler takes where it is installed, and compute the same as on the CPU in the emulator
+of test/gpu, which runs every thread as a fiber."""
+
+import re
+import shutil
+import subprocess
+
+import lepton_networks
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import lepton
+from common import FULL, ROOT, difference, save, save_small
+from common import lepton as command_line
+
+EMULATE = ROOT / "build/test/gpu/lepton-emulate"
+PTXAS = shutil.which("ptxas")
+MODELS = ROOT / "build/models"
+TOLERANCE = 1e-5  # of an output's scale; sums in another order
+
+# A classifier, a generator, a recurrent network and a transformer; and what else a second or two is enough for.
+SMALL = ["mnist_b1", "dcgan", "lstm2", "bert4"]
+OTHERS = ["bilstm", "crnn", "densenet121", "efficientnet_b0", "gru", "mnist_b32", "mobilenet_v2", "mobilenet_v3_small", "noop", "shufflenet_v2", "squeezenet1_1"]
+PUBLIC = sorted(path for path in MODELS.rglob("*.onnx"))
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """Name -> file, written when it is first asked for."""
+    folder = tmp_path_factory.mktemp("networks")
+
+    def find(name):
+        path = folder / f"{name}.onnx"
+        if not path.exists():
+            onnx.save(lepton_networks.NETWORKS[name](), path)
+        return path
+
+    return find
+
+
+def compile_ptx(model, folder, gpu="cuda"):
+    """The PTX of a model, as text."""
+    path = folder / "model.ptx"
+    result = command_line("compile", model, f"--target={gpu}", "-o", path)
+    assert result.returncode == 0, result.stderr
+    return path.read_text()
+
+
+def emulate(model, folder, *flags):
+    """An artifact whose kernels run in the emulator."""
+    library = folder / "emulated.so"
+    result = subprocess.run([EMULATE, model, library, *flags], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return library
+
+
+def inputs_of(session, sizes, seed=0):
+    """Standard normal floats and small integers for all inputs; `sizes` are those of named dimensions."""
+    random = np.random.default_rng(seed)
+    feed = {}
+    for value in session.get_inputs():
+        shape = [dim if isinstance(dim, int) else sizes[dim] for dim in value.shape]
+        is_float = value.type == "tensor(float)"
+        feed[value.name] = random.standard_normal(shape).astype(np.float32) if is_float else random.integers(0, 40, shape).astype(np.int32)
+    return feed
+
+
+def require_agreement(model, library, sizes=()):
+    cpu, emulated = lepton.InferenceSession(model), lepton.InferenceSession(library)
+    feed = inputs_of(cpu, dict(sizes))
+    for expected, result in zip(cpu.run(None, feed), emulated.run(None, feed), strict=True):
+        assert difference(expected, result) <= TOLERANCE
+
+
+# ---- PTX -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gpu,version", [("cuda", "7.0"), ("cuda:sm_90a", "8.0")])
+def test_ptx_is_for_the_gpu_that_was_named(tmp_path, gpu, version):
+    ptx = compile_ptx(save_small(tmp_path / "small.onnx"), tmp_path, gpu)
+    assert f".version {version}\n.target {gpu.partition(':')[2] or 'sm_80'}\n" in ptx
+
+
+@pytest.mark.parametrize("name", [*SMALL, *OTHERS] if FULL else SMALL)
+def test_networks_become_ptx_that_needs_nothing_else(network, tmp_path, name):
+    ptx = compile_ptx(network(name), tmp_path)
+    assert ptx.count(".entry") > 0
+    assert ".extern" not in ptx and "call" not in re.sub(r"//.*|_call", "", ptx)
+
+
+@pytest.mark.parametrize("path", PUBLIC if FULL else [path for path in PUBLIC if "magika" in str(path) or "rec_infer" in path.name], ids=lambda path: path.stem)
+def test_public_models_become_ptx_that_needs_nothing_else(tmp_path, path):
+    assert ".extern" not in compile_ptx(path, tmp_path)
+
+
+def test_elementwise_accesses_have_128_bits(tmp_path):
+    shapes = ({"x": (TensorProto.FLOAT, [512, 1024])}, {"y": (TensorProto.FLOAT, [512, 1024])})
+    ptx = compile_ptx(save(tmp_path / "tanh.onnx", [helper.make_node("Tanh", ["x"], ["y"])], *shapes), tmp_path)
+    assert re.search(r"ld\.global(\.nc)?\.v4\.b32", ptx) and "st.global.v4.b32" in ptx
+    assert not re.search(r"(ld\.global(\.nc)?|st\.global)\.b32", ptx)
+
+
+@pytest.mark.skipif(not PTXAS, reason="NVIDIA's assembler, ptxas, is not installed")
+@pytest.mark.parametrize("gpu", ["sm_80", "sm_90a"])
+@pytest.mark.parametrize("name", [*SMALL, *OTHERS] if FULL else SMALL)
+def test_ptx_assembles_without_spills(network, tmp_path, name, gpu):
+    compile_ptx(network(name), tmp_path, f"cuda:{gpu}")
+    command = [PTXAS, f"-arch={gpu}", "-v", tmp_path / "model.ptx", "-o", tmp_path / "model.cubin"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    spills = re.findall(r"(\d+) bytes spill stores", result.stderr)
+    assert spills and set(spills) == {"0"}, result.stderr
+
+
+# ---- numerics ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*SMALL, *OTHERS] if FULL else SMALL)
+def test_emulated_networks_agree_with_the_cpu(network, tmp_path, name):
+    require_agreement(network(name), emulate(network(name), tmp_path))
+
+
+def test_emulated_model_of_unknown_sizes_agrees_with_the_cpu(tmp_path):
+    model = MODELS / "magika/models/standard_v3_3/model.onnx"
+    library = emulate(model, tmp_path)
+    for count in (1, 3):
+        require_agreement(model, library, {"batch": count, "unk__214": count})
+
+
+def test_an_index_out_of_range_reads_nothing_outside(tmp_path):
+    """Whatever it is, the kernel says so in a word, and reads element 0."""
+    shapes = ({"x": (TensorProto.FLOAT, [4]), "at": (TensorProto.INT64, [2])}, {"y": (TensorProto.FLOAT, [2])})
+    model = save(tmp_path / "gather.onnx", [helper.make_node("Gather", ["x", "at"], ["y"])], *shapes)
+    library = emulate(model, tmp_path)
+    session = lepton.InferenceSession(library)
+    x = np.arange(4, dtype=np.float32)
+    np.testing.assert_array_equal(session.run(None, {"x": x, "at": np.array([3, -4])})[0], [3, 0])
+    np.testing.assert_array_equal(session.run(None, {"x": x + 1, "at": np.array([1 << 40, -3])})[0], [1, 2])
+
+
+@pytest.mark.parametrize("op", ["LayerNormalization", "Softmax"])
+def test_a_missing_barrier_is_noticed(tmp_path, op):
+    """One thread sums up a line, which all of them divide by the sum: a barrier left out shows in the result."""
+    shapes = ({"x": (TensorProto.FLOAT, [6, 96])}, {"y": (TensorProto.FLOAT, [6, 96])})
+    inputs = ["x", "scale"] if op == "LayerNormalization" else ["x"]
+    model = save(tmp_path / "model.onnx", [helper.make_node(op, inputs, ["y"], axis=1)], *shapes, {"scale": np.ones(96, np.float32)})
+    assert command_line("compile", model, "--target=cuda", "-o", tmp_path / "model.ll").returncode == 0
+    count = len(re.findall(r"call void @llvm\.nvvm\.barrier", (tmp_path / "model.ll").read_text()))
+    assert count > 0
+    feed = {"x": np.random.default_rng(0).standard_normal((6, 96)).astype(np.float32)}
+    expected = lepton.InferenceSession(model).run(None, feed)[0]
+
+    def error(*flags):
+        folder = tmp_path / "-".join(["emulated", *flags])
+        folder.mkdir()
+        return difference(expected, lepton.InferenceSession(emulate(model, folder, *flags)).run(None, feed)[0])
+
+    assert error() <= TOLERANCE
+    for number in range(count):
+        assert not error(f"--drop-barrier={number}") <= TOLERANCE, f"barrier {number} of {count}"
+
+
+# ---- errors --------------------------------------------------------------------------------------------------------------
+
+
+def test_errors_say_what_to_do(tmp_path):
+    small = save_small(tmp_path / "small.onnx")
+    shapes = ({"x": (TensorProto.STRING, [2])}, {"y": (TensorProto.STRING, [2])})
+    strings = save(tmp_path / "strings.onnx", [helper.make_node("StringNormalizer", ["x"], ["y"], name="upper", case_change_action="UPPER")], *shapes)
+    cases = [
+        ([small, "--target=cuda:sm_12", "-o", "x.ptx"], 2, "unknown GPU 'sm_12'; known are sm_80, sm_90a"),
+        ([small, "--target=cuda", "-o", "x.so"], 2, "for a GPU there is no 'shared' yet; end the output's name in .ptx, .ll or .mlir"),
+        ([small, "-o", "x.ptx"], 2, "PTX is for GPUs; add --target=cuda"),
+        ([small, "--target=cuda", "--compile-to=vector"], 2, "the target sm_80 has no phase 'vector'"),
+        ([small, "--compile-to=gpu"], 2, "has no phase 'gpu'"),
+        ([strings, "--target=cuda", "-o", "x.ptx"], 1, "node 'upper' (StringNormalizer): is computed by the runtime, on the CPU alone; compile it for a CPU"),
+    ]
+    run = command_line("run", small, "--target=cuda", "--random-inputs=0")
+    assert (run.returncode, "compile it to PTX" in run.stderr) == (2, True), run.stderr
+    for arguments, status, message in cases:
+        result = command_line("compile", *arguments, cwd=tmp_path)
+        assert (result.returncode, message in result.stderr) == (status, True), (arguments, result.stderr)
+        assert not list(tmp_path.glob("x.*"))

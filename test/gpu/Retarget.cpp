@@ -1,0 +1,137 @@
+//===- Retarget.cpp - code of a GPU for the emulator ------------------------------------------------------------------------===//
+
+#include "test/gpu/Retarget.h"
+
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
+#include "llvm/IR/IntrinsicsNVPTX.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace lepton;
+using namespace llvm;
+
+static constexpr unsigned sharedSpace = 3;
+
+namespace {
+
+struct Rewriter {
+  Module &module;
+  LLVMContext &context = module.getContext();
+  Type *word = Type::getInt32Ty(context), *number = Type::getInt64Ty(context), *none = Type::getVoidTy(context);
+  PointerType *pointer = PointerType::get(context, 0);
+  int barriers = 0;
+
+  /// What the GPU does for a thread; false where the emulator cannot.
+  bool replace(CallInst *call, int dropBarrier) {
+    IRBuilder<> b(call);
+    const char *name = nullptr;
+    switch (call->getIntrinsicID()) {
+    case Intrinsic::nvvm_read_ptx_sreg_tid_x:
+      name = "emulator_thread";
+      break;
+    case Intrinsic::nvvm_read_ptx_sreg_ctaid_x:
+      name = "emulator_block";
+      break;
+    case Intrinsic::nvvm_barrier_cta_sync_aligned_all:
+      if (barriers++ != dropBarrier)
+        b.CreateCall(module.getOrInsertFunction("emulator_barrier", FunctionType::get(none, false)));
+      call->eraseFromParent();
+      return true;
+    default:
+      errs() << "the emulator does not know " << call->getCalledFunction()->getName() << "\n";
+      return false;
+    }
+    Value *result = b.CreateCall(module.getOrInsertFunction(name, FunctionType::get(word, false)));
+    call->replaceAllUsesWith(result);
+    call->eraseFromParent();
+    return true;
+  }
+
+  /// void call(void **arguments)
+  Function *makeCaller(Function &kernel) {
+    auto *caller = Function::Create(FunctionType::get(none, {pointer}, false), GlobalValue::InternalLinkage,
+                                    kernel.getName() + ".call", module);
+    IRBuilder<> b(BasicBlock::Create(context, "", caller));
+    SmallVector<Value *> values;
+    for (Argument &argument : kernel.args()) {
+      Value *place = b.CreateLoad(pointer, b.CreateConstGEP1_64(pointer, caller->getArg(0), argument.getArgNo()));
+      values.push_back(b.CreateLoad(argument.getType(), place));
+    }
+    b.CreateCall(&kernel, values);
+    b.CreateRetVoid();
+    return caller;
+  }
+
+  Constant *array(ArrayRef<Constant *> elements) {
+    if (elements.empty())
+      return ConstantPointerNull::get(pointer);
+    auto *value = ConstantArray::get(ArrayType::get(elements.front()->getType(), elements.size()), elements);
+    return new GlobalVariable(module, value->getType(), true, GlobalValue::PrivateLinkage, value);
+  }
+
+  /// An entry of emulator_kernels.
+  Constant *describe(Function &kernel, ArrayRef<GlobalVariable *> shared, bool hasBarriers) {
+    SmallVector<Constant *> buffers;
+    for (GlobalVariable *buffer : shared)
+      buffers.push_back(ConstantStruct::getAnon(
+          {ConstantExpr::getAddrSpaceCast(buffer, pointer),
+           ConstantInt::get(number, module.getDataLayout().getTypeAllocSize(buffer->getValueType()))}));
+    Constant *text = ConstantDataArray::getString(context, kernel.getName());
+    auto *name = new GlobalVariable(module, text->getType(), true, GlobalValue::PrivateLinkage, text);
+    return ConstantStruct::getAnon({name, makeCaller(kernel), array(buffers), ConstantInt::get(number, shared.size()),
+                                    ConstantInt::get(number, hasBarriers)});
+  }
+};
+
+} // namespace
+
+/// The shared memory that a function's instructions use, by way of constants or not.
+static SmallVector<GlobalVariable *> sharedMemoryOf(Function &function) {
+  SetVector<GlobalVariable *> found;
+  for (GlobalVariable &global : function.getParent()->globals()) {
+    SmallVector<User *> users(global.users());
+    while (global.getAddressSpace() == sharedSpace && !users.empty()) {
+      User *user = users.pop_back_val();
+      auto *instruction = dyn_cast<Instruction>(user);
+      if (instruction && instruction->getFunction() == &function)
+        found.insert(&global);
+      else if (!instruction)
+        append_range(users, user->users());
+    }
+  }
+  return found.takeVector();
+}
+
+PreservedAnalyses Retarget::run(Module &module, ModuleAnalysisManager &) {
+  Rewriter rewriter{module};
+  SmallVector<Constant *> kernels;
+  for (Function &function : make_early_inc_range(module)) {
+    if (function.isDeclaration() || function.getCallingConv() != CallingConv::PTX_Kernel)
+      continue;
+    const int before = rewriter.barriers;
+    for (Instruction &instruction : make_early_inc_range(instructions(function))) {
+      auto *call = dyn_cast<CallInst>(&instruction);
+      if (call && call->getCalledFunction() && call->getCalledFunction()->getName().starts_with("llvm.nvvm.") &&
+          !rewriter.replace(call, dropBarrier))
+        *failed = true;
+    }
+    function.setCallingConv(CallingConv::C);
+    function.setLinkage(GlobalValue::InternalLinkage);
+    function.setAttributes(AttributeList()); // of a GPU's processor
+    kernels.push_back(rewriter.describe(function, sharedMemoryOf(function), rewriter.barriers > before));
+  }
+  for (GlobalVariable &global : module.globals())
+    if (global.getAddressSpace() == sharedSpace)
+      global.setInitializer(Constant::getNullValue(global.getValueType()));
+  auto *type = ArrayType::get(kernels.empty() ? rewriter.word : kernels.front()->getType(), kernels.size());
+  new GlobalVariable(module, type, true, GlobalValue::ExternalLinkage, ConstantArray::get(type, kernels),
+                     "emulator_kernels");
+  new GlobalVariable(module, rewriter.number, true, GlobalValue::ExternalLinkage,
+                     ConstantInt::get(rewriter.number, kernels.size()), "emulator_kernel_count");
+  return PreservedAnalyses::none();
+}

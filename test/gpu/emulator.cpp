@@ -1,0 +1,143 @@
+//===- emulator.cpp - runs the functions of a GPU on the CPU, a fiber for each thread -----------------------===//
+//
+// Blocks run one after the other. The threads of a block are fibers, which change at barriers alone, the last thread first in one block and the first one in the
+// next: it is as far ahead of the others as barriers let it be, so that a barrier that is missing shows. Shared memory is full of NaN when a block begins. What is at
+// fault ends the run with a message.
+//
+// Only the C library: it is linked into artifacts as the runtime is.
+//
+//===-----------------------------------------------------------------------------------------------------------===//
+
+#include "emulator.h"
+#include "runtime/core/lepton_abi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+extern "C" void emulator_switch(void **from, void *to);
+asm(R"(
+.text
+.hidden emulator_switch
+.globl emulator_switch
+emulator_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+)");
+
+namespace {
+
+constexpr size_t stackBytes = 64 * 1024;
+constexpr int mostThreads = 1024;
+
+struct Fiber {
+  void *stackPointer;
+  char *stack;
+  bool isDone;
+};
+
+Fiber fibers[mostThreads];
+void *scheduler; // its stack
+const emulator_kernel *running;
+void **arguments;
+int thread, block;
+int32_t faultWord;
+
+[[noreturn]] void stop(const char *what) {
+  fprintf(stderr, "emulator: kernel '%s', block %d: %s\n", running ? running->name : "?", block, what);
+  exit(3);
+}
+
+void leave() { emulator_switch(&fibers[thread].stackPointer, scheduler); }
+
+/// Where a fiber begins.
+void body() {
+  running->call(arguments);
+  fibers[thread].isDone = true;
+  leave();
+}
+
+void prepare(Fiber &fiber) {
+  if (!fiber.stack) {
+    void *pages = mmap(nullptr, stackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+      stop("no memory for a stack");
+    fiber.stack = static_cast<char *>(pages);
+  }
+  // The address to return to, aligned as a call leaves it, below the saved registers.
+  void **top = reinterpret_cast<void **>(fiber.stack + stackBytes - 64);
+  *--top = nullptr;
+  *--top = reinterpret_cast<void *>(body);
+  for (int i = 0; i < 6; ++i)
+    *--top = nullptr;
+  fiber.stackPointer = top;
+  fiber.isDone = false;
+}
+
+/// All threads up to the next barrier, until all are done.
+void runBlock(int threads) {
+  for (int i = 0; i < threads; ++i)
+    prepare(fibers[i]);
+  for (;;) {
+    int done = 0;
+    for (int i = 0; i < threads; ++i) {
+      thread = block % 2 ? i : threads - 1 - i;
+      emulator_switch(&scheduler, fibers[thread].stackPointer);
+      done += fibers[thread].isDone;
+    }
+    if (done == threads)
+      return;
+    if (done)
+      stop("some threads have ended, others wait at a barrier");
+  }
+}
+
+const emulator_kernel *find(const char *name) {
+  for (uint64_t i = 0; i < emulator_kernel_count; ++i)
+    if (!strcmp(emulator_kernels[i].name, name))
+      return &emulator_kernels[i];
+  fprintf(stderr, "emulator: there is no kernel '%s'\n", name);
+  exit(3);
+}
+
+} // namespace
+
+extern "C" {
+
+int32_t emulator_thread(void) { return thread; }
+int32_t emulator_block(void) { return block; }
+void emulator_barrier(void) { leave(); }
+
+void *lepton_rt_fault(lepton_context *) { return &faultWord; }
+
+void lepton_rt_launch(lepton_context *, const char *name, int64_t blocks, int64_t threads, void **values) {
+  running = find(name);
+  arguments = values;
+  if (threads < 1 || threads > mostThreads || blocks > INT32_MAX)
+    stop("is launched with more threads or blocks than there are");
+  for (block = 0; block < blocks; ++block) {
+    for (uint64_t i = 0; i < running->shared_count; ++i)
+      memset(running->shared[i].address, 0xff, running->shared[i].bytes);
+    if (running->has_barriers)
+      runBlock(int(threads));
+    else
+      for (thread = 0; thread < threads; ++thread)
+        running->call(arguments);
+  }
+}
+
+} // extern "C"

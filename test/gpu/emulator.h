@@ -1,0 +1,36 @@
+/* emulator.h - what the code of a GPU, compiled for the CPU, asks of the emulator, and what the emulator finds out from it. */
+#ifndef LEPTON_TEST_GPU_EMULATOR_H
+#define LEPTON_TEST_GPU_EMULATOR_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Memory that the threads of a block share. */
+typedef struct emulator_shared {
+  void *address;
+  uint64_t bytes;
+} emulator_shared;
+
+typedef struct emulator_kernel {
+  const char *name;
+  void (*call)(void **arguments); /* as one thread; the addresses of the arguments */
+  const emulator_shared *shared;
+  uint64_t shared_count;
+  uint64_t has_barriers;
+} emulator_kernel;
+
+/* Made by the pass Retarget. */
+extern const emulator_kernel emulator_kernels[];
+extern const uint64_t emulator_kernel_count;
+
+int32_t emulator_thread(void); /* threadIdx.x */
+int32_t emulator_block(void);  /* blockIdx.x */
+void emulator_barrier(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
