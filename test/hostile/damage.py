@@ -38,7 +38,7 @@ add("damage-twice-the-file", WHOLE * 2, ANYTHING, at="any")
 add("damage-noise", random.Random(7).randbytes(10_000), "no ONNX model, or it is truncated, damaged or nested too deeply")
 add("damage-zeros", bytes(10_000), "no ONNX model, or it is truncated, damaged or nested too deeply")
 add("damage-text", b"{}\n" * 1000, "no ONNX model, or it is truncated, damaged or nested too deeply")
-add("damage-elf", b"\x7fELF" + bytes(1000), "no shared library|truncated")
+add("damage-elf", b"\x7fELF" + bytes(1000), "truncated|compiled for another architecture")
 add("damage-bytecode", b"ML\xefR" + bytes(100), "model.onnx")
 # A field of bytes that says it has more than the file, at every depth.
 add("damage-length-past-the-end", b"\x3a" + b"\xff" * 9 + b"\x01", "no ONNX model, or it is truncated, damaged or nested too deeply")

@@ -10,9 +10,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <system_error>
 #include <unistd.h>
 #include <vector>
 
@@ -67,6 +69,19 @@ static void endForMemory() {
                                                 : "there is; simplify the model, or give it smaller inputs");
 }
 
+/// Nobody catches exceptions, which only the standard library throws: std::thread where there is no memory for a stack.
+static void endAtException() {
+  try {
+    if (std::exception_ptr thrown = std::current_exception())
+      std::rethrow_exception(thrown);
+  } catch (const std::system_error &) {
+    endForMemory();
+  } catch (const std::exception &exception) {
+    snprintf(reason, sizeof reason, "%s", exception.what());
+  }
+  abort();
+}
+
 void lepton::cli::boundProcess(double seconds, uint64_t bytes) {
   if (bytes) {
     isMemoryBound = true;
@@ -93,12 +108,15 @@ void lepton::cli::catchFaults(char **argv, const std::string &model, const std::
     repeated.push_back(nullptr);
   }
   auto fail = [](void *, const char *text, bool) {
+    if (strstr(text, "pthread_create failed")) // for want of memory for its stack
+      endForMemory();
     snprintf(reason, sizeof reason, "%s", text);
     abort(); // LLVM would exit with 1, which says that the model is at fault
   };
   llvm::install_fatal_error_handler(fail);
   llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { endForMemory(); });
   std::set_new_handler(endForMemory);
+  std::set_terminate(endAtException);
   struct sigaction action = {};
   action.sa_handler = handleSignal;
   action.sa_flags = SA_ONSTACK | SA_NODEFER;
