@@ -275,6 +275,7 @@ int command(std::vector<std::string> arguments) {
 } // namespace
 
 NB_MODULE(_lepton, module) {
+  nb::set_leak_warnings(false); // PyTorch keeps what it compiled until after Python's end
   importNumpy();
   nb::class_<Executable>(module, "Executable")
       .def("inputs", [](const Executable &e) { return describe(e.model().inputs, e.model().input_count); })

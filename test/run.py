@@ -1,6 +1,6 @@
 """Runs the test suites and sums them up: test/run.py [--full] [SUITE...]
 
-Suites: lint, unit (ctest), lit, frontend, e2e, fuzz and hostile (pytest); all of them when none is named. With --full, LEPTON_TEST_FULL=1 tells the
+Suites: lint, unit (ctest), lit, frontend, e2e, frameworks, fuzz and hostile (pytest); all of them when none is named. With --full, LEPTON_TEST_FULL=1 tells the
 tests to leave nothing out. The last line is `N passed, N failed, N skipped`; the status is 0 when something ran and
 nothing failed.
 """
@@ -28,6 +28,12 @@ def pytest(folder, *options):
     return [BIN / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "--timeout=900", ROOT / folder]
 
 
+def frameworks():
+    """The command of the tests that want PyTorch, which `make frameworks` installs; without it they are skipped."""
+    python = BUILD / "frameworks/bin/python"
+    return [python if python.exists() else BIN / "python", *pytest("test/frameworks")[1:]]
+
+
 def suites():
     """Name -> (command, the option that names its JUnit report)."""
     return {
@@ -36,6 +42,7 @@ def suites():
         "lit": ([BIN / "lit", "-sv", "-j", JOBS, BUILD / "test"], "--xunit-xml-output"),
         "frontend": (pytest("test/frontend", "-n", JOBS), "--junitxml"),
         "e2e": (pytest("test/e2e", "-n", JOBS, "--dist", "worksteal"), "--junitxml"),
+        "frameworks": (frameworks(), "--junitxml"),
         "fuzz": (pytest("test/fuzz", "-n", JOBS), "--junitxml"),
         "hostile": (pytest("test/hostile", "-n", JOBS), "--junitxml"),
     }

@@ -21,9 +21,16 @@ from .session import InferenceSession, ModelMetadata, NodeArg, compile, make_up
 __version__ = _version()
 __all__ = [
     "ExecutionMode", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "ModelMetadata", "NodeArg", "OrtValue", "RunOptions", "SessionOptions", "compile",
-    "disable_telemetry_events", "enable_telemetry_events", "get_all_providers", "get_available_providers", "get_device", "install_as_onnxruntime", "make_up",
+    "disable_telemetry_events", "enable_telemetry_events", "get_all_providers", "get_available_providers", "from_torch", "get_device", "install_as_onnxruntime", "make_up",
     "set_default_logger_severity", "set_default_logger_verbosity",
 ]
+
+
+def from_torch(module, example_inputs, *, dynamic_shapes=None, **options):
+    """Compiles a torch.nn.Module for inference: lepton.torch.from_torch, which needs PyTorch and onnxscript."""
+    from .torch import from_torch as compile_module
+
+    return compile_module(module, example_inputs, dynamic_shapes=dynamic_shapes, **options)
 
 
 def install_as_onnxruntime():
