@@ -29,9 +29,9 @@ def pytest(folder, *options):
 
 
 def frameworks():
-    """The command of the tests that want PyTorch, which `make frameworks` installs; without it they are skipped."""
+    """The command of the tests that want PyTorch; None where `make frameworks` has not installed it."""
     python = BUILD / "frameworks/bin/python"
-    return [python if python.exists() else BIN / "python", *pytest("test/frameworks")[1:]]
+    return [python, *pytest("test/frameworks")[1:]] if python.exists() else None
 
 
 def suites():

@@ -5,8 +5,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-
-torch = pytest.importorskip("torch", reason="PyTorch is not installed; `make frameworks` installs it")
+import torch
 
 import lepton
 import lepton.torch  # registers the backend
