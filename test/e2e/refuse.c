@@ -77,7 +77,8 @@ int main(int argc, char **argv) {
     for (uint32_t d = 0; d < info->rank; ++d)
       count *= (uint64_t)(shapes[i][d] = info->shape[d] < 0 ? 2 : info->shape[d]);
     int isText = info->dtype == LEPTON_STRING;
-    inputs[i] = (lepton_tensor){isText ? (void *)texts : data, shapes[i], info->dtype, info->rank, count * (isText ? sizeof(char *) : 4)};
+    inputs[i] = (lepton_tensor){isText ? (void *)texts : data, shapes[i], info->dtype, info->rank,
+                                count * (isText ? sizeof(char *) : 4)};
   }
   static char first[65536], again[65536];
   size_t size, bytes;
