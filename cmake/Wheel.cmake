@@ -1,6 +1,7 @@
 # What a wheel of the Python package carries, in build/wheel (target `wheel_files`; setup.py packs it): the module is linked with LLVM's static
 # libraries, of which it takes what it needs, instead of the 250 MB of the shared ones. The objects are those of build/python.
 find_package(SQLite3 REQUIRED)
+find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto)
 set(folder ${PROJECT_BINARY_DIR}/wheel)
 get_target_property(suffix _lepton SUFFIX)
 get_property(layers GLOBAL PROPERTY LEPTON_LIBRARIES)
@@ -20,7 +21,7 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/Unused.cpp.in ${PROJECT_BINARY_DIR}/cma
 
 add_library(lepton_wheel MODULE EXCLUDE_FROM_ALL $<TARGET_OBJECTS:_lepton> ${PROJECT_BINARY_DIR}/cmake/Unused.cpp)
 target_link_libraries(lepton_wheel PRIVATE
-  nanobind-static ${archives} onnx::onnx ${llvm} SQLite::SQLite3 ZLIB::ZLIB zstd::libzstd_shared)
+  nanobind-static ${archives} onnx::onnx ${llvm} SQLite::SQLite3 OpenSSL::Crypto ZLIB::ZLIB zstd::libzstd_shared)
 target_link_options(lepton_wheel PRIVATE -Wl,--as-needed,--strip-all,--version-script=${CMAKE_CURRENT_LIST_DIR}/wheel.map)
 set_target_properties(lepton_wheel PROPERTIES
   OUTPUT_NAME _lepton PREFIX "" SUFFIX ${suffix} LIBRARY_OUTPUT_DIRECTORY ${folder}/lepton SKIP_BUILD_RPATH ON)
