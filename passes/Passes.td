@@ -241,6 +241,9 @@ def VectorizeContraction : Pass<"lepton-vectorize-contraction", "::mlir::func::F
     inside a vector. Where no such v exists (or it is shorter than half a vector), lanes run along a reduction dimension that is contiguous in A and
     B, and each accumulator is summed once at the end.
 
+    Where C lies on the stack and one elementwise `linalg.generic` behind is all that reads it (bias, activation, residual), the micro-kernel applies it to the
+    block in its registers and writes what it gives; C is gone.
+
     Only roots whose `lepton.schedule` says `register_block` are taken, with the numbers that stand there.
 
     Example: `linalg.generic` -> `scf.for` around `vector.load`, `scf.for iter_args`, `vector.fma`, `vector.store`.

@@ -16,9 +16,9 @@ using namespace mlir;
 using namespace lepton;
 
 MicroKernel::MicroKernel(OpBuilder &builder, Location loc, const Contraction &contraction, ScheduleAttr schedule,
-                         TargetAttr target, ArrayRef<OpFoldResult> extents, bool fromZero)
+                         TargetAttr target, ArrayRef<OpFoldResult> extents, bool fromZero, const Epilogue *epilogue)
     : builder(builder), loc(loc), contraction(contraction), schedule(schedule), target(target), extents(extents),
-      fromZero(fromZero) {
+      fromZero(fromZero), epilogue(epilogue) {
   a = makeView(contraction.a);
   b = makeView(contraction.b);
   c = makeView(contraction.c);
@@ -385,6 +385,35 @@ MicroKernel::Values MicroKernel::dotLoops(Position at, Values accumulators) {
 // The two forms
 //===----------------------------------------------------------------------===//
 
+/// The points of the tile along `dims`, the last one fastest: iterations of all parallel dimensions, those of other dimensions at the tile's origin.
+SmallVector<MicroKernel::Offsets> MicroKernel::points(ArrayRef<unsigned> dims) {
+  SmallVector<Offsets> result(1);
+  for (Value origin : tile->origin)
+    result[0].push_back(origin ? OpFoldResult(origin) : builder.getIndexAttr(0));
+  for (unsigned dim : dims) {
+    SmallVector<Offsets> next;
+    const int64_t elements = dim == contraction.vectorDim ? tile->lanes : 1;
+    for (const Offsets &outer : result)
+      for (int64_t i = 0; i < tile->sizes[dim]; ++i) {
+        next.push_back(outer);
+        next.back()[dim] = add(outer[dim], builder.getIndexAttr(i * elements));
+      }
+    result = std::move(next);
+  }
+  return result;
+}
+
+void MicroKernel::writeThroughEpilogue(ArrayRef<Value> accumulators) {
+  SmallVector<unsigned> dims(contraction.rowDims);
+  llvm::append_range(dims, columns);
+  for (auto [i, point, accumulator] : llvm::enumerate(points(dims), accumulators)) {
+    Offsets position;
+    for (ArrayRef<int64_t> coefficients : contraction.c.coefficients)
+      position.push_back(point[llvm::find(coefficients, 1) - coefficients.begin()]);
+    epilogue->write(builder, position, accumulator, maskOf(i % cColumns.size()));
+  }
+}
+
 void MicroKernel::emitColumns() {
   OpFoldResult origin = base(c, *tile);
   Values accumulators;
@@ -394,6 +423,8 @@ void MicroKernel::emitColumns() {
     for (auto [column, offset] : llvm::enumerate(cColumns))
       accumulators.push_back(fromZero ? zero : load(c, add(add(origin, row), offset), tile->lanes, maskOf(column)));
   accumulators = reduce(0, {base(a, *tile), base(b, *tile)}, std::move(accumulators));
+  if (epilogue)
+    return writeThroughEpilogue(accumulators);
   const Value *accumulator = accumulators.begin();
   for (OpFoldResult row : cRows)
     for (auto [column, offset] : llvm::enumerate(cColumns))
@@ -425,7 +456,7 @@ void MicroKernel::emitDot() {
 
 void MicroKernel::emit(const KernelTile &newTile) {
   tile = &newTile;
-  SmallVector<unsigned> columns = contraction.columnDims;
+  columns = contraction.columnDims;
   if (contraction.form == ContractionForm::Columns)
     columns.push_back(contraction.vectorDim);
   aRows = offsets(a, contraction.rowDims, newTile);

@@ -6,7 +6,7 @@
 //   acc = scf.for ... iter_args(acc) over every reduction dimension:
 //     b[v] = load B                 (vectors loads)
 //     for each row: a = broadcast(load A); acc[r][v] = fma(a, b[v], acc[r][v])
-//   store acc to C
+//   store acc to C, or apply the epilogue to acc and store what it gives
 //
 // Where the target multiplies 16-bit integers in pairs (AVX2, AVX-512), two steps of the innermost reduction are one: the vectors of B interleave, the elements of A are
 // broadcast together, and neighbouring products are added (LLVM knows the form).
@@ -18,6 +18,7 @@
 #ifndef LEPTON_PASSES_VECTOR_MICROKERNEL_H
 #define LEPTON_PASSES_VECTOR_MICROKERNEL_H
 
+#include "passes/vector/Epilogue.h"
 #include "passes/vector/VectorizeContraction.h"
 
 namespace lepton {
@@ -36,9 +37,9 @@ struct KernelTile {
 
 class MicroKernel {
 public:
-  /// Emits the flat views of the operands; `extents` are the trip counts of the loops. With `fromZero` C holds nothing yet.
+  /// Emits the flat views of the operands; `extents` are the trip counts of the loops. With `fromZero` C holds nothing yet; with an `epilogue` (null: none) it never does.
   MicroKernel(mlir::OpBuilder &builder, mlir::Location loc, const Contraction &contraction, ScheduleAttr schedule,
-              TargetAttr target, llvm::ArrayRef<mlir::OpFoldResult> extents, bool fromZero);
+              TargetAttr target, llvm::ArrayRef<mlir::OpFoldResult> extents, bool fromZero, const Epilogue *epilogue);
 
   void emit(const KernelTile &tile);
 
@@ -81,6 +82,8 @@ private:
   Values columnsStep(Position at, Values accumulators);
   Values pairStep(Position at, Position next, Values accumulators);
   Values dotStep(Position at, Values accumulators, int64_t lanes, mlir::Value mask);
+  llvm::SmallVector<Offsets> points(llvm::ArrayRef<unsigned> dims);
+  void writeThroughEpilogue(llvm::ArrayRef<mlir::Value> accumulators);
   void emitColumns();
   void emitDot();
 
@@ -91,12 +94,14 @@ private:
   TargetAttr target;
   llvm::ArrayRef<mlir::OpFoldResult> extents;
   bool fromZero;
+  const Epilogue *epilogue;
   View a, b, c;
   /// Depth of the first reduction loop that disappears, see `full_unroll` of the schedule.
   unsigned unrolledFrom;
 
   // The state of one emit().
   const KernelTile *tile = nullptr;
+  llvm::SmallVector<unsigned> columns; // dimensions
   Offsets aRows, cRows, bColumns, cColumns;
 };
 

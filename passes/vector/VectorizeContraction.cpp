@@ -1,7 +1,7 @@
 //===- VectorizeContraction.cpp - Loops around the micro-kernel -----------===//
 //
 // IR before: linalg.generic `C += f(A) * g(B)` on memrefs, or the same after a linalg.fill of C with zero. IR after: scf.for over the blocks of C, one micro-kernel
-// (MicroKernel.h) in each. Precondition: C does not overlap A or B; work for threads has been split off already, all
+// (MicroKernel.h) in each; C on the stack is gone where what reads it became part of the micro-kernel (Epilogue.h). Precondition: C does not overlap A or B; work for threads has been split off already, all
 // loops here are sequential.
 //
 //===----------------------------------------------------------------------===//
@@ -38,15 +38,15 @@ struct BlockedLoop {
 class LoopNest {
 public:
   LoopNest(RewriterBase &rewriter, linalg::GenericOp op, const Contraction &contraction, ScheduleAttr schedule,
-           TargetAttr target, bool fromZero)
+           TargetAttr target, bool fromZero, const Epilogue *epilogue)
       : builder(rewriter), loc(op.getLoc()), contraction(contraction), schedule(schedule), target(target),
-        fromZero(fromZero) {
+        fromZero(fromZero), epilogue(epilogue) {
     for (unsigned dim = 0; dim < contraction.extents.size(); ++dim)
       extents.push_back(extentOf(op, dim));
   }
 
   void emit() {
-    MicroKernel kernel(builder, loc, contraction, schedule, target, extents, fromZero);
+    MicroKernel kernel(builder, loc, contraction, schedule, target, extents, fromZero, epilogue);
     KernelTile tile;
     tile.origin.resize(extents.size());
     tile.sizes.assign(extents.size(), 1);
@@ -80,6 +80,7 @@ private:
   ScheduleAttr schedule;
   TargetAttr target;
   bool fromZero;
+  const Epilogue *epilogue; // null: none
   SmallVector<OpFoldResult> extents;
 };
 
@@ -224,9 +225,15 @@ LogicalResult lepton::vectorizeContraction(RewriterBase &rewriter, linalg::Gener
   FailureOr<Contraction> contraction = analyzeContraction(op, schedule.getLanes());
   if (failed(contraction))
     return op.emitOpError() << "is scheduled as a register block, but is no contraction with a dimension to vectorize";
-  rewriter.setInsertionPoint(op);
   linalg::FillOp fill = zeroFill(op);
-  LoopNest(rewriter, op, *contraction, schedule, target, /*fromZero=*/bool(fill)).emit();
+  std::optional<Epilogue> epilogue;
+  if (fill && contraction->form == ContractionForm::Columns)
+    epilogue = Epilogue::find(op, *contraction);
+  rewriter.setInsertionPoint(epilogue ? epilogue->getOp() : op);
+  LoopNest(rewriter, op, *contraction, schedule, target, /*fromZero=*/bool(fill), epilogue ? &*epilogue : nullptr)
+      .emit();
+  if (epilogue)
+    rewriter.eraseOp(epilogue->getOp());
   rewriter.eraseOp(op);
   if (fill)
     rewriter.eraseOp(fill);
@@ -239,14 +246,15 @@ struct VectorizeContraction : lepton::impl::VectorizeContractionBase<VectorizeCo
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
     const TargetAttr target = targetOf(getOperation());
-    WalkResult result = getOperation()->walk([&](linalg::GenericOp op) -> WalkResult {
+    SmallVector<linalg::GenericOp> contractions; // an epilogue, which goes with its contraction, is none
+    getOperation()->walk([&](linalg::GenericOp op) {
       auto schedule = op->getAttrOfType<ScheduleAttr>("lepton.schedule");
-      if (!schedule || schedule.getAlgorithm() != Algorithm::register_block)
-        return WalkResult::advance();
-      return vectorizeContraction(rewriter, op, schedule, target);
+      if (schedule && schedule.getAlgorithm() == Algorithm::register_block)
+        contractions.push_back(op);
     });
-    if (result.wasInterrupted())
-      signalPassFailure();
+    for (linalg::GenericOp op : contractions)
+      if (failed(vectorizeContraction(rewriter, op, op->getAttrOfType<ScheduleAttr>("lepton.schedule"), target)))
+        return signalPassFailure();
   }
 };
 
