@@ -179,8 +179,9 @@ def test_dynamic_quantize_lstm(level, direction):
     steps, batch, width, hidden, directions = 5, 1, 6, 8, 2 if direction == "bidirectional" else 1
     inputs = [
         real(steps, batch, width),
-        bytes_of(directions, width, 4 * hidden, dtype=np.int8),
-        bytes_of(directions, hidden, 4 * hidden, dtype=np.int8),
+        # Of 7 bits: on processors without VNNI onnxruntime adds pairs of products in 16 bits, which saturate where weights have 8.
+        bytes_of(directions, width, 4 * hidden, dtype=np.int8) // 2,
+        bytes_of(directions, hidden, 4 * hidden, dtype=np.int8) // 2,
         real(directions, 8 * hidden),
         None, None, None, None,
         np.full(directions, 0.01, np.float32), np.zeros(directions, np.int8),
