@@ -18,6 +18,8 @@
 
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Action.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -396,7 +398,7 @@ void Compilation::describe() {
   auto name = module()->getAttrOfType<StringAttr>("lepton.name");
   modelInfo.name = !options.name.empty() ? options.name : name && !name.empty() ? name.getValue().str() : "model";
   modelInfo.symbol = options.symbol;
-  modelInfo.target = chosen.triple + ":" + chosen.cpu;
+  modelInfo.target = chosen.gpu.empty() ? chosen.triple + ":" + chosen.cpu : "cuda:" + chosen.gpu;
   modelInfo.required = chosen.required;
   modelInfo.threads = options.threads;
   for (unsigned i = 0; i < main.getNumArguments(); ++i)
@@ -505,10 +507,34 @@ ObjectBytes Compilation::seal() {
   return weights;
 }
 
+bool Compilation::takeDeviceCode(llvm::function_ref<bool(std::string &)> emitImage) {
+  if (chosen.gpu.empty())
+    return true;
+  if (!emitImage(modelInfo.device.image))
+    return false;
+  if (auto messages = module()->getAttrOfType<ArrayAttr>("lepton.messages"))
+    for (auto message : messages.getAsRange<StringAttr>())
+      modelInfo.device.messages.push_back(message.str());
+  PassManager pm(context.get());
+  buildLlvmPipeline(pm);
+  if (failed(pm.run(module())))
+    return fail(Failure::internal, "the part of the model that launches its kernels cannot be compiled");
+  (*module().getOps<gpu::GPUModuleOp>().begin())->erase();
+  bool fetches = false;
+  module().walk([&](LLVM::CallOp call) { fetches |= call.getCallee() == "lepton_rt_fetch"; });
+  modelInfo.device.replayable = !fetches && llvm::all_of(modelInfo.inputs, [](const ValueInfo &input) {
+    return !llvm::is_contained(input.shape, -1);
+  });
+  return true;
+}
+
 bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   PhaseClock clock(options.facts, "object");
   TimingScope timed = timing.nest("object");
   ObjectBytes weights = seal();
+  if (modelInfo.device.image.empty() &&
+      !takeDeviceCode([&](std::string &image) { return emitGpu(/*ptx=*/true, image); }))
+    return false;
   objects = emitCode(module(), modelInfo, chosen, options.optLevel, CodeForm::object,
                      std::max(1u, std::thread::hardware_concurrency()), [this] { return bounds.areExceeded(); });
   if (isGivenUp("object"))
@@ -535,10 +561,6 @@ bool Compilation::emitGpu(bool ptx, std::string &text) {
 }
 
 bool Compilation::link(MemoryFile &library) {
-  if (!chosen.gpu.empty()) {
-    source.clear();
-    return fail(Failure::usage, "there is nothing yet that runs a model on a GPU; compile it to PTX (-o FILE.ptx)");
-  }
   std::vector<ObjectBytes> objects;
   std::string error;
   if (!emitObjects(objects))

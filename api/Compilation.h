@@ -40,6 +40,8 @@ public:
   bool emitText(bool assembly, std::string &text);
   /// What a GPU runs: PTX or LLVM IR.
   bool emitGpu(bool ptx, std::string &text);
+  /// Has `emitImage` write what the GPU runs and leaves in the module what the host does. Without a GPU there is nothing to do.
+  bool takeDeviceCode(llvm::function_ref<bool(std::string &)> emitImage);
   /// A shared library in memory.
   bool link(MemoryFile &library);
 

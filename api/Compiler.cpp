@@ -161,8 +161,8 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
     return Failure::usage;
   }
   const bool isForGpu = llvm::StringRef(wanted.target).starts_with("cuda");
-  if (isForGpu && !llvm::is_contained({"ptx", "llvm", "mlir", "bytecode"}, form)) {
-    error = "for a GPU there is no '" + form + "' yet; end the output's name in .ptx, .ll or .mlir";
+  if (isForGpu && form == "asm") {
+    error = "the assembly of a GPU is PTX; end the output's name in .ptx";
     return Failure::usage;
   }
   if (!isForGpu && form == "ptx") {

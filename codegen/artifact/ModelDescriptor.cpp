@@ -56,6 +56,23 @@ struct Constants {
     return global(llvm::ConstantArray::get(llvm::ArrayType::get(structs.front()->getType(), structs.size()), structs));
   }
 
+  llvm::Constant *external(const char *name) {
+    llvm::Constant *found = module.getOrInsertGlobal(name, llvm::Type::getInt8Ty(context));
+    llvm::cast<llvm::GlobalValue>(found)->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    return found;
+  }
+
+  /// A lepton_device_code.
+  llvm::Constant *deviceCode(const DeviceCode &code) {
+    if (code.image.empty())
+      return null();
+    auto *image = llvm::cast<llvm::GlobalVariable>(string(code.image));
+    image->setAlignment(llvm::Align(64));
+    return global(
+        llvm::ConstantStruct::getAnon({image, external("lepton_weights"), names(code.messages),
+                                       u64(code.messages.size()), u64(code.replayable), external("lepton_rt_cuda")}));
+  }
+
   /// An array of lepton_dim_bounds.
   llvm::Constant *bounds(const std::vector<DimBounds> &bounds) {
     if (bounds.empty())
@@ -76,7 +93,7 @@ void lepton::addModelDescriptor(llvm::Module &module, const ModelInfo &info) {
        c.string(info.required), c.values(info.inputs), c.values(info.outputs), c.u32(info.inputs.size()),
        c.u32(info.outputs.size()), c.u64(info.arenaBytes), c.u64(info.weightsBytes), c.u64(info.hash),
        c.u32(info.threads), c.u32(info.kernels), module.getFunction("lepton_entry"), c.bounds(info.dimBounds),
-       c.u64(info.dimBounds.size())});
+       c.u64(info.dimBounds.size()), c.deviceCode(info.device)});
   // Weak: where several models are linked into one program, the runtime's lepton_artifact_api gives the first.
   new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::WeakAnyLinkage, model,
                            "lepton_artifact_model");

@@ -24,6 +24,13 @@ struct DimBounds {
   int64_t minimum = 0, maximum = 0;
 };
 
+/// What a GPU runs of a model; see lepton_device_code.
+struct DeviceCode {
+  std::string image; // empty: the CPU runs everything
+  std::vector<std::string> messages;
+  bool replayable = false;
+};
+
 struct ModelInfo {
   std::string name;
   std::string symbol;   // prefix of the C names, an identifier; empty: none
@@ -33,6 +40,7 @@ struct ModelInfo {
   std::vector<DimBounds> dimBounds;
   uint64_t arenaBytes = 0, liveBytes = 0, weightsBytes = 0, hash = 0;
   uint32_t threads = 1, kernels = 0;
+  DeviceCode device;
 };
 
 } // namespace lepton

@@ -1,12 +1,15 @@
 //===- LowerLaunch.cpp - what concerns the functions of a GPU ---------------------------------------------------------------===//
 //
-// Before: lrt.launch, on the host; lrt.view, in what is launched.  After: a call of the runtime; a memref descriptor.
+// Before: lrt.launch, loads by the host of what kernels write, and lrt.view in what is launched.  After: calls of the runtime; a memref descriptor.
 //
 //===--------------------------------------------------------------------------------------------------------------------------===//
 
 #include "codegen/cpu/LowerRuntimeOps.h"
 #include "codegen/cpu/RuntimePattern.h"
+#include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -23,16 +26,18 @@ struct LowerView : RuntimePattern<lrt::ViewOp> {
   }
 };
 
-/// lepton_rt_launch(context, name, blocks, threads, addresses of the arguments)
+/// lepton_rt_launch(context, name, kinds of the arguments, blocks, threads, where they are)
 struct LowerLaunch : RuntimePattern<lrt::LaunchOp> {
   using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(lrt::LaunchOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     SmallVector<Value> values;
+    std::string kinds;
     for (auto [before, after] : llvm::zip_equal(op.getArgs(), adaptor.getArgs())) {
       auto type = dyn_cast<MemRefType>(before.getType());
       if (!type) {
         values.push_back(after);
+        kinds.push_back('n');
         continue;
       }
       MemRefDescriptor memory(after);
@@ -40,6 +45,7 @@ struct LowerLaunch : RuntimePattern<lrt::LaunchOp> {
       for (int64_t d = 0; d < type.getRank(); ++d)
         if (type.isDynamicDim(d))
           values.push_back(memory.size(b, loc, d));
+      kinds += "a" + std::string(type.getNumDynamicDims(), 'n');
     }
     Value array = stack(b, loc, LLVM::LLVMArrayType::get(pointer(b), std::max<size_t>(values.size(), 1)), op);
     for (auto [i, value] : llvm::enumerate(values)) {
@@ -48,9 +54,11 @@ struct LowerLaunch : RuntimePattern<lrt::LaunchOp> {
       LLVM::StoreOp::create(
           b, loc, own, LLVM::GEPOp::create(b, loc, pointer(b), pointer(b), array, ArrayRef<LLVM::GEPArg>{int32_t(i)}));
     }
-    Value name = constantText(b, loc, op->getParentOfType<ModuleOp>(), op.getKernel().getLeafReference());
+    auto module = op->getParentOfType<ModuleOp>();
+    Value name = constantText(b, loc, module, op.getKernel().getLeafReference());
     call(b, loc, "lepton_rt_launch", {},
-         {adaptor.getContext(), name, adaptor.getBlocks(), i64(b, loc, op.getThreads()), array});
+         {adaptor.getContext(), name, constantText(b, loc, module, kinds), adaptor.getBlocks(),
+          i64(b, loc, op.getThreads()), array});
     b.eraseOp(op);
     return success();
   }
@@ -66,6 +74,21 @@ struct LowerFault : RuntimePattern<lrt::FaultOp> {
   }
 };
 
+/// What a kernel wrote lies in memory that the host does not reach: each load of it is the runtime's to make.
+struct FetchLoad : RuntimePattern<memref::LoadOp> {
+  using RuntimePattern::RuntimePattern;
+  LogicalResult matchAndRewrite(memref::LoadOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    auto function = op->getParentOfType<LLVM::LLVMFuncOp>();
+    Type type = getTypeConverter()->convertType(op.getType());
+    Value address = getStridedElementPtr(b, loc, op.getMemRefType(), adaptor.getMemref(), adaptor.getIndices()),
+          bytes = i64(b, loc, elementBytes(op.getType())),
+          here = call(b, loc, "lepton_rt_fetch", pointer(b), {function.getArgument(0), address, bytes});
+    b.replaceOpWithNewOp<LLVM::LoadOp>(op, type, here);
+    return success();
+  }
+};
+
 } // namespace
 
 void lepton::populateViewToLlvmPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
@@ -74,4 +97,5 @@ void lepton::populateViewToLlvmPatterns(const LLVMTypeConverter &converter, Rewr
 
 void lepton::populateLaunchToLlvmPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<LowerLaunch, LowerFault>(converter);
+  patterns.add<FetchLoad>(converter, /*benefit=*/2);
 }

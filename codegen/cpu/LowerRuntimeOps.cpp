@@ -35,8 +35,9 @@ void lepton::declareRuntime(ModuleOp module) {
   declare("lepton_rt_free", none, {ptr, ptr});
   declare("lepton_rt_parallel_for", none, {ptr, i64, i64, ptr, ptr});
   declare("lepton_rt_kernel", none, {ptr, ptr});
-  declare("lepton_rt_launch", none, {ptr, ptr, i64, i64, ptr});
+  declare("lepton_rt_launch", none, {ptr, ptr, ptr, i64, i64, ptr});
   declare("lepton_rt_fault", ptr, {ptr});
+  declare("lepton_rt_fetch", ptr, {ptr, ptr, i64});
   declare("lepton_rt_fail", none, {ptr, ptr});
   declare("lepton_rt_stop", none, {ptr, ptr});
   if (!module.lookupSymbol("lepton_weights"))

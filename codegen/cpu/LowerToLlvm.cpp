@@ -83,7 +83,8 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
     populateVectorToLLVMConversionPatterns(converter, patterns, /*reassociateFPReductions=*/true);
     populateRuntimeToLlvmPatterns(converter, patterns);
-    populateLaunchToLlvmPatterns(converter, patterns);
+    if (!module.getOps<gpu::GPUModuleOp>().empty())
+      populateLaunchToLlvmPatterns(converter, patterns);
     LLVMConversionTarget target(*context);
     target.addLegalOp<ModuleOp, gpu::GPUModuleOp>();
     target.markOpRecursivelyLegal<gpu::GPUModuleOp>(); // has been lowered before

@@ -155,7 +155,9 @@ const Architecture &lepton::architectureOf(llvm::StringRef name) {
 }
 
 static std::optional<Target> lookupGpu(llvm::StringRef name, llvm::StringRef cpu, std::string &error) {
-  std::optional<Target> target = lookupTarget("", cpu, error); // of what launches the kernels
+  // Any processor of this architecture can launch the kernels.
+  const std::string host = llvm::Triple(llvm::sys::getProcessTriple()).getArchName().str() + "-linux-gnu";
+  std::optional<Target> target = lookupTarget(host, cpu, error);
   if (!target)
     return target;
   std::string known;

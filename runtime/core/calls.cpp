@@ -1,5 +1,6 @@
 //===- calls.cpp - What compiled code calls ---------------------------------===//
 #include "context.h"
+#include "device.h"
 #include "text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,12 @@ void fail(lepton_context *context, lepton_status status, const char *message) {
            what, Number(bytes), Number(context->blocks.bytesHeld()));
   fail(context, LEPTON_OUT_OF_MEMORY, message);
   abandon(context);
+}
+
+/// Memory of those who run the kernels; null without any.
+static void *allocateBlock(lepton_context *context, uint64_t bytes) {
+  const lepton_device_runtime *device = deviceOf(context->session);
+  return device ? device->allocate(context, bytes) : context->blocks.allocate(bytes);
 }
 
 void *keep(lepton_context *context, uint64_t bytes) {
@@ -132,13 +139,18 @@ void *lepton_rt_output(lepton_context *context, int64_t index, const int64_t *sh
   output.dtype = info.dtype;
   output.rank = info.rank;
   output.bytes = bytes;
+  const lepton_device_runtime *device = deviceOf(context->session);
+  if (device && !device->output(context, i, output.data, bytes)) {
+    Text(reason).add("output '%.100s' on the GPU", info.name);
+    runOutOfMemory(context, reason.message, bytes);
+  }
   return output.data;
 }
 
 void *lepton_rt_arena(lepton_context *context) { return context->arena; }
 
 void *lepton_rt_alloc(lepton_context *context, int64_t bytes) {
-  void *memory = context->blocks.allocate(static_cast<uint64_t>(bytes));
+  void *memory = allocateBlock(context, static_cast<uint64_t>(bytes));
   if (__builtin_expect(!memory, 0))
     runOutOfMemory(context, "an intermediate result", static_cast<uint64_t>(bytes));
   return memory;
@@ -155,7 +167,7 @@ void *lepton_rt_alloc_tensor(lepton_context *context, const char *node, const in
     fail(context, LEPTON_INVALID_ARGUMENT, what.message);
     abandon(context);
   }
-  void *memory = context->blocks.allocate(bytes);
+  void *memory = allocateBlock(context, bytes);
   if (__builtin_expect(!memory, 0)) {
     Text(what).add("node '%.100s': a result of shape ", node).addShape(shape, static_cast<uint32_t>(rank));
     runOutOfMemory(context, what.message, bytes);
@@ -163,7 +175,12 @@ void *lepton_rt_alloc_tensor(lepton_context *context, const char *node, const in
   return memory;
 }
 
-void lepton_rt_free(lepton_context *context, void *memory) { context->blocks.release(memory); }
+void lepton_rt_free(lepton_context *context, void *memory) {
+  if (const lepton_device_runtime *device = deviceOf(context->session))
+    device->release(context, memory);
+  else
+    context->blocks.release(memory);
+}
 
 void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args) {
   context->session->pool.run(context, n, grain, body, args);
@@ -171,8 +188,11 @@ void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, l
 
 void lepton_rt_kernel(lepton_context *context, const char *name) {
   const lepton_observer &observer = context->session->observer;
-  if (observer.kernel)
-    observer.kernel(observer.data, name);
+  if (!observer.kernel)
+    return;
+  if (const lepton_device_runtime *device = deviceOf(context->session))
+    device->settle(context);
+  observer.kernel(observer.data, name);
 }
 
 void lepton_rt_fail(lepton_context *context, const char *message) { fail(context, LEPTON_INVALID_ARGUMENT, message); }

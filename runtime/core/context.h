@@ -18,6 +18,7 @@ struct lepton_session {
   lepton_observer observer;
   lepton::rt::SpinLock lock;
   lepton_context *idle; // contexts that no run uses; guarded by lock
+  void *device;         // what the model's part of the runtime has on its GPU
 };
 
 namespace lepton::rt {
@@ -31,6 +32,7 @@ struct lepton_context {
   lepton_session *session;
   lepton_context *next;
   void *arena;
+  void *device; // what the run has on the GPU
   lepton::rt::BlockPool blocks;
   const lepton_tensor *inputs;
   lepton_tensor *outputs;

@@ -106,6 +106,16 @@ typedef struct lepton_dim_bounds {
   int64_t minimum, maximum; /* both included */
 } lepton_dim_bounds;
 
+/* What a GPU runs of a model, and the part of the runtime that knows such GPUs. */
+typedef struct lepton_device_code {
+  const void *image;   /* of the kernels: PTX, ended by a NUL, or machine code */
+  const void *weights; /* the model's constants */
+  const char *const *messages; /* what a kernel's fault word says, less 1 */
+  uint64_t message_count;
+  uint64_t replayable; /* 1: every run launches the same kernels on the same memory */
+  const struct lepton_device_runtime *runtime;
+} lepton_device_code;
+
 /* A compiled model: constant data inside the artifact. */
 typedef struct lepton_model {
   uint32_t abi_version;
@@ -125,6 +135,7 @@ typedef struct lepton_model {
   lepton_entry_function entry;
   const lepton_dim_bounds *dim_bounds; /* dim_bound_count entries; names not among them may have any size */
   uint64_t dim_bound_count;
+  const lepton_device_code *device_code; /* NULL: the CPU runs the kernels too */
 } lepton_model;
 
 /* A caller's own threads, in place of those that a session makes. */
@@ -200,6 +211,14 @@ void lepton_rt_free(lepton_context *context, void *memory);
 /* body(args, begin, end) over a partition of [0, n) into ranges of at least `grain`; the caller's thread takes part. */
 typedef void (*lepton_rt_body)(lepton_context *context, void *args, int64_t begin, int64_t end);
 void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args);
+/* Starts a kernel of a GPU on `blocks` blocks of `threads` threads, after all that was launched before. `kinds` has a letter for each argument, 'a' for an
+ * address and 'n' for a number; `values` has their places, which may be written. */
+void lepton_rt_launch(lepton_context *context, const char *kernel, const char *kinds, int64_t blocks, int64_t threads,
+                      void **values);
+/* The word of the GPU's memory in which kernels say what went wrong: 0, or 1 more than the place of a message in lepton_device_code::messages. */
+void *lepton_rt_fault(lepton_context *context);
+/* What lies at an address that a kernel may have written, once all kernels launched so far are done; until the next call. */
+const void *lepton_rt_fetch(lepton_context *context, const void *address, int64_t bytes);
 /* Tells the session's observer, if there is one, of the kernel that comes next. */
 void lepton_rt_kernel(lepton_context *context, const char *name);
 /* Marks the run as failed with LEPTON_INVALID_ARGUMENT; the first message stays. Execution goes on (compiled code keeps every access in bounds). */

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "context.h"
 #include "cpu_features.h"
+#include "device.h"
 #include "text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +26,19 @@ static void *allocateZeroed(uint64_t bytes) {
 // Contexts
 //===----------------------------------------------------------------------===//
 
+const lepton_device_runtime *deviceOf(const lepton_session *session) {
+  const lepton_device_code *code = session->model->device_code;
+  return code ? code->runtime : nullptr;
+}
+
 static void destroyContext(lepton_context *context) {
   if (!context)
     return;
   context->blocks.destroy();
-  unmapPages(context->arena, context->session->model->arena_bytes);
+  if (const lepton_device_runtime *device = deviceOf(context->session))
+    device->dispose(context);
+  else
+    unmapPages(context->arena, context->session->model->arena_bytes);
   free(context->outputStates);
   free(context->handles);
   free(context);
@@ -44,9 +53,11 @@ static lepton_context *makeContext(lepton_session *session) {
   context->outputStates = static_cast<OutputState *>(calloc(model->output_count + 1, sizeof(OutputState)));
   context->handles =
       static_cast<const lepton_tensor **>(calloc(model->output_count + 1, sizeof(const lepton_tensor *)));
-  if (model->arena_bytes)
+  const lepton_device_runtime *device = deviceOf(session);
+  const bool hasDevice = !device || device->prepare(context);
+  if (!device && model->arena_bytes)
     context->arena = mapPages(model->arena_bytes);
-  if (context->outputStates && context->handles && (context->arena || !model->arena_bytes))
+  if (context->outputStates && context->handles && hasDevice && (context->arena || !model->arena_bytes))
     return context;
   destroyContext(context);
   return nullptr;
@@ -127,6 +138,8 @@ static void destroySession(lepton_session *session) {
     session->idle = context->next;
     destroyContext(context);
   }
+  if (const lepton_device_runtime *device = deviceOf(session))
+    device->close(session);
   session->guard.destroy();
   free(session->firstOfName);
   free(session);
@@ -170,6 +183,11 @@ static lepton_status createSession(const lepton_model *model, const lepton_optio
     made->pool.borrow(*all.pool);
   else
     made->pool.create(threadCount(model, all));
+  const lepton_device_runtime *device = deviceOf(made);
+  if (lepton_status status = device ? device->open(made, error) : LEPTON_OK) {
+    destroySession(made);
+    return status;
+  }
   *session = made;
   return LEPTON_OK;
 }
@@ -178,12 +196,12 @@ static lepton_status createSession(const lepton_model *model, const lepton_optio
 // Runs
 //===----------------------------------------------------------------------===//
 
-static void enterModel(lepton_context *context) {
+static void enterModel(lepton_context *context, lepton_entry_function entry) {
   jmp_buf end;
   context->escape = &end;
   if (_setjmp(end) != 0)
     return;
-  int32_t status = context->session->model->entry(context);
+  int32_t status = entry(context);
   if (status != LEPTON_OK)
     fail(context, static_cast<lepton_status>(status), "the model failed and gave no reason");
 }
@@ -234,7 +252,11 @@ static lepton_status runSession(lepton_session *session, const lepton_tensor *in
   context->status.storeRelaxed(LEPTON_OK);
   context->abandoned.storeRelaxed(0);
   memset(context->outputStates, NotProduced, model->output_count * sizeof(OutputState));
-  enterModel(context);
+  const lepton_device_runtime *device = deviceOf(session);
+  if (lepton_entry_function entry = device ? device->begin(context) : model->entry)
+    enterModel(context, entry);
+  if (device)
+    device->end(context);
   lepton_rt_kernel(context, nullptr);
   lepton_status status = finish(context, error);
   giveBack(context);

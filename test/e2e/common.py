@@ -13,13 +13,21 @@ LEPTON = ROOT / "build/bin/lepton"
 FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 CLANG = "/usr/lib/llvm-22/bin/clang"
 FULL = "LEPTON_TEST_FULL" in os.environ  # leave nothing out
+FAKE_CUDA = ROOT / "build/test/gpu/libcuda.so.1"  # NVIDIA's driver over an emulator of the GPU
 SECONDS = 120  # within which any command ends
 
 
-def lepton(*arguments, cwd=None):
+def lepton(*arguments, cwd=None, **environment):
     """Runs the command line; its status, standard output and standard error are in the result."""
     command = [str(part) for part in (LEPTON, *arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=SECONDS)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, env=os.environ | environment)
+
+
+def emulate(model, library, *flags):
+    """An artifact whose kernels run in the emulator of a GPU, by way of FAKE_CUDA."""
+    result = subprocess.run([ROOT / "build/test/gpu/lepton-emulate", model, library, *flags], capture_output=True, text=True, timeout=SECONDS)
+    assert result.returncode == 0, result.stderr
+    return library
 
 
 def difference(expected, result):

@@ -83,8 +83,12 @@ struct Rewriter {
            ConstantInt::get(number, module.getDataLayout().getTypeAllocSize(buffer->getValueType()))}));
     Constant *text = ConstantDataArray::getString(context, kernel.getName());
     auto *name = new GlobalVariable(module, text->getType(), true, GlobalValue::PrivateLinkage, text);
+    SmallVector<Constant *> sizes;
+    for (Argument &argument : kernel.args())
+      sizes.push_back(ConstantInt::get(number, module.getDataLayout().getTypeStoreSize(argument.getType())));
     return ConstantStruct::getAnon({name, makeCaller(kernel), array(buffers), ConstantInt::get(number, shared.size()),
-                                    ConstantInt::get(number, hasBarriers)});
+                                    ConstantInt::get(number, hasBarriers), array(sizes),
+                                    ConstantInt::get(number, sizes.size())});
   }
 };
 

@@ -2,26 +2,25 @@
 //
 //   lepton-emulate MODEL OUTPUT.so [--gpu=cuda:sm_80] [--drop-barrier=N]
 //
-// The line is that of --target=cuda up to the LLVM IR of which PTX is made. From there a pass turns it into code of the CPU, and an emulator, linked into the
-// library, runs it fiber by fiber. The host's part is compiled as it is, with memory of the CPU in the place of the GPU's: the library is an artifact as any other.
+// The line is that of --target=cuda up to the LLVM IR of which PTX is made. From there a pass turns it into code of the CPU, which, linked with the emulator, takes
+// the place of the PTX in the artifact: libcuda.so.1 of this folder loads it as a driver loads machine code, and runs it fiber by fiber.
 //
 //===---------------------------------------------------------------------------------------------------------------------------===//
 
 #include "api/Compilation.h"
 #include "codegen/artifact/Linker.h"
-#include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/gpu/PtxEmitter.h"
 #include "test/gpu/Retarget.h"
 
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Pass/PassManager.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
 #include "llvm/Target/TargetMachine.h"
 
 using namespace lepton;
@@ -67,6 +66,21 @@ static ObjectBytes emulatedKernels(mlir::ModuleOp module, const Target &target) 
   return object;
 }
 
+/// The code and the emulator as a shared library, which is what its image is.
+static bool linkImage(const ObjectBytes &kernels, std::string &image) {
+  const std::string object = std::string(output) + ".o", library = std::string(output) + ".image";
+  llvm::FileRemover removers[] = {llvm::FileRemover(object), llvm::FileRemover(library)};
+  std::error_code problem;
+  llvm::raw_fd_ostream(object, problem).write(kernels.data(), kernels.size());
+  const llvm::StringRef arguments[] = {LEPTON_LLD, "-shared", "-o", library, object, LEPTON_EMULATOR};
+  if (problem || llvm::sys::ExecuteAndWait(LEPTON_LLD, arguments) != 0)
+    return false;
+  auto bytes = llvm::MemoryBuffer::getFile(library);
+  if (bytes)
+    image = (*bytes)->getBuffer().str();
+  return bool(bytes);
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::ParseCommandLineOptions(argc, argv, "Compiles a model for the emulator of a GPU.\n");
@@ -77,22 +91,15 @@ int main(int argc, char **argv) {
   Compilation compilation(options);
   if (!compilation.readFile(model) || !compilation.runPhases())
     return fail(compilation.takeError());
-  ObjectBytes kernels = emulatedKernels(compilation.module(), compilation.target());
-  if (kernels.empty())
-    return fail("the kernels cannot be emulated");
-  mlir::PassManager host(compilation.module().getContext());
-  buildLlvmPipeline(host);
+  auto emitImage = [&](std::string &image) {
+    ObjectBytes kernels = emulatedKernels(compilation.module(), compilation.target());
+    return !kernels.empty() && linkImage(kernels, image);
+  };
   std::vector<ObjectBytes> objects;
-  if (failed(host.run(compilation.module())))
-    return fail(compilation.takeError());
-  (*compilation.module().getOps<mlir::gpu::GPUModuleOp>().begin())->erase();
+  if (!compilation.takeDeviceCode(emitImage))
+    return fail("the kernels cannot be emulated " + compilation.takeError());
   if (!compilation.emitObjects(objects))
     return fail(compilation.takeError());
-  objects.push_back(std::move(kernels));
-  auto emulator = llvm::MemoryBuffer::getFile(LEPTON_EMULATOR);
-  if (!emulator)
-    return fail(std::string(LEPTON_EMULATOR) + ": " + emulator.getError().message());
-  objects.emplace_back((*emulator)->getBufferStart(), (*emulator)->getBufferEnd());
   std::string error;
   return linkSharedLibrary(objects, options.symbol, llvm::sys::path::filename(library).str(), compilation.target(),
                            library, error)

@@ -4,12 +4,11 @@
 // next: it is as far ahead of the others as barriers let it be, so that a barrier that is missing shows. Shared memory is full of NaN when a block begins. What is at
 // fault ends the run with a message.
 //
-// Only the C library: it is linked into artifacts as the runtime is.
+// Only the C library: it is linked with the kernels into the image that cuda.cpp loads.
 //
 //===-----------------------------------------------------------------------------------------------------------===//
 
 #include "emulator.h"
-#include "runtime/core/lepton_abi.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +54,6 @@ void *scheduler; // its stack
 const emulator_kernel *running;
 void **arguments;
 int thread, block;
-int32_t faultWord;
 
 [[noreturn]] void stop(const char *what) {
   fprintf(stderr, "emulator: kernel '%s', block %d: %s\n", running ? running->name : "?", block, what);
@@ -106,14 +104,6 @@ void runBlock(int threads) {
   }
 }
 
-const emulator_kernel *find(const char *name) {
-  for (uint64_t i = 0; i < emulator_kernel_count; ++i)
-    if (!strcmp(emulator_kernels[i].name, name))
-      return &emulator_kernels[i];
-  fprintf(stderr, "emulator: there is no kernel '%s'\n", name);
-  exit(3);
-}
-
 } // namespace
 
 extern "C" {
@@ -122,13 +112,12 @@ int32_t emulator_thread(void) { return thread; }
 int32_t emulator_block(void) { return block; }
 void emulator_barrier(void) { leave(); }
 
-void *lepton_rt_fault(lepton_context *) { return &faultWord; }
-
-void lepton_rt_launch(lepton_context *, const char *name, int64_t blocks, int64_t threads, void **values) {
-  running = find(name);
+__attribute__((visibility("default"))) int32_t emulator_launch(const emulator_kernel *kernel, int64_t blocks,
+                                                               int64_t threads, void **values) {
+  running = kernel;
   arguments = values;
-  if (threads < 1 || threads > mostThreads || blocks > INT32_MAX)
-    stop("is launched with more threads or blocks than there are");
+  if (threads < 1 || threads > mostThreads || blocks < 1 || blocks > INT32_MAX)
+    return 1;
   for (block = 0; block < blocks; ++block) {
     for (uint64_t i = 0; i < running->shared_count; ++i)
       memset(running->shared[i].address, 0xff, running->shared[i].bytes);
@@ -138,6 +127,14 @@ void lepton_rt_launch(lepton_context *, const char *name, int64_t blocks, int64_
       for (thread = 0; thread < threads; ++thread)
         running->call(arguments);
   }
+  return 0;
+}
+
+__attribute__((visibility("default"))) const emulator_kernel *emulator_find(const char *name) {
+  for (uint64_t i = 0; i < emulator_kernel_count; ++i)
+    if (!strcmp(emulator_kernels[i].name, name))
+      return &emulator_kernels[i];
+  return nullptr;
 }
 
 } // extern "C"

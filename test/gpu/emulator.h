@@ -20,6 +20,8 @@ typedef struct emulator_kernel {
   const emulator_shared *shared;
   uint64_t shared_count;
   uint64_t has_barriers;
+  const uint64_t *argument_bytes;
+  uint64_t argument_count;
 } emulator_kernel;
 
 /* Made by the pass Retarget. */
@@ -29,6 +31,10 @@ extern const uint64_t emulator_kernel_count;
 int32_t emulator_thread(void); /* threadIdx.x */
 int32_t emulator_block(void);  /* blockIdx.x */
 void emulator_barrier(void);
+
+/* What an image exports: the kernel of a name, NULL if there is none; and its run, which returns 0, or 1 where there are too many blocks or threads. */
+const emulator_kernel *emulator_find(const char *name);
+int32_t emulator_launch(const emulator_kernel *kernel, int64_t blocks, int64_t threads, void **values);
 
 #ifdef __cplusplus
 }

@@ -48,6 +48,7 @@ const lepton_model lepton_artifact_model = {LEPTON_ABI_VERSION,
                                             1,
                                             entry,
                                             0,
+                                            0,
                                             0};
 
 static int expect(int holds, const char *what) {

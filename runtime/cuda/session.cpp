@@ -1,0 +1,156 @@
+//===- session.cpp - A model's code and constants on a GPU ------------------===//
+#include "../core/text.h"
+#include "state.h"
+#include <stdlib.h>
+#include <string.h>
+
+namespace lepton::rt::cuda {
+
+using Number = unsigned long long;
+
+static lepton_status refuse(const Driver &driver, Result result, const char *what, lepton_error &error) {
+  Text(error).add("%s: the GPU's driver says '%s' (CUDA error %d)", what, driver.describe(result), result);
+  return result == kOutOfMemory ? LEPTON_OUT_OF_MEMORY : LEPTON_INCOMPATIBLE;
+}
+
+/// Has the driver make machine code of the PTX.
+static lepton_status loadCode(SessionState &state, const lepton_model *model, lepton_error &error) {
+  char log[512] = "";
+  int kinds[] = {kJitErrorLog, kJitErrorLogBytes};
+  void *values[] = {log, reinterpret_cast<void *>(uintptr_t(sizeof log - 1))};
+  Result result = state.driver->loadModule(&state.module, model->device_code->image, 2, kinds, values);
+  if (result == kSuccess)
+    return LEPTON_OK;
+  int version = 0;
+  state.driver->driverVersion(&version);
+  if (result == kUnsupportedPtxVersion)
+    Text(error).add("model '%.100s': the driver of %s knows CUDA %d.%d, which is too old for the model's code "
+                    "(%.100s); install a newer driver",
+                    model->name, state.deviceName, version / 1000, version % 1000 / 10, model->target);
+  else if (result == kInvalidPtx || result == kNoBinaryForGpu)
+    Text(error).add("model '%.100s' was compiled for %.100s, which %s cannot run: %s %.300s; compile it for an older "
+                    "GPU (--target=cuda:sm_80)",
+                    model->name, model->target, state.deviceName, state.driver->describe(result), log);
+  else
+    return refuse(*state.driver, result, "the model's code cannot be loaded", error);
+  return LEPTON_INCOMPATIBLE;
+}
+
+static lepton_status loadWeights(SessionState &state, const lepton_model *model, lepton_error &error) {
+  if (!model->weights_bytes)
+    return LEPTON_OK;
+  size_t free = 0, total = 0;
+  Result result = state.driver->allocate(&state.weights, model->weights_bytes);
+  if (result == kOutOfMemory) {
+    state.driver->memoryInfo(&free, &total);
+    Text(error).add("out of memory: the constants of model '%.100s' need %llu bytes of %s, which has %llu of %llu left",
+                    model->name, Number(model->weights_bytes), state.deviceName, Number(free), Number(total));
+    return LEPTON_OUT_OF_MEMORY;
+  }
+  if (result == kSuccess)
+    result = state.driver->copy(state.weights, reinterpret_cast<Address>(model->device_code->weights),
+                                model->weights_bytes, nullptr);
+  if (result == kSuccess)
+    result = state.driver->synchronize(nullptr);
+  return result == kSuccess ? LEPTON_OK
+                            : refuse(*state.driver, result, "the model's constants cannot be copied", error);
+}
+
+static lepton_status openDevice(SessionState &state, const lepton_model *model, lepton_error &error) {
+  state.driver = loadDriver(error);
+  if (!state.driver)
+    return LEPTON_INCOMPATIBLE;
+  int count = 0;
+  if (state.driver->deviceCount(&count) != kSuccess || count == 0) {
+    Text(error).add("the model was compiled for an NVIDIA GPU, but the driver finds none on this machine; is one "
+                    "visible (CUDA_VISIBLE_DEVICES)?");
+    return LEPTON_INCOMPATIBLE;
+  }
+  Result result = state.driver->device(&state.device, 0);
+  if (result == kSuccess)
+    result = state.driver->deviceName(state.deviceName, sizeof state.deviceName, state.device);
+  if (result == kSuccess)
+    result = state.driver->retainPrimary(&state.context, state.device);
+  if (result != kSuccess)
+    return refuse(*state.driver, result, "the GPU cannot be used", error);
+  Current current(state);
+  lepton_status status = loadCode(state, model, error);
+  return status == LEPTON_OK ? loadWeights(state, model, error) : status;
+}
+
+lepton_status open(lepton_session *session, lepton_error &error) {
+  auto *state = static_cast<SessionState *>(calloc(1, sizeof(SessionState)));
+  if (!state) {
+    Text(error).add("out of memory: no session can be made of model '%.100s'", session->model->name);
+    return LEPTON_OUT_OF_MEMORY;
+  }
+  session->device = state;
+  return openDevice(*state, session->model, error);
+}
+
+void close(lepton_session *session) {
+  auto *state = static_cast<SessionState *>(session->device);
+  if (!state)
+    return;
+  if (state->context) {
+    {
+      Current current(*state);
+      if (state->weights)
+        state->driver->free(state->weights);
+      if (state->module)
+        state->driver->unloadModule(state->module);
+    }
+    state->driver->releasePrimary(state->device);
+  }
+  free(state->kernels);
+  free(state);
+  session->device = nullptr;
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+static Kernel &slotOf(Kernel *kernels, uint32_t slots, const char *name) {
+  uint64_t at = reinterpret_cast<uintptr_t>(name) * 0x9e3779b97f4a7c15u >> 32;
+  while (kernels[at & (slots - 1)].name && kernels[at & (slots - 1)].name != name)
+    ++at;
+  return kernels[at & (slots - 1)];
+}
+
+/// Twice as many slots; false without memory.
+static bool grow(SessionState &state) {
+  uint32_t slots = state.kernelSlots ? 2 * state.kernelSlots : 64;
+  auto *kernels = static_cast<Kernel *>(calloc(slots, sizeof(Kernel)));
+  if (!kernels)
+    return false;
+  for (uint32_t i = 0; i < state.kernelSlots; ++i)
+    if (state.kernels[i].name)
+      slotOf(kernels, slots, state.kernels[i].name) = state.kernels[i];
+  free(state.kernels);
+  state.kernels = kernels;
+  state.kernelSlots = slots;
+  return true;
+}
+
+Function findKernel(lepton_context *context, const char *name) {
+  SessionState &state = stateOf(context->session);
+  Result result = kSuccess;
+  Function function = nullptr;
+  state.lock.lock();
+  if (state.kernelSlots)
+    function = slotOf(state.kernels, state.kernelSlots, name).function;
+  if (!function) {
+    result = state.driver->function(&function, state.module, name);
+    if (result == kSuccess && (state.kernelCount * 2 < state.kernelSlots || grow(state))) {
+      slotOf(state.kernels, state.kernelSlots, name) = {name, function};
+      ++state.kernelCount;
+    }
+  }
+  state.lock.unlock();
+  if (result != kSuccess)
+    failWith(context, result, name);
+  return result == kSuccess ? function : nullptr;
+}
+
+} // namespace lepton::rt::cuda
