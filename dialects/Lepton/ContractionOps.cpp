@@ -49,11 +49,48 @@ LogicalResult MatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
   return success();
 }
 
+/// Products of elements of both operands, summed with the operand types' rules.
+static Value productTerm(KernelEmitter &e, Value x, Type xElement, Value w, Type wElement, Type type) {
+  return e.product(emitCast(e, x, xElement, type), emitCast(e, w, wElement, type));
+}
+
+/// One sum per result element, which is how a GPU's threads share out a product.
+static SmallVector<Value> emitByElements(KernelEmitter &e, MatMulOp op, ValueRange inits) {
+  Value lhs = op.getLhs(), rhs = op.getRhs();
+  Type lhsElement = elementTypeOf(lhs), rhsElement = elementTypeOf(rhs), type = sumType(e.b, lhsElement);
+  const bool lhsVector = rankOf(lhs) == 1, rhsVector = rankOf(rhs) == 1;
+  SmallVector<AffineExpr> sizes = e.shapes.shape(op.getResult());
+  const AffineExpr depth = e.shapes.shape(lhs).back();
+  const size_t batch = sizes.size() - !lhsVector - !rhsVector;
+  // An operand's element: its batch dimensions broadcast, the last ones are the row or column and the depth.
+  auto load = [&](Value operand, ValueRange out, ValueRange matrix) {
+    SmallVector<AffineExpr> whole(ArrayRef(sizes).take_front(batch));
+    SmallVector<Value> indices(out.take_front(batch));
+    llvm::append_range(whole, ArrayRef(e.shapes.shape(operand)).take_back(matrix.size()));
+    llvm::append_range(indices, matrix);
+    return e.loadBroadcast(operand, whole, indices);
+  };
+  Value init = e.fill(e.temporary(sizes, type), e.scalar(type, 0));
+  Value sums = e.reduce(init, depth, [&](ValueRange out, ValueRange k, Value accumulator) -> Value {
+    SmallVector<Value> l = {k[0]}, r = {k[0]};
+    if (!lhsVector)
+      l.insert(l.begin(), out[batch]);
+    if (!rhsVector)
+      r.push_back(out.back());
+    return e.accumulate(accumulator,
+                        productTerm(e, load(lhs, out, l), lhsElement, load(rhs, out, r), rhsElement, type));
+  });
+  return {e.finish(inits[0], op.getResult(), {},
+                   [&](ValueRange indices) { return fromAccumulator(e, sums, indices, op.getResult()); })};
+}
+
 SmallVector<Value> MatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   if (SoftmaxOp weights = attentionWeights(e, *this))
     return emitAttention(e, *this, weights, inits);
   e.materialize(getLhs());
   e.materialize(getRhs());
+  if (targetOf(*this).isGpu())
+    return emitByElements(e, *this, inits);
   MLIRContext *context = getContext();
   Type lhsElement = elementTypeOf(getLhs()), rhsElement = elementTypeOf(getRhs()), type = sumType(e.b, lhsElement);
   bool lhsVector = rankOf(getLhs()) == 1, rhsVector = rankOf(getRhs()) == 1;
@@ -235,11 +272,6 @@ LogicalResult ConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultS
   return success();
 }
 
-/// Products of input and filter elements summed with the operand types' rules.
-static Value productTerm(KernelEmitter &e, Value x, Type xElement, Value w, Type wElement, Type type) {
-  return e.product(emitCast(e, x, xElement, type), emitCast(e, w, wElement, type));
-}
-
 /// The plain form, used where no layout was assigned: one sum per result element.
 SmallVector<Value> ConvOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   SmallVector<AffineExpr> x = e.shapes.shape(getInput()), w = e.shapes.shape(getFilter()),
@@ -257,13 +289,17 @@ SmallVector<Value> ConvOp::emitKernel(KernelEmitter &e, ValueRange inits) {
         Value inside;
         for (int64_t i = 0; i < spatial; ++i) {
           Value p = e.add(e.mul(out[2 + i], e.index(getStrides()[i])), e.mul(tap[1 + i], e.index(getDilations()[i])));
+          if (getPads()[i] == 0 && getPads()[spatial + i] == 0) {
+            source.push_back(p);
+            continue;
+          }
           p = e.sub(p, e.index(getPads()[i]));
           Value here = e.isInside(p, e.size(x[2 + i]));
           inside = inside ? e.b.createOrFold<arith::AndIOp>(e.loc, inside, here) : here;
           source.push_back(e.select(here, p, e.index(0)));
         }
         Value term = productTerm(e, e.load(getInput(), source), xElement, e.load(getFilter(), filter), wElement, type);
-        return e.accumulate(accumulator, e.select(inside, term, e.scalar(type, 0)));
+        return e.accumulate(accumulator, inside ? e.select(inside, term, e.scalar(type, 0)) : term);
       });
   return {e.finish(inits[0], getResult(), {},
                    [&](ValueRange indices) { return fromAccumulator(e, sums, indices, getResult()); })};

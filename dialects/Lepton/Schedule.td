@@ -74,17 +74,23 @@ def Lepton_Unit : I32EnumAttr<"Unit", "what computes one item of a root on a GPU
 def Lepton_LaunchAttr : Lepton_Attr<"Launch", "launch"> {
   let summary = "how one root of a kernel is spread over a GPU";
   let description = [{
-    Chosen by `SelectLaunch`, or written by hand; later passes only obey. It stands on the root as `lepton.launch`. The items of a linalg op are `width`
-    neighbouring elements of its result, those of an `scf.forall` its iterations.
+    Chosen by `SelectLaunch`, or written by hand; later passes only obey. It stands on the root as `lepton.launch`. The items of a linalg op are elements of its
+    result, those of an `scf.forall` its iterations.
 
-    `thread`: a thread for each item, in blocks of `threads`. `block`: a block of `threads` for each item, whose parallel loops they share. A kernel whose steps
-    cannot be told apart has `block` on the function, and one block for all.
+    `thread`: a thread for each item, in blocks of `threads`; or for several elements: `width` neighbouring ones of the last dimension, or a tile of `rows`
+    neighbouring ones along the parallel loop `row_loop` and `columns` that lie as many threads apart as compute columns. `parts` threads of a block have a part
+    of one reduction each, and sum up in memory that they share. `block`: a block of `threads` for each item, whose loops they share. A kernel whose steps cannot
+    be told apart has `block` on the function, and one block for all.
 
-    Example: `#lepton.launch<unit = thread, threads = 256, width = 4>`
+    Example: `#lepton.launch<unit = thread, rows = 8, row_loop = 1, columns = 4>`
   }];
   let parameters = (ins EnumParameter<Lepton_Unit>:$unit,
                         DefaultValuedParameter<"int64_t", "256", "threads of a block">:$threads,
-                        DefaultValuedParameter<"int64_t", "1", "neighbouring elements that a thread computes">:$width);
+                        DefaultValuedParameter<"int64_t", "1", "neighbouring elements that a thread computes">:$width,
+                        DefaultValuedParameter<"int64_t", "1", "elements of a thread along `row_loop`">:$rows,
+                        DefaultValuedParameter<"int64_t", "0", "place among the parallel loops">:$row_loop,
+                        DefaultValuedParameter<"int64_t", "1", "columns of a thread's tile">:$columns,
+                        DefaultValuedParameter<"int64_t", "1", "threads that share a reduction, a power of 2">:$parts);
 }
 
 #endif // LEPTON_SCHEDULE_TD

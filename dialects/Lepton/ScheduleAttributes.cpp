@@ -41,14 +41,20 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult LaunchAttr::verify(function_ref<InFlightDiagnostic()> emitError, Unit unit, int64_t threads,
-                                 int64_t width) {
-  constexpr int64_t warp = 32, most = 1024;
+                                 int64_t width, int64_t rows, int64_t rowLoop, int64_t columns, int64_t parts) {
+  constexpr int64_t warp = 32, most = 1024, mostRegisters = 64;
   if (threads < warp || threads > most || threads % warp)
     return emitError() << "a block of " << threads << " threads, expected a multiple of 32 up to 1024";
   if (width < 1 || width > 16)
     return emitError() << "width is " << width << ", expected 1 to 16";
-  if (unit == Unit::block && width != 1)
-    return emitError() << "a block computes one item, not " << width;
+  if (rows < 1 || columns < 1 || rows * columns > mostRegisters || rowLoop < 0)
+    return emitError() << "a tile of " << rows << " by " << columns << " elements, expected 1 to 64 of them";
+  if (parts < 1 || threads % parts || !llvm::isPowerOf2_64(parts))
+    return emitError() << parts << " parts of a reduction, expected a power of 2 that divides the threads";
+  if (unit == Unit::block && width * rows * columns * parts != 1)
+    return emitError() << "a block computes one item, not " << width * rows * columns;
+  if ((width > 1 && rows * columns * parts > 1) || (columns > 1 && parts > 1))
+    return emitError() << "a thread has neighbouring elements, a tile, or a part of a tile's rows";
   return success();
 }
 

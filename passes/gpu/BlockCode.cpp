@@ -3,6 +3,7 @@
 #include "passes/gpu/BlockCode.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
+#include "passes/gpu/SharedReduction.h"
 #include "passes/vector/NestBody.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -100,8 +101,12 @@ struct BlockCode {
   void lower(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (auto nest = dyn_cast<linalg::LinalgOp>(op)) {
-        comesToWrite(&op, hasOneElement(nest) ? Who::first : Who::all);
-        share(nest);
+        const int64_t parts = partsOf(nest);
+        comesToWrite(&op, parts == 1 && hasOneElement(nest) ? Who::first : Who::all);
+        if (parts > 1)
+          shareReduction(nest, parts);
+        else
+          share(nest);
       } else if (isa<memref::StoreOp>(op)) {
         comesToWrite(&op, Who::first);
         onFirstThread(&op);
@@ -118,6 +123,63 @@ struct BlockCode {
     return llvm::all_of(llvm::zip_equal(extents, op.getIteratorTypesArray()), [](auto loop) {
       return std::get<1>(loop) != utils::IteratorType::parallel || std::get<0>(loop) == 1;
     });
+  }
+
+  static std::optional<int64_t> elementsOf(linalg::LinalgOp op, utils::IteratorType kind) {
+    int64_t count = 1;
+    for (auto [extent, own] : llvm::zip_equal(op.getStaticLoopRanges(), op.getIteratorTypesArray())) {
+      if (own == kind && ShapedType::isDynamic(extent))
+        return std::nullopt;
+      count *= own == kind ? extent : 1;
+    }
+    return count;
+  }
+
+  /// As many threads for each element as there are, where a reduction is long enough for them.
+  int64_t partsOf(linalg::LinalgOp op) const {
+    constexpr int64_t worthwhile = 4; // iterations of a part
+    auto elements = elementsOf(op, utils::IteratorType::parallel);
+    if (!combinerOf(op) || !elements || *elements == 0 || !llvm::isPowerOf2_64(threads))
+      return 1;
+    const int64_t iterations = elementsOf(op, utils::IteratorType::reduction).value_or(threads * worthwhile);
+    int64_t parts = std::max<int64_t>(threads / llvm::PowerOf2Ceil(*elements), 1);
+    while (parts > 1 && parts * worthwhile > iterations)
+      parts /= 2;
+    return parts;
+  }
+
+  void shareReduction(linalg::LinalgOp op, int64_t parts) {
+    b.setInsertionPoint(op);
+    Location loc = op.getLoc();
+    SharedReduction shared(device, combinerOf(op), threads, parts);
+    NestBody nest(b, op);
+    SmallVector<int64_t> parallel = nest.loopsOf(utils::IteratorType::parallel),
+                         reduction = nest.loopsOf(utils::IteratorType::reduction);
+    SmallVector<Value> extents;
+    for (int64_t d : parallel)
+      extents.push_back(nest.bounds[d]);
+    Value count = productOf(b, loc, extents);
+    Value has = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, shared.line, count);
+    Value element = arith::SelectOp::create(b, loc, has, shared.line, arith::ConstantIndexOp::create(b, loc, 0));
+    for (auto [d, index] : llvm::zip_equal(parallel, delinearize(b, loc, element, extents)))
+      nest.ivs[d] = index;
+    llvm::sort(reduction, [&](int64_t l, int64_t r) { // the longest is split
+      auto extent = op.getStaticLoopRanges();
+      return std::pair(-extent[l], l) < std::pair(-extent[r], r);
+    });
+    OpOperand *init = op.getDpsInitOperand(0);
+    SmallVector<Value> where = nest.indicesOf(*init);
+    Value initial = shared.begin(memref::LoadOp::create(b, loc, init->get(), where));
+    Value sum = shared
+                    .combine(NestBody::emitSideBySide(nest, reduction, initial, shared.part,
+                                                      arith::ConstantIndexOp::create(b, loc, parts)))
+                    .front();
+    auto branch = scf::IfOp::create(b, loc, arith::AndIOp::create(b, loc, shared.isFirst, has).getResult(), false);
+    b.setInsertionPointToStart(branch.thenBlock());
+    memref::StoreOp::create(b, loc, sum, init->get(), where);
+    b.eraseOp(op);
+    readers = Who::nobody;
+    writers = Who::all;
   }
 
   /// Loops come back to their beginning, and branches meet: what an iteration before, or the branch that was taken, has done is not known.

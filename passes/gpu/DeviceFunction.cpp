@@ -52,14 +52,18 @@ Value DeviceFunction::importMemory(Value memref) {
 }
 
 Value DeviceFunction::importShape(Value memref) {
+  Value shape = makeShape(memref);
+  mapping.map(memref, shape);
+  return shape;
+}
+
+Value DeviceFunction::makeShape(Value memref) {
   SmallVector<Value> sizes;
   for (Value size :
        memref.getDefiningOp()->getOperands().take_back(cast<MemRefType>(memref.getType()).getNumDynamicDims()))
     sizes.push_back(import(size));
   Value nowhere = LLVM::ZeroOp::create(b, memref.getLoc(), LLVM::LLVMPointerType::get(b.getContext()));
-  Value shape = lrt::ViewOp::create(b, memref.getLoc(), memref.getType(), nowhere, sizes);
-  mapping.map(memref, shape);
-  return shape;
+  return lrt::ViewOp::create(b, memref.getLoc(), memref.getType(), nowhere, sizes);
 }
 
 Value DeviceFunction::import(Value value) {

@@ -22,6 +22,8 @@ public:
   /// All that the ops use and do not define.
   void importUsesOf(llvm::ArrayRef<mlir::Operation *> ops);
   /// A stand-in for memory of which each thread has its own element: a view of nothing, whose accesses `replaceAccesses` turns into a register.
+  mlir::Value makeShape(mlir::Value memref);
+  /// The same as what the memory is here.
   mlir::Value importShape(mlir::Value memref);
   void replaceAccesses(mlir::Value shape);
 

@@ -10,6 +10,7 @@
 #include "dialects/Runtime/RuntimeOps.h"
 #include "passes/Passes.h"
 #include "passes/gpu/BlockCode.h"
+#include "passes/gpu/ElementMapping.h"
 #include "passes/gpu/Steps.h"
 #include "passes/vector/NestBody.h"
 
@@ -75,10 +76,7 @@ private:
   }
 
   LogicalResult mapGroup(ArrayRef<Operation *> group, bool hasSeveral) {
-    auto launch = group.front()->getAttrOfType<LaunchAttr>("lepton.launch");
-    for (Operation *step : group.drop_front()) // as many elements as suit all
-      if (auto other = step->getAttrOfType<LaunchAttr>("lepton.launch"); other.getWidth() < launch.getWidth())
-        launch = other;
+    LaunchAttr launch = launchOf(group);
     DeviceFunction device(b, module, kernel, nextName(hasSeveral), launch.getThreads());
     b.setInsertionPoint(group.back());
     if (auto forall = dyn_cast<scf::ForallOp>(group.front()))
@@ -97,60 +95,20 @@ private:
     return success();
   }
 
-  /// A thread for each `width` neighbouring elements.
+  /// A thread for each `width` neighbouring elements, or for each tile of elements.
   LogicalResult mapElements(DeviceFunction &device, ArrayRef<Operation *> group, LaunchAttr launch) {
     auto first = cast<linalg::LinalgOp>(group.front());
-    Location loc = first.getLoc();
-    SmallVector<Value> extents, here;
+    SmallVector<Value> extents;
     NestBody onHost(b, first);
     for (int64_t d : onHost.loopsOf(utils::IteratorType::parallel))
       extents.push_back(onHost.bounds[d]);
-    Value count = productOf(b, loc, extents);
-    Value perBlock = arith::ConstantIndexOp::create(b, loc, launch.getThreads() * launch.getWidth());
-    Value blocks = b.createOrFold<arith::CeilDivUIOp>(loc, count, perBlock);
+    ElementMapping mapping(device, group, launch, extents);
+    Value blocks = mapping.blocks();
     OpBuilder::InsertPoint host = b.saveInsertionPoint();
     b.setInsertionPoint(device.function.getBody().front().getTerminator());
-    SmallVector<Value> own, shapes;
-    for (Value memory : privateMemory(group)) {
-      own.push_back(memory);
-      shapes.push_back(device.importShape(memory));
-    }
-    device.importUsesOf(group);
-    for (Value extent : extents)
-      here.push_back(device.import(extent));
-    Value begin = firstItem(device, loc, launch), end = device.import(count);
-    auto branch = scf::IfOp::create(
-        b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, begin, end).getResult(), false);
-    b.setInsertionPointToStart(branch.thenBlock());
-    for (int64_t lane = 0; lane < launch.getWidth(); ++lane) {
-      Value item = b.createOrFold<arith::AddIOp>(loc, begin, device.constant(lane));
-      SmallVector<Value> indices = delinearize(b, loc, item, here);
-      for (Operation *step : group)
-        emitElement(device, step, indices);
-      for (Value shape : shapes)
-        device.replaceAccesses(shape);
-    }
+    mapping.emit();
     b.restoreInsertionPoint(host);
     return finish(device, blocks, launch.getUnit());
-  }
-
-  /// The number of a thread's first item.
-  Value firstItem(DeviceFunction &device, Location loc, LaunchAttr launch) {
-    Value thread = arith::MulIOp::create(b, loc, device.block(), device.constant(launch.getThreads()));
-    thread = arith::AddIOp::create(b, loc, thread, device.thread());
-    return launch.getWidth() == 1 ? thread : arith::MulIOp::create(b, loc, thread, device.constant(launch.getWidth()));
-  }
-
-  void emitElement(DeviceFunction &device, Operation *step, ValueRange indices) {
-    OpBuilder::InsertionGuard guard(b);
-    IRMapping mapping = device.mapping; // what is cloned goes again
-    auto op = cast<linalg::LinalgOp>(b.clone(*step, mapping));
-    b.setInsertionPoint(op);
-    NestBody nest(b, op);
-    for (auto [d, index] : llvm::zip_equal(nest.loopsOf(utils::IteratorType::parallel), indices))
-      nest.ivs[d] = index;
-    nest.emitElement();
-    b.eraseOp(op);
   }
 
   /// A thread, or a block, for each iteration.
@@ -170,7 +128,8 @@ private:
       here.push_back(device.import(extent));
     Value item = device.block();
     if (launch.getUnit() == Unit::thread) {
-      item = firstItem(device, loc, launch);
+      item = arith::MulIOp::create(b, loc, device.block(), device.constant(launch.getThreads()));
+      item = arith::AddIOp::create(b, loc, item, device.thread());
       auto branch = scf::IfOp::create(
           b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, item, device.import(count)).getResult(),
           false);

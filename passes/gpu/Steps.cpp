@@ -1,7 +1,6 @@
 //===- Steps.cpp - what of a kernel runs by itself on a GPU -----------------------------------------------------------------===//
 
 #include "passes/gpu/Steps.h"
-#include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -148,7 +147,7 @@ static bool joins(Operation *step, ArrayRef<Operation *> group) {
   auto nest = dyn_cast<linalg::LinalgOp>(step);
   auto own = step->getAttrOfType<LaunchAttr>("lepton.launch"),
        theirs = group.front()->getAttrOfType<LaunchAttr>("lepton.launch");
-  if (!nest || own.getUnit() != theirs.getUnit() || own.getThreads() != theirs.getThreads())
+  if (!nest || own.getUnit() != theirs.getUnit())
     return false;
   return llvm::all_of(group, [&](Operation *other) {
     auto before = dyn_cast<linalg::LinalgOp>(other);
@@ -170,6 +169,28 @@ SmallVector<SmallVector<Operation *>> lepton::groupSteps(func::FuncOp kernel) {
     groups.back().push_back(&op);
   }
   return groups;
+}
+
+static LaunchAttr ownLaunch(Operation *step) { return step->getAttrOfType<LaunchAttr>("lepton.launch"); }
+
+/// Whether the threads that share a reduction may all do what comes before it.
+static bool mayHaveParts(ArrayRef<Operation *> group, Operation *reduction) {
+  return llvm::all_of(group.take_until([&](Operation *step) { return step == reduction; }),
+                      [](Operation *step) { return isa<linalg::FillOp>(step); });
+}
+
+LaunchAttr lepton::launchOf(ArrayRef<Operation *> group) {
+  LaunchAttr launch = ownLaunch(group.front());
+  for (Operation *step : group) {
+    LaunchAttr own = ownLaunch(step);
+    if (own.getRows() * own.getColumns() * own.getParts() > 1)
+      return mayHaveParts(group, step) ? own
+                                       : LaunchAttr::get(own.getContext(), own.getUnit(), own.getThreads(), 1,
+                                                         own.getRows(), own.getRowLoop(), own.getColumns(), 1);
+    if (own.getWidth() < launch.getWidth())
+      launch = own;
+  }
+  return launch;
 }
 
 SmallVector<Value> lepton::privateMemory(ArrayRef<Operation *> group) {

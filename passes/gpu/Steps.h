@@ -8,6 +8,8 @@
 #ifndef LEPTON_PASSES_STEPS_H
 #define LEPTON_PASSES_STEPS_H
 
+#include "dialects/Lepton/LeptonOps.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace lepton {
@@ -26,6 +28,9 @@ bool dependsOnMemory(mlir::Operation *op);
 
 /// Neighbouring steps that one launch can compute: a thread of it reads only those elements of what the others write that it writes itself.
 llvm::SmallVector<llvm::SmallVector<mlir::Operation *>> groupSteps(mlir::func::FuncOp kernel);
+
+/// How a group is launched: as its reduction is, or with as many elements for a thread as suit all.
+LaunchAttr launchOf(llvm::ArrayRef<mlir::Operation *> group);
 
 /// Memory of the kernel's own that only this group uses: each thread needs but its own elements.
 llvm::SmallVector<mlir::Value> privateMemory(llvm::ArrayRef<mlir::Operation *> group);

@@ -8,7 +8,10 @@
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 #include "passes/Passes.h"
+#include "passes/gpu/SharedReduction.h"
 #include "passes/gpu/Steps.h"
+
+#include "llvm/ADT/SmallBitVector.h"
 
 namespace lepton {
 #define GEN_PASS_DEF_SELECTLAUNCH
@@ -25,6 +28,11 @@ static constexpr int64_t manyElements = 1 << 16;
 static constexpr int64_t worthwhileLoop = 16;
 /// Bytes of a thread's own buffers.
 static constexpr int64_t mostPrivate = 4096;
+
+static LaunchAttr makeLaunch(MLIRContext *context, Unit unit, int64_t threads, int64_t width, int64_t rows = 1,
+                             int64_t rowLoop = 0, int64_t columns = 1, int64_t parts = 1) {
+  return LaunchAttr::get(context, unit, threads, width, rows, rowLoop, columns, parts);
+}
 
 /// Elements of a parallel nest; nothing where sizes are unknown.
 static std::optional<int64_t> elementsOf(linalg::LinalgOp op) {
@@ -55,6 +63,82 @@ static int64_t widthOf(linalg::LinalgOp op) {
   return elementsOf(op).value_or(manyElements) >= manyElements ? width : 1;
 }
 
+/// The loops on which the place of a load in an op's body depends.
+static llvm::SmallBitVector loopsOf(ValueRange indices, int64_t loops) {
+  llvm::SmallBitVector found(loops);
+  for (Value index : indices) {
+    Operation *source = index.getDefiningOp();
+    if (auto own = dyn_cast_or_null<linalg::IndexOp>(source))
+      found.set(own.getDim());
+    else if (source)
+      found |= loopsOf(source->getOperands(), loops);
+  }
+  return found;
+}
+
+/// The loops on which each element that an iteration reads depends.
+static SmallVector<llvm::SmallBitVector> readsOf(linalg::LinalgOp op) {
+  const int64_t loops = op.getNumLoops();
+  SmallVector<llvm::SmallBitVector> reads;
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (isa<MemRefType>(input->get().getType()) && !op.getMatchingBlockArgument(input).use_empty()) {
+      llvm::SmallBitVector own(loops);
+      for (int64_t d = 0; d < loops; ++d)
+        own[d] = op.getMatchingIndexingMap(input).isFunctionOfDim(d);
+      reads.push_back(own);
+    }
+  op.getBlock()->walk([&](memref::LoadOp load) { reads.push_back(loopsOf(load.getIndices(), loops)); });
+  return reads;
+}
+
+/// The parallel loop along which a tile of elements reads least: what some reads depend on and others do not; the longest one. Its place among the parallel loops;
+/// nothing where there is none but the innermost.
+static std::optional<int64_t> rowLoopOf(linalg::LinalgOp op) {
+  SmallVector<llvm::SmallBitVector> reads = readsOf(op);
+  SmallVector<unsigned> parallel;
+  op.getParallelDims(parallel);
+  SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  std::optional<int64_t> best;
+  for (int64_t place = 0; place + 1 < int64_t(parallel.size()); ++place) {
+    const unsigned loop = parallel[place];
+    auto depends = [&](const llvm::SmallBitVector &read) { return read[loop]; };
+    if (llvm::any_of(reads, depends) && !llvm::all_of(reads, depends) &&
+        (!best || extents[loop] > extents[parallel[*best]]))
+      best = place;
+  }
+  return best;
+}
+
+/// How a reduction's elements are shared out: as large a tile for a thread as leaves enough threads to fill the GPU; where there are too few elements for that,
+/// several threads for one.
+static LaunchAttr tileOf(linalg::LinalgOp op) {
+  constexpr int64_t enough = 1 << 16, mostParts = 16,
+                    shortest = 16; // threads; threads of a reduction; iterations of a part
+  MLIRContext *context = op.getContext();
+  auto elements = elementsOf(op);
+  SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  int64_t depth = 1;
+  for (auto [extent, kind] : llvm::zip_equal(extents, op.getIteratorTypesArray()))
+    depth *= kind == utils::IteratorType::reduction ? extent : 1; // negative where unknown
+  if (!combinerOf(op) || !elements || *elements == 0 || depth < shortest || ShapedType::isDynamicShape(extents))
+    return makeLaunch(context, Unit::thread, most, widthOf(op));
+  SmallVector<unsigned> parallel;
+  op.getParallelDims(parallel);
+  auto rowLoop = rowLoopOf(op);
+  const int64_t line = rowLoop ? extents[parallel[*rowLoop]] : 1;
+  for (int64_t rows : {8, 4, 2, 1})
+    for (int64_t columns : {4, 2, 1})
+      if (line % rows == 0 && rows * columns > 1 && *elements >= enough * rows * columns)
+        return makeLaunch(context, Unit::thread, most, 1, rows, rowLoop.value_or(0), columns);
+  const int64_t parts = std::clamp<int64_t>(llvm::bit_floor(uint64_t(depth / shortest)), 1, mostParts);
+  for (int64_t rows : {8, 4, 2, 1})
+    for (int64_t shared = 1; shared <= parts; shared *= 2)
+      if (line % rows == 0 &&
+          (rows == 1 ? shared == parts || *elements * shared >= enough : *elements / rows * shared >= enough))
+        return makeLaunch(context, Unit::thread, most, 1, rows, rowLoop.value_or(0), 1, shared);
+  llvm_unreachable("one row and all parts suit any reduction");
+}
+
 namespace {
 
 struct SelectLaunch : lepton::impl::SelectLaunchBase<SelectLaunch> {
@@ -63,7 +147,7 @@ struct SelectLaunch : lepton::impl::SelectLaunchBase<SelectLaunch> {
     if (!kernel->hasAttr("lepton.kernel") || kernel->hasAttr("lepton.launch"))
       return markAllAnalysesPreserved();
     if (!hasSeparateSteps(kernel)) {
-      kernel->setAttr("lepton.launch", LaunchAttr::get(&getContext(), Unit::block, most, 1));
+      kernel->setAttr("lepton.launch", makeLaunch(&getContext(), Unit::block, most, 1));
       return;
     }
     for (Operation &op : kernel.front())
@@ -73,11 +157,11 @@ struct SelectLaunch : lepton::impl::SelectLaunchBase<SelectLaunch> {
 
   LaunchAttr choose(Operation *step) {
     if (auto nest = dyn_cast<linalg::LinalgOp>(step))
-      return LaunchAttr::get(&getContext(), Unit::thread, most, widthOf(nest));
+      return tileOf(nest);
     if (auto forall = dyn_cast<scf::ForallOp>(step))
       return chooseForall(forall);
-    return LaunchAttr::get(&getContext(), isa<memref::CopyOp>(step) ? Unit::thread : Unit::block,
-                           isa<memref::CopyOp>(step) ? most : warp, 1);
+    return makeLaunch(&getContext(), isa<memref::CopyOp>(step) ? Unit::thread : Unit::block,
+                      isa<memref::CopyOp>(step) ? most : warp, 1);
   }
 
   /// A block for each iteration where there is parallel work inside, of as many threads as that is worth.
@@ -90,9 +174,9 @@ struct SelectLaunch : lepton::impl::SelectLaunchBase<SelectLaunch> {
     bool allocates = false;
     forall.walk([&](Operation *op) { allocates |= isa<lrt::AllocOp>(op); });
     if (widest < worthwhileLoop && bytes <= mostPrivate && !allocates)
-      return LaunchAttr::get(&getContext(), Unit::thread, most, 1);
-    return LaunchAttr::get(&getContext(), Unit::block,
-                           std::min<int64_t>(most, llvm::alignTo(std::max<int64_t>(widest, 1), warp)), 1);
+      return makeLaunch(&getContext(), Unit::thread, most, 1);
+    return makeLaunch(&getContext(), Unit::block,
+                      std::clamp<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(widest, 1)), warp, most), 1);
   }
 };
 

@@ -16,8 +16,8 @@ NestBody::NestBody(RewriterBase &b, linalg::LinalgOp op) : b(b), op(op), loc(op.
   ivs.resize(bounds.size());
 }
 
-scf::ForOp NestBody::openFor(int64_t d, ValueRange carried) {
-  auto loop = scf::ForOp::create(b, loc, zero(), bounds[d], one(), carried);
+scf::ForOp NestBody::openFor(int64_t d, ValueRange carried, Value begin, Value step) {
+  auto loop = scf::ForOp::create(b, loc, begin ? begin : zero(), bounds[d], step ? step : one(), carried);
   ivs[d] = loop.getInductionVar();
   b.setInsertionPointToStart(loop.getBody());
   return loop;
@@ -67,19 +67,32 @@ void NestBody::emitBody() {
 void NestBody::emitRegisterReduction(ArrayRef<int64_t> reduction) {
   OpOperand *init = op.getDpsInitOperand(0);
   SmallVector<Value> where = indicesOf(*init);
-  Value accumulator = memref::LoadOp::create(b, loc, init->get(), where);
+  Value accumulator = memref::LoadOp::create(b, loc, init->get(), where),
+        result = emitSideBySide(*this, reduction, accumulator, zero(), one()).front();
+  memref::StoreOp::create(b, loc, result, init->get(), where);
+}
+
+SmallVector<Value> NestBody::emitSideBySide(MutableArrayRef<NestBody> lanes, ArrayRef<int64_t> reduction,
+                                            ValueRange accumulators, Value begin, Value step) {
+  NestBody &first = lanes.front();
+  RewriterBase &b = first.b;
+  SmallVector<Value> carried(accumulators), results;
   SmallVector<scf::ForOp> loops;
   for (int64_t d : reduction) {
-    loops.push_back(openFor(d, accumulator));
-    accumulator = loops.back().getRegionIterArg(0);
+    loops.push_back(loops.empty() ? first.openFor(d, carried, begin, step) : first.openFor(d, carried));
+    llvm::copy(loops.back().getRegionIterArgs(), carried.begin());
   }
-  Value result = cloneBody(accumulator).front();
+  for (auto [lane, accumulator] : llvm::zip_equal(lanes, carried)) {
+    for (int64_t d : reduction)
+      lane.ivs[d] = first.ivs[d];
+    results.push_back(lane.cloneBody(accumulator).front());
+  }
   for (scf::ForOp loop : llvm::reverse(loops)) {
-    scf::YieldOp::create(b, loc, result);
+    scf::YieldOp::create(b, first.loc, results);
     b.setInsertionPointAfter(loop);
-    result = loop.getResult(0);
+    llvm::copy(loop.getResults(), results.begin());
   }
-  memref::StoreOp::create(b, loc, result, init->get(), where);
+  return results;
 }
 
 SmallVector<int64_t> NestBody::loopsOf(utils::IteratorType kind) {

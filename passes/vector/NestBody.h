@@ -26,7 +26,7 @@ struct NestBody {
   mlir::Value zero() { return mlir::arith::ConstantIndexOp::create(b, loc, 0); }
   mlir::Value one() { return mlir::arith::ConstantIndexOp::create(b, loc, 1); }
   llvm::SmallVector<int64_t> loopsOf(mlir::utils::IteratorType kind);
-  mlir::scf::ForOp openFor(int64_t d, mlir::ValueRange carried = {});
+  mlir::scf::ForOp openFor(int64_t d, mlir::ValueRange carried = {}, mlir::Value begin = {}, mlir::Value step = {});
   llvm::SmallVector<mlir::Value> indicesOf(mlir::OpOperand &operand);
   /// Clones the body; `accumulator` stands for the only destination's element where it is carried in a register. Returns what is yielded.
   llvm::SmallVector<mlir::Value> cloneBody(mlir::Value accumulator);
@@ -34,6 +34,11 @@ struct NestBody {
   void emitBody();
   /// The loops of a reduction with one result, whose accumulator they carry.
   void emitRegisterReduction(llvm::ArrayRef<int64_t> reduction);
+  /// The loops of one reduction for several elements of the result side by side (`lanes`, of clones of one op), where the builder of the first stands. What they
+  /// have accumulated is carried, beginning with `accumulators`, and returned. The outermost loop has the iterations begin, begin + step and so on.
+  static llvm::SmallVector<mlir::Value> emitSideBySide(llvm::MutableArrayRef<NestBody> lanes,
+                                                       llvm::ArrayRef<int64_t> reduction, mlir::ValueRange accumulators,
+                                                       mlir::Value begin, mlir::Value step);
   /// All iterations of one step of the parallel loops.
   void emitElement();
   /// All loops, one iteration after the other.

@@ -1,0 +1,64 @@
+//===- SharedReduction.cpp - reductions that the threads of a block share ----------------------------------------------------===//
+
+#include "passes/gpu/SharedReduction.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace lepton;
+
+Operation *lepton::combinerOf(linalg::LinalgOp op) {
+  if (op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0)
+    return nullptr;
+  BlockArgument accumulator = op.getMatchingBlockArgument(op.getDpsInitOperand(0));
+  Operation *combiner = op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+  if (!accumulator.hasOneUse() || *accumulator.user_begin() != combiner || combiner->getNumOperands() != 2 ||
+      !arith::getNeutralElement(combiner))
+    return nullptr;
+  return combiner;
+}
+
+Value lepton::neutralElement(OpBuilder &b, Operation *combiner) {
+  return arith::ConstantOp::create(b, combiner->getLoc(), *arith::getNeutralElement(combiner));
+}
+
+SharedReduction::SharedReduction(DeviceFunction &device, Operation *combiner, int64_t threads, int64_t parts)
+    : device(device), b(device.b), loc(combiner->getLoc()), combiner(combiner), threads(threads), parts(parts),
+      lines(threads / parts) {
+  line = b.createOrFold<arith::RemUIOp>(loc, device.thread(), device.constant(lines));
+  part = b.createOrFold<arith::DivUIOp>(loc, device.thread(), device.constant(lines));
+  isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, part, device.constant(0));
+}
+
+Value SharedReduction::begin(Value initial) {
+  return arith::SelectOp::create(b, loc, isFirst, initial, neutralElement(b, combiner));
+}
+
+SmallVector<Value> SharedReduction::combine(ValueRange partial) {
+  auto type = MemRefType::get({int64_t(partial.size()), threads}, partial.front().getType());
+  Value shared = device.shared(type, loc);
+  auto place = [&](size_t i, Value thread) { return SmallVector<Value>{device.constant(i), thread}; };
+  for (auto [i, value] : llvm::enumerate(partial))
+    memref::StoreOp::create(b, loc, value, shared, place(i, device.thread()));
+  for (int64_t half = parts / 2; half > 0; half /= 2) {
+    gpu::BarrierOp::create(b, loc);
+    Value has = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, part, device.constant(half));
+    auto branch = scf::IfOp::create(b, loc, has, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    Value other = arith::AddIOp::create(b, loc, device.thread(), device.constant(half * lines));
+    for (size_t i = 0; i < partial.size(); ++i) {
+      Value own = memref::LoadOp::create(b, loc, shared, place(i, device.thread())),
+            theirs = memref::LoadOp::create(b, loc, shared, place(i, other));
+      Operation *sum = b.clone(*combiner);
+      sum->setOperands({own, theirs});
+      memref::StoreOp::create(b, loc, sum->getResult(0), shared, place(i, device.thread()));
+    }
+  }
+  SmallVector<Value> sums;
+  for (size_t i = 0; i < partial.size(); ++i)
+    sums.push_back(memref::LoadOp::create(b, loc, shared, place(i, device.thread())));
+  return sums;
+}
