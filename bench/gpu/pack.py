@@ -1,0 +1,56 @@
+"""Writes a folder with all that run.py needs on a machine with a GPU and nothing of Lepton: the compiler with its libraries, and the networks of bench/networks
+without their large weights, which run.py makes up.
+
+usage: python bench/gpu/pack.py FOLDER      in the project's environment, after `make build`
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import lepton_networks
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LARGE = 4096  # elements
+SYSTEM = re.compile(r"/(ld-linux|libc|libm|libdl|libpthread|librt)[-.]")  # of the C library, which every machine has
+
+
+def without_weights(model):
+    """Large constants become their deviation, in the tensor's doc_string; small ones stay."""
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and int(np.prod(tensor.dims)) > LARGE:
+            values = numpy_helper.to_array(tensor)
+            tensor.doc_string = repr((float(values.mean()), float(values.std())))
+            tensor.ClearField("raw_data")
+            tensor.ClearField("float_data")
+    return model
+
+
+def main(folder):
+    here = Path(__file__).resolve().parent
+    (folder / "graphs").mkdir(parents=True, exist_ok=True)
+    for name, build in lepton_networks.NETWORKS.items():
+        (folder / "graphs" / f"{name}.onnx").write_bytes(without_weights(build()).SerializeToString())
+    for script in ("artifact.py", "run.py"):
+        shutil.copy(here / script, folder)
+    compiler = folder / "compiler"
+    shutil.rmtree(compiler, ignore_errors=True)
+    (compiler / "bin").mkdir(parents=True)
+    (compiler / "lib").mkdir()
+    subprocess.run(["strip", "-o", compiler / "bin/lepton", ROOT / "build/bin/lepton"], check=True)
+    shutil.copytree(ROOT / "build/lib/x86_64", compiler / "lib/x86_64")
+    for library in re.findall(r"=> (/\S+)", subprocess.run(["ldd", ROOT / "build/bin/lepton"], capture_output=True, text=True, check=True).stdout):
+        if not SYSTEM.search(library):
+            subprocess.run(["strip", "-o", compiler / "lib" / Path(library).name, Path(library).resolve()], check=True)
+    subprocess.run(["tar", "-C", folder, "-cf", folder / "compiler.tar.xz", "--use-compress-program=xz -T0 -6", "compiler"], check=True)
+    shutil.rmtree(compiler)
+    print(f"{folder}: {sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) / 2**20:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
