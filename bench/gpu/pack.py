@@ -17,6 +17,9 @@ from onnx import numpy_helper
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LARGE = 4096  # elements
+# What LLVM is linked with and the compiler never calls: a solver, and tables of encodings, of which the loader wants one name.
+UNUSED = ["libz3.so"]
+EMPTY = {"libicudata.so.72": "char icudt72_dat[64];"}
 SYSTEM = re.compile(r"/(ld-linux|libc|libm|libdl|libpthread|librt)[-.]")  # of the C library, which every machine has
 
 
@@ -45,8 +48,17 @@ def main(folder):
     subprocess.run(["strip", "-o", compiler / "bin/lepton", ROOT / "build/bin/lepton"], check=True)
     shutil.copytree(ROOT / "build/lib/x86_64", compiler / "lib/x86_64")
     for library in re.findall(r"=> (/\S+)", subprocess.run(["ldd", ROOT / "build/bin/lepton"], capture_output=True, text=True, check=True).stdout):
-        if not SYSTEM.search(library):
-            subprocess.run(["strip", "-o", compiler / "lib" / Path(library).name, Path(library).resolve()], check=True)
+        name = Path(library).name
+        target = compiler / "lib" / name
+        if name in EMPTY:
+            subprocess.run(["cc", "-shared", "-x", "c", "-", f"-Wl,-soname,{name}", "-o", target], input=EMPTY[name], text=True, check=True)
+        elif not SYSTEM.search(library) and not any(name.startswith(unused) for unused in UNUSED):
+            subprocess.run(["strip", "-o", target, Path(library).resolve()], check=True)
+    llvm = next((compiler / "lib").glob("libLLVM*"))
+    needed = subprocess.run(["patchelf", "--print-needed", llvm], capture_output=True, text=True, check=True).stdout.split()
+    for name in needed:
+        if any(name.startswith(unused) for unused in UNUSED):
+            subprocess.run(["patchelf", "--remove-needed", name, llvm], check=True)
     subprocess.run(["tar", "-C", folder, "-cf", folder / "compiler.tar.xz", "--use-compress-program=xz -T0 -6", "compiler"], check=True)
     shutil.rmtree(compiler)
     print(f"{folder}: {sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) / 2**20:.1f} MiB")

@@ -1,6 +1,6 @@
 //===- LowerLaunch.cpp - what concerns the functions of a GPU ---------------------------------------------------------------===//
 //
-// Before: lrt.launch, loads by the host of what kernels write, and lrt.view in what is launched.  After: calls of the runtime; a memref descriptor.
+// Before: lrt.launch, the host's loads, stores and copies of the GPU's memory, and lrt.view in what is launched.  After: calls of the runtime; a memref descriptor.
 //
 //===--------------------------------------------------------------------------------------------------------------------------===//
 
@@ -10,6 +10,7 @@
 #include "dialects/Runtime/RuntimeOps.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Utils/MemRefUtils.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -89,6 +90,45 @@ struct FetchLoad : RuntimePattern<memref::LoadOp> {
   }
 };
 
+/// The same of a store: of the number of a loop's iteration, which a kernel reads.
+struct SendStore : RuntimePattern<memref::StoreOp> {
+  using RuntimePattern::RuntimePattern;
+  LogicalResult matchAndRewrite(memref::StoreOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value own = stack(b, loc, adaptor.getValue().getType(), op),
+          address = getStridedElementPtr(b, loc, op.getMemRefType(), adaptor.getMemref(), adaptor.getIndices()),
+          bytes = i64(b, loc, elementBytes(op.getMemRefType().getElementType()));
+    LLVM::StoreOp::create(b, loc, adaptor.getValue(), own);
+    call(b, loc, "lepton_rt_send", {}, {op->getParentOfType<LLVM::LLVMFuncOp>().getArgument(0), address, own, bytes});
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+/// And of a copy, of memory without gaps.
+struct CopyOnDevice : RuntimePattern<memref::CopyOp> {
+  using RuntimePattern::RuntimePattern;
+  LogicalResult matchAndRewrite(memref::CopyOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    auto from = cast<MemRefType>(op.getSource().getType()), to = cast<MemRefType>(op.getTarget().getType());
+    auto isDense = [](MemRefType type) {
+      return type.getLayout().isIdentity() || memref::isStaticShapeAndContiguousRowMajor(type);
+    };
+    if (!isDense(from) || !isDense(to))
+      return op.emitError() << "copies a part of a tensor that does not lie in one piece, which there is not for a GPU "
+                               "yet; compile it for a CPU";
+    MemRefDescriptor source(adaptor.getSource()), target(adaptor.getTarget());
+    Value bytes = i64(b, loc, elementBytes(from.getElementType()));
+    for (int64_t d = 0; d < from.getRank(); ++d)
+      bytes = LLVM::MulOp::create(b, loc, bytes, source.size(b, loc, d));
+    call(b, loc, "lepton_rt_copy", {},
+         {op->getParentOfType<LLVM::LLVMFuncOp>().getArgument(0), target.bufferPtr(b, loc, *getTypeConverter(), to),
+          source.bufferPtr(b, loc, *getTypeConverter(), from), bytes});
+    b.eraseOp(op);
+    return success();
+  }
+};
+
 } // namespace
 
 void lepton::populateViewToLlvmPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
@@ -97,5 +137,5 @@ void lepton::populateViewToLlvmPatterns(const LLVMTypeConverter &converter, Rewr
 
 void lepton::populateLaunchToLlvmPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<LowerLaunch, LowerFault>(converter);
-  patterns.add<FetchLoad>(converter, /*benefit=*/2);
+  patterns.add<FetchLoad, SendStore, CopyOnDevice>(converter, /*benefit=*/2);
 }

@@ -38,6 +38,8 @@ void lepton::declareRuntime(ModuleOp module) {
   declare("lepton_rt_launch", none, {ptr, ptr, ptr, i64, i64, ptr});
   declare("lepton_rt_fault", ptr, {ptr});
   declare("lepton_rt_fetch", ptr, {ptr, ptr, i64});
+  declare("lepton_rt_send", none, {ptr, ptr, ptr, i64});
+  declare("lepton_rt_copy", none, {ptr, ptr, ptr, i64});
   declare("lepton_rt_fail", none, {ptr, ptr});
   declare("lepton_rt_stop", none, {ptr, ptr});
   if (!module.lookupSymbol("lepton_weights"))

@@ -4,6 +4,7 @@
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 #include "passes/gpu/SharedReduction.h"
+#include "passes/gpu/Steps.h"
 #include "passes/vector/NestBody.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -75,6 +76,7 @@ struct BlockCode {
   int64_t threads;
   RewriterBase &b = device.b;
   Who readers = Who::nobody, writers = Who::nobody;
+  SmallVector<Value> written; // by the first thread, where it is the only writer
 
   /// What a thread does itself it sees without a barrier.
   static bool mustWait(Who who, Who before) { return before == Who::all || (before == Who::first && who == Who::all); }
@@ -85,6 +87,7 @@ struct BlockCode {
     b.setInsertionPoint(op);
     gpu::BarrierOp::create(b, op->getLoc());
     readers = writers = Who::nobody;
+    written.clear();
   }
 
   void comesToRead(Operation *op) {
@@ -101,14 +104,18 @@ struct BlockCode {
   void lower(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (auto nest = dyn_cast<linalg::LinalgOp>(op)) {
-        const int64_t parts = partsOf(nest);
-        comesToWrite(&op, parts == 1 && hasOneElement(nest) ? Who::first : Who::all);
-        if (parts > 1)
+        const SmallVector<Value> results(llvm::map_range(nest.getDpsInits(), baseOf));
+        if (const int64_t parts = partsOf(nest); parts > 1) {
+          waitForInputs(nest);
           shareReduction(nest, parts);
-        else
+        } else {
+          comesToWrite(&op, hasOneElement(nest) ? Who::first : Who::all);
+          llvm::append_range(written, results);
           share(nest);
+        }
       } else if (isa<memref::StoreOp>(op)) {
         comesToWrite(&op, Who::first);
+        written.push_back(baseOf(cast<memref::StoreOp>(op).getMemRef()));
         onFirstThread(&op);
       } else if (isa<memref::LoadOp>(op)) {
         comesToRead(&op);
@@ -148,6 +155,17 @@ struct BlockCode {
     return parts;
   }
 
+  /// All threads read what is summed up. The result, which only its own thread reads and writes, is written after barriers in between.
+  void waitForInputs(linalg::LinalgOp op) {
+    auto reads = [&](Value memory) {
+      bool found = llvm::is_contained(llvm::map_range(op.getDpsInputs(), baseOf), memory);
+      op.getBlock()->walk([&](memref::LoadOp load) { found |= baseOf(load.getMemRef()) == memory; });
+      return found;
+    };
+    const bool isOwn = writers == Who::first && hasOneElement(op) && llvm::none_of(written, reads);
+    waitIf(writers != Who::nobody && !isOwn, op);
+  }
+
   void shareReduction(linalg::LinalgOp op, int64_t parts) {
     b.setInsertionPoint(op);
     Location loc = op.getLoc();
@@ -177,9 +195,10 @@ struct BlockCode {
     auto branch = scf::IfOp::create(b, loc, arith::AndIOp::create(b, loc, shared.isFirst, has).getResult(), false);
     b.setInsertionPointToStart(branch.thenBlock());
     memref::StoreOp::create(b, loc, sum, init->get(), where);
-    b.eraseOp(op);
     readers = Who::nobody;
-    writers = Who::all;
+    writers = hasOneElement(op) ? Who::first : Who::all;
+    written = {baseOf(init->get())};
+    b.eraseOp(op);
   }
 
   /// Loops come back to their beginning, and branches meet: what an iteration before, or the branch that was taken, has done is not known.

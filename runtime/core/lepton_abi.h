@@ -219,6 +219,10 @@ void lepton_rt_launch(lepton_context *context, const char *kernel, const char *k
 void *lepton_rt_fault(lepton_context *context);
 /* What lies at an address that a kernel may have written, once all kernels launched so far are done; until the next call. */
 const void *lepton_rt_fetch(lepton_context *context, const void *address, int64_t bytes);
+/* Writes up to 8 bytes to where kernels that are launched later read them. */
+void lepton_rt_send(lepton_context *context, void *address, const void *value, int64_t bytes);
+/* Copies memory that kernels read and write, after all that was launched before. */
+void lepton_rt_copy(lepton_context *context, void *to, const void *from, int64_t bytes);
 /* Tells the session's observer, if there is one, of the kernel that comes next. */
 void lepton_rt_kernel(lepton_context *context, const char *name);
 /* Marks the run as failed with LEPTON_INVALID_ARGUMENT; the first message stays. Execution goes on (compiled code keeps every access in bounds). */

@@ -53,6 +53,7 @@ constexpr int kJitErrorLog = 5, kJitErrorLogBytes = 6; // CUjit_option
   F(allocate, cuMemAlloc_v2, (Address * address, size_t bytes))                                                        \
   F(free, cuMemFree_v2, (Address address))                                                                             \
   F(copy, cuMemcpyAsync, (Address to, Address from, size_t bytes, Stream stream))                                      \
+  F(setBytes, cuMemsetD8Async, (Address to, unsigned char value, size_t count, Stream stream))                         \
   F(setWords, cuMemsetD32Async, (Address to, unsigned value, size_t count, Stream stream))                             \
   F(createStream, cuStreamCreate, (Stream * stream, unsigned flags))                                                   \
   F(destroyStream, cuStreamDestroy_v2, (Stream stream))                                                                \

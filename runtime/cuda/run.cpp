@@ -234,6 +234,38 @@ void lepton_rt_launch(lepton_context *context, const char *name, const char *kin
       "a kernel cannot be launched");
 }
 
+void lepton_rt_send(lepton_context *context, void *address, const void *value, int64_t bytes) {
+  if (lepton_rt_status(context) != LEPTON_OK)
+    return;
+  SessionState &session = stateOf(context->session);
+  const RunState &run = stateOf(context);
+  Current current(session);
+  // The driver would read memory of the host later, and of a recorded run each time; what it fills memory with it keeps.
+  const Address to = onDevice(context, address);
+  Result result = kSuccess;
+  if (bytes % sizeof(unsigned) == 0) {
+    auto *words = static_cast<const unsigned *>(value);
+    for (uint64_t i = 0; i < bytes / sizeof(unsigned) && result == kSuccess; ++i)
+      result = session.driver->setWords(to + i * sizeof(unsigned), words[i], 1, run.stream);
+  } else {
+    auto *each = static_cast<const unsigned char *>(value);
+    for (int64_t i = 0; i < bytes && result == kSuccess; ++i)
+      result = session.driver->setBytes(to + static_cast<uint64_t>(i), each[i], 1, run.stream);
+  }
+  succeeds(context, result, "a number cannot be sent to the GPU");
+}
+
+void lepton_rt_copy(lepton_context *context, void *to, const void *from, int64_t bytes) {
+  if (bytes == 0 || lepton_rt_status(context) != LEPTON_OK)
+    return;
+  SessionState &session = stateOf(context->session);
+  Current current(session);
+  succeeds(context,
+           session.driver->copy(onDevice(context, to), onDevice(context, from), static_cast<uint64_t>(bytes),
+                                stateOf(context).stream),
+           "a copy on the GPU cannot be started");
+}
+
 void *lepton_rt_fault(lepton_context *context) { return reinterpret_cast<void *>(stateOf(context).fault); }
 
 const void *lepton_rt_fetch(lepton_context *context, const void *address, int64_t bytes) {

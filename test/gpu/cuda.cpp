@@ -40,6 +40,7 @@ enum : Result {
 
 struct Image {
   void *library;
+  int file; // open as long as the library is loaded, which the loader knows by its number
   const emulator_kernel *(*find)(const char *);
   int32_t (*launch)(const emulator_kernel *, int64_t, int64_t, void **);
 };
@@ -139,15 +140,17 @@ EXPORT Result cuModuleLoadDataEx(Image **module, const void *image, unsigned, in
   const std::string path = "/proc/self/fd/" + std::to_string(file);
   const bool isWritten = write(file, image, sizeOf(image)) == ssize_t(sizeOf(image));
   void *library = isWritten ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
-  close(file);
-  if (!library)
+  if (!library) {
+    close(file);
     return invalidValue;
-  *module = new Image{library, reinterpret_cast<decltype(Image::find)>(dlsym(library, "emulator_find")),
+  }
+  *module = new Image{library, file, reinterpret_cast<decltype(Image::find)>(dlsym(library, "emulator_find")),
                       reinterpret_cast<decltype(Image::launch)>(dlsym(library, "emulator_launch"))};
   return success;
 }
 EXPORT Result cuModuleUnload(Image *module) {
   dlclose(module->library);
+  close(module->file);
   delete module;
   return success;
 }
@@ -195,6 +198,13 @@ EXPORT Result cuMemcpyAsync(Address to, Address from, size_t bytes, Stream *stre
   return enqueue(stream, [=] {
     Access access;
     memcpy(reinterpret_cast<void *>(to), reinterpret_cast<const void *>(from), bytes);
+    return success;
+  });
+}
+EXPORT Result cuMemsetD8Async(Address to, unsigned char value, size_t count, Stream *stream) {
+  return enqueue(stream, [=] {
+    Access access;
+    memset(reinterpret_cast<void *>(to), value, count);
     return success;
   });
 }
