@@ -204,12 +204,24 @@ def SelectLaunch : Pass<"lepton-select-launch", "::mlir::func::FuncOp"> {
   let summary = "Says how each step of a kernel is spread over a GPU";
   let description = [{
     What SelectSchedule is for a CPU. A step is an op that writes memory: a linalg op, a copy, a parallel loop. A linalg op gets a thread for each element, or for as
-    many neighbouring ones as 16 bytes hold, where there are many; a parallel loop a block for each iteration, or a thread where there is little to do in parallel
-    inside. A kernel that is no list of steps (an outermost loop in order, a branch) is run by one block.
+    many neighbouring ones as 16 bytes hold, where there are many. Of a reduction a thread gets a tile of elements, as large as leaves enough threads to fill the GPU;
+    where there are too few elements for that, several threads share one. A parallel loop gets a block for each iteration, or a thread where there is little to do in
+    parallel inside. A kernel that is no list of steps (an outermost loop in order, a branch) is run by one block.
 
     Example: `linalg.generic` -> `linalg.generic {lepton.launch = #lepton.launch<unit = thread, threads = 256, width = 4>}`.
   }];
   let dependentDialects = ["::lepton::LeptonDialect"];
+}
+
+def InterleaveConstants : Pass<"lepton-interleave-constants", "::mlir::ModuleOp"> {
+  let summary = "Lays out weights as the threads of a GPU read them";
+  let description = [{
+    A thread computes neighbouring rows of a product (`rows` and `row_loop` of `lepton.launch`), of a convolution those of output channels. The dimension of a constant
+    that this loop indexes, in all kernels that read it, becomes its innermost one, so that a thread loads four rows at once.
+
+    Example: `lrt.constant[0] : memref<64x32x3x3xf32>` -> `lrt.constant[0] : memref<32x3x3x64xf32>`.
+  }];
+  let dependentDialects = ["::lepton::LeptonDialect", "::mlir::memref::MemRefDialect"];
 }
 
 //===--------------------------------------------------------------------------------------------------------------------===//

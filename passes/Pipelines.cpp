@@ -58,8 +58,12 @@ void lepton::buildBufferPipeline(OpPassManager &pm, const PipelineOptions &pipel
 }
 
 void lepton::buildSchedulePipeline(OpPassManager &pm, const PipelineOptions &options) {
-  if (options.gpu)
-    return pm.addNestedPass<func::FuncOp>(createSelectLaunch());
+  if (options.gpu) {
+    pm.addNestedPass<func::FuncOp>(createSelectLaunch());
+    if (options.optLevel > 0)
+      pm.addPass(createInterleaveConstants());
+    return;
+  }
   if (options.listSchedules)
     pm.addNestedPass<func::FuncOp>(createListSchedules());
   pm.addNestedPass<func::FuncOp>(createSelectSchedule({.blocks = options.optLevel > 0}));

@@ -66,7 +66,7 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
       return signalPassFailure();
     module.walk([](Operation *op) { ignoreSignOfZero(op); });
     declareRuntime(module);
-    if (module->hasAttr("lepton.observed"))
+    if (module->hasAttr("lepton.observed") && module.getOps<gpu::GPUModuleOp>().empty()) // launches are told of
       announceKernels(module);
     LowerToLLVMOptions options(context);
     LLVMTypeConverter converter(context, options);

@@ -53,8 +53,8 @@ LogicalResult LaunchAttr::verify(function_ref<InFlightDiagnostic()> emitError, U
     return emitError() << parts << " parts of a reduction, expected a power of 2 that divides the threads";
   if (unit == Unit::block && width * rows * columns * parts != 1)
     return emitError() << "a block computes one item, not " << width * rows * columns;
-  if ((width > 1 && rows * columns * parts > 1) || (columns > 1 && parts > 1))
-    return emitError() << "a thread has neighbouring elements, a tile, or a part of a tile's rows";
+  if (width > 1 && rows * columns * parts > 1)
+    return emitError() << "a thread has neighbouring elements or a tile";
   return success();
 }
 

@@ -13,6 +13,9 @@
 using namespace mlir;
 using namespace lepton;
 
+/// Iterations of a reduction that are one: neighbouring elements of an operand, of which four are one load.
+static constexpr int64_t unroll = 4;
+
 ElementMapping::ElementMapping(DeviceFunction &device, ArrayRef<Operation *> group, LaunchAttr launch,
                                ArrayRef<Value> given)
     : device(device), b(device.b), loc(group.front()->getLoc()), group(group), launch(launch), extents(given),
@@ -132,7 +135,7 @@ void ElementMapping::emitStep(Operation *step, MutableArrayRef<Lane> lanes) {
   }
   NestBody &first = clones.bodies.front();
   SmallVector<Value> sums = NestBody::emitSideBySide(clones.bodies, first.loopsOf(utils::IteratorType::reduction),
-                                                     accumulators, first.zero(), first.one());
+                                                     accumulators, first.zero(), first.one(), unroll);
   for (auto [body, sum, indices] : llvm::zip_equal(clones.bodies, sums, where))
     memref::StoreOp::create(b, loc, sum, body.op.getDpsInitOperand(0)->get(), indices);
 }
@@ -183,37 +186,45 @@ void ElementMapping::emit() {
   emitLanes(tileAt(loop.getInductionVar()));
 }
 
-/// One item for as many threads as the reduction has parts. All of them come to the barriers, with the last item where they have none of their own; what follows
-/// the reduction is for the first part's threads that have one.
+/// A tile for as many threads as the reduction has parts. All of them come to the barriers, with the last item where a column has none; what follows the reduction is for
+/// the first part's threads, of the columns that have one.
 void ElementMapping::emitInParts() {
   auto *reduction = llvm::find_if(group, [](Operation *step) { return combinerOf(cast<linalg::LinalgOp>(step)); });
   SharedReduction shared(device, combinerOf(cast<linalg::LinalgOp>(*reduction)), launch.getThreads(),
                          launch.getParts());
-  Value item = firstItem(shared.line);
-  Value has = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, item, end);
-  Value last = arith::SubIOp::create(b, loc, end, device.constant(1));
-  SmallVector<Lane> lanes = makeLanes(tileAt(arith::SelectOp::create(b, loc, has, item, last)));
+  Value item = firstItem(shared.line), last = arith::SubIOp::create(b, loc, end, device.constant(1));
+  SmallVector<Value> has; // of each column
+  SmallVector<Indices> elements;
+  for (int64_t column = 0; column < launch.getColumns(); ++column) {
+    Value own = b.createOrFold<arith::AddIOp>(loc, item, device.constant(column * lines));
+    has.push_back(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, own, end));
+    llvm::append_range(elements, tileAt(arith::SelectOp::create(b, loc, has.back(), own, last)));
+  }
+  SmallVector<Lane> lanes = makeLanes(elements);
   for (Operation *step : ArrayRef(group.begin(), reduction))
     emitStep(step, lanes);
-  {
-    Clones clones(b, *reduction, lanes);
-    SmallVector<Value> accumulators;
-    SmallVector<Indices> where;
-    for (NestBody &body : clones.bodies) {
-      OpOperand *init = body.op.getDpsInitOperand(0);
-      where.push_back(body.indicesOf(*init));
-      accumulators.push_back(shared.begin(memref::LoadOp::create(b, loc, init->get(), where.back())));
-    }
-    SmallVector<Value> sums =
-        shared.combine(NestBody::emitSideBySide(clones.bodies, reductionOf(clones.bodies.front()), accumulators,
-                                                shared.part, device.constant(launch.getParts())));
-    auto branch =
-        scf::IfOp::create(b, loc, arith::AndIOp::create(b, loc, shared.isFirst, has).getResult(), /*withElse=*/false);
-    b.setInsertionPointToStart(branch.thenBlock());
-    for (auto [body, sum, indices] : llvm::zip_equal(clones.bodies, sums, where))
-      memref::StoreOp::create(b, loc, sum, body.op.getDpsInitOperand(0)->get(), indices);
+  Clones clones(b, *reduction, lanes);
+  SmallVector<Value> accumulators;
+  for (NestBody &body : clones.bodies) {
+    OpOperand *init = body.op.getDpsInitOperand(0);
+    accumulators.push_back(shared.begin(memref::LoadOp::create(b, loc, init->get(), body.indicesOf(*init))));
   }
-  for (Operation *step : ArrayRef(reduction + 1, group.end()))
-    emitStep(step, lanes);
+  SmallVector<Value> sums =
+      shared.combine(NestBody::emitSideBySide(clones.bodies, reductionOf(clones.bodies.front()), accumulators,
+                                              shared.part, device.constant(launch.getParts()), unroll));
+  for (int64_t column = 0; column < launch.getColumns(); ++column) {
+    OpBuilder::InsertionGuard guard(b);
+    Value isMine = arith::AndIOp::create(b, loc, shared.isFirst, has[column]);
+    auto branch = scf::IfOp::create(b, loc, isMine, /*withElseRegion=*/false);
+    b.setInsertionPointToStart(branch.thenBlock());
+    auto own = MutableArrayRef(lanes).slice(column * launch.getRows(), launch.getRows());
+    for (int64_t row = 0; row < launch.getRows(); ++row) {
+      NestBody &body = clones.bodies[column * launch.getRows() + row];
+      OpOperand *init = body.op.getDpsInitOperand(0);
+      memref::StoreOp::create(b, loc, sums[column * launch.getRows() + row], init->get(), body.indicesOf(*init));
+    }
+    for (Operation *step : ArrayRef(reduction + 1, group.end()))
+      emitStep(step, own);
+  }
   useRegisters(lanes);
 }

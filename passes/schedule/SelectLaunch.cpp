@@ -112,8 +112,7 @@ static std::optional<int64_t> rowLoopOf(linalg::LinalgOp op) {
 /// How a reduction's elements are shared out: as large a tile for a thread as leaves enough threads to fill the GPU; where there are too few elements for that,
 /// several threads for one.
 static LaunchAttr tileOf(linalg::LinalgOp op) {
-  constexpr int64_t enough = 1 << 16, mostParts = 16,
-                    shortest = 16; // threads; threads of a reduction; iterations of a part
+  constexpr int64_t enough = 1 << 16, shortest = 16; // threads; iterations of a part
   MLIRContext *context = op.getContext();
   auto elements = elementsOf(op);
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
@@ -126,16 +125,16 @@ static LaunchAttr tileOf(linalg::LinalgOp op) {
   op.getParallelDims(parallel);
   auto rowLoop = rowLoopOf(op);
   const int64_t line = rowLoop ? extents[parallel[*rowLoop]] : 1;
-  for (int64_t rows : {8, 4, 2, 1})
-    for (int64_t columns : {4, 2, 1})
-      if (line % rows == 0 && rows * columns > 1 && *elements >= enough * rows * columns)
-        return makeLaunch(context, Unit::thread, most, 1, rows, rowLoop.value_or(0), columns);
-  const int64_t parts = std::clamp<int64_t>(llvm::bit_floor(uint64_t(depth / shortest)), 1, mostParts);
-  for (int64_t rows : {8, 4, 2, 1})
-    for (int64_t shared = 1; shared <= parts; shared *= 2)
-      if (line % rows == 0 &&
-          (rows == 1 ? shared == parts || *elements * shared >= enough : *elements / rows * shared >= enough))
-        return makeLaunch(context, Unit::thread, most, 1, rows, rowLoop.value_or(0), 1, shared);
+  const int64_t mostParts = std::clamp<int64_t>(llvm::bit_floor(uint64_t(depth / shortest)), 1, 16);
+  // Rows of weights are loaded four at a time: they are worth more than columns.
+  const std::pair<int64_t, int64_t> tiles[] = {{8, 4}, {8, 2}, {4, 4}, {8, 1}, {4, 2}, {4, 1}, {2, 1}, {1, 1}};
+  for (auto [rows, columns] : tiles)
+    for (int64_t parts = 1; parts <= mostParts; parts *= 2) {
+      const bool isWorthwhile = depth / parts >= 2 * rows * columns || parts == 1, // of what adding up takes
+          isEnough = *elements * parts >= enough * rows * columns, isLast = rows * columns == 1 && parts == mostParts;
+      if (line % rows == 0 && ((isWorthwhile && isEnough) || isLast))
+        return makeLaunch(context, Unit::thread, most, 1, rows, rowLoop.value_or(0), columns, parts);
+    }
   llvm_unreachable("one row and all parts suit any reduction");
 }
 

@@ -73,20 +73,33 @@ void NestBody::emitRegisterReduction(ArrayRef<int64_t> reduction) {
 }
 
 SmallVector<Value> NestBody::emitSideBySide(MutableArrayRef<NestBody> lanes, ArrayRef<int64_t> reduction,
-                                            ValueRange accumulators, Value begin, Value step) {
+                                            ValueRange accumulators, Value begin, Value step, int64_t unroll) {
   NestBody &first = lanes.front();
   RewriterBase &b = first.b;
   SmallVector<Value> carried(accumulators), results;
   SmallVector<scf::ForOp> loops;
+  const int64_t extent = first.op.getStaticLoopRanges()[reduction.back()],
+                copies = !ShapedType::isDynamic(extent) && extent % unroll == 0 ? unroll : 1;
+  auto times = [&](Value count) {
+    return b.createOrFold<arith::MulIOp>(first.loc, count, arith::ConstantIndexOp::create(b, first.loc, copies));
+  };
   for (int64_t d : reduction) {
-    loops.push_back(loops.empty() ? first.openFor(d, carried, begin, step) : first.openFor(d, carried));
+    Value from = loops.empty() ? begin : first.zero(), by = loops.empty() ? step : first.one();
+    loops.push_back(d == reduction.back() ? first.openFor(d, carried, times(from), times(by))
+                                          : first.openFor(d, carried, from, by));
     llvm::copy(loops.back().getRegionIterArgs(), carried.begin());
   }
-  for (auto [lane, accumulator] : llvm::zip_equal(lanes, carried)) {
-    for (int64_t d : reduction)
-      lane.ivs[d] = first.ivs[d];
-    results.push_back(lane.cloneBody(accumulator).front());
+  const Value innermost = first.ivs[reduction.back()];
+  for (int64_t copy = 0; copy < copies; ++copy) {
+    first.ivs[reduction.back()] = b.createOrFold<arith::AddIOp>(
+        first.loc, innermost, arith::ConstantIndexOp::create(b, first.loc, copy).getResult());
+    for (auto [lane, accumulator] : llvm::zip_equal(lanes, carried)) {
+      for (int64_t d : reduction)
+        lane.ivs[d] = first.ivs[d];
+      accumulator = lane.cloneBody(accumulator).front();
+    }
   }
+  llvm::append_range(results, carried);
   for (scf::ForOp loop : llvm::reverse(loops)) {
     scf::YieldOp::create(b, first.loc, results);
     b.setInsertionPointAfter(loop);

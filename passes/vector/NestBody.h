@@ -35,10 +35,11 @@ struct NestBody {
   /// The loops of a reduction with one result, whose accumulator they carry.
   void emitRegisterReduction(llvm::ArrayRef<int64_t> reduction);
   /// The loops of one reduction for several elements of the result side by side (`lanes`, of clones of one op), where the builder of the first stands. What they
-  /// have accumulated is carried, beginning with `accumulators`, and returned. The outermost loop has the iterations begin, begin + step and so on.
+  /// have accumulated is carried, beginning with `accumulators`, and returned. The outermost loop has the iterations begin, begin + step and so on; where the
+  /// innermost loop's extent is a multiple of `unroll`, as many of its iterations are one.
   static llvm::SmallVector<mlir::Value> emitSideBySide(llvm::MutableArrayRef<NestBody> lanes,
                                                        llvm::ArrayRef<int64_t> reduction, mlir::ValueRange accumulators,
-                                                       mlir::Value begin, mlir::Value step);
+                                                       mlir::Value begin, mlir::Value step, int64_t unroll = 1);
   /// All iterations of one step of the parallel loops.
   void emitElement();
   /// All loops, one iteration after the other.

@@ -212,6 +212,7 @@ void lepton_rt_launch(lepton_context *context, const char *name, const char *kin
   RunState &run = stateOf(context);
   if (blocks == 0 || lepton_rt_status(context) != LEPTON_OK)
     return;
+  lepton_rt_kernel(context, name);
   run.lastKernel = name;
   if (blocks > kMostBlocks) {
     lepton_error reason;

@@ -1,6 +1,7 @@
 """What an artifact does on a GPU but compute: memory, replays, streams, errors. The GPU is an emulator behind the interface of NVIDIA's driver."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -153,7 +154,8 @@ def test_failures_are_said_in_words(small, emulator, fault, message):
     np.testing.assert_allclose(lepton.InferenceSession(small).run(None, {"x": x})[0], small_result(x), rtol=1e-5)
 
 
-def test_a_machine_without_a_driver_is_told_so(small, emulator):
+def test_a_machine_without_a_driver_is_told_so(small, emulator, tmp_path):
+    small = shutil.copy(small, tmp_path)  # which has not found its driver yet
     emulator.setenv("LEPTON_LIBCUDA", "libcuda-of-nobody.so.1")
     with pytest.raises(Exception, match=r"no driver of one \(libcuda-of-nobody\.so\.1 cannot be loaded.*compile the model for the CPU"):
         lepton.InferenceSession(small)
