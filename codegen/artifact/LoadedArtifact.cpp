@@ -15,7 +15,10 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <map>
+#include <mutex>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace lepton;
@@ -94,6 +97,58 @@ static bool isAllowed(const std::string &path, llvm::StringRef bytes, const Load
   return policy.audit.empty() || writeAudit(path, bytes, policy, error);
 }
 
+namespace {
+/// A file that is loaded several times is one library. The loader knows it by all the names that it was given, for as long as it is loaded: it gets one, that of a
+/// descriptor which stays open, or the next file with this number would be taken for it.
+struct OpenLibrary {
+  int file = -1;
+  void *handle = nullptr;
+  unsigned users = 0;
+};
+/// By device and number of the file. Never destroyed: artifacts may be closed while the process ends.
+struct OpenLibraries {
+  std::mutex lock;
+  std::map<std::pair<dev_t, ino_t>, OpenLibrary> known;
+};
+OpenLibraries &openLibraries() {
+  static auto *all = new OpenLibraries();
+  return *all;
+}
+} // namespace
+
+/// Takes the descriptor over, unless the result is null.
+static void *openLibrary(int file, std::string &error) {
+  struct stat status = {};
+  fstat(file, &status);
+  OpenLibraries &all = openLibraries();
+  std::lock_guard guard(all.lock);
+  OpenLibrary &library = all.known[{status.st_dev, status.st_ino}];
+  if (library.users > 0) {
+    close(file);
+  } else {
+    library = {file, dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL)};
+    if (!library.handle) {
+      error = std::string("cannot be loaded: ") + dlerror();
+      all.known.erase({status.st_dev, status.st_ino});
+      return nullptr;
+    }
+  }
+  ++library.users;
+  return library.handle;
+}
+
+static void closeLibrary(void *handle) {
+  OpenLibraries &all = openLibraries();
+  std::lock_guard guard(all.lock);
+  auto known = llvm::find_if(all.known, [&](const auto &entry) { return entry.second.handle == handle; });
+  OpenLibrary &library = known->second;
+  if (--library.users > 0)
+    return;
+  dlclose(handle);
+  close(library.file);
+  all.known.erase(known);
+}
+
 std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, std::string &error,
                                                      const LoadPolicy &policy) {
   std::string full = path.find('/') == std::string::npos ? "./" + path : path; // never the system's search path
@@ -130,11 +185,9 @@ std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, st
     if (!error.empty() || !isAllowed(full, bytes, policy, error))
       return nullptr;
   }
-  loaded->library = dlopen(("/proc/self/fd/" + std::to_string(loaded->file)).c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!loaded->library) {
-    error = std::string("cannot be loaded: ") + dlerror();
+  loaded->library = openLibrary(loaded->file, error);
+  if (!loaded->library)
     return nullptr;
-  }
   auto *function = reinterpret_cast<const lepton_api *(*)()>(dlsym(loaded->library, "lepton_artifact_api"));
   if (!function) {
     error = "is a shared library, but no artifact of Lepton";
@@ -155,7 +208,7 @@ std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, st
 
 LoadedArtifact::~LoadedArtifact() {
   if (library)
-    dlclose(library);
-  if (file >= 0)
+    closeLibrary(library);
+  else if (file >= 0)
     close(file);
 }
