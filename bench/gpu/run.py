@@ -142,7 +142,7 @@ def measure(name, gpu, seconds, folder):
     row["device"] = least(run, seconds)
     row["error"] = max([row["error"], *(difference(e, w.cpu().numpy()) for e, w in zip(expected, wanted))])
     row["correct"] = row["error"] <= TOLERANCE
-    row["kernels"] = kernels_of(library, arrays)[:8]
+    row["kernels"] = kernels_of(library, arrays)[:12]
     peer = torch_peer(name)
     if peer:
         row["torch"] = torch_time(*peer, seconds)

@@ -19,6 +19,8 @@ using namespace lepton;
 static constexpr int64_t scoreBytes = 64 << 10;
 /// Fewer rows would leave registers of a product unused.
 static constexpr int64_t fewestRows = 16;
+/// Rows for a block of a GPU's threads: with few, there are blocks enough.
+static constexpr int64_t rowsOfBlock = 8;
 
 SoftmaxOp lepton::attentionWeights(KernelEmitter &e, MatMulOp product) {
   return e.tensor(product.getLhs()) ? SoftmaxOp() : product.getLhs().getDefiningOp<SoftmaxOp>();
@@ -35,7 +37,7 @@ struct Attention {
   SmallVector<AffineExpr> sizes = e.shapes.shape(values.getResult());
   const int64_t batch = int64_t(sizes.size()) - 2;
   AffineExpr keys = e.shapes.shape(weights.getInput()).back();
-  const int64_t rowsPerItem = pickTile(sizes[batch], rowsFor(keys));
+  const int64_t rowsPerItem = pickTile(sizes[batch], targetOf(values).isGpu() ? rowsOfBlock : rowsFor(keys));
 
   SmallVector<Value> emit(ValueRange inits) {
     e.materialize(values.getRhs());

@@ -49,9 +49,13 @@ LogicalResult MatMulOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<Resul
   return success();
 }
 
-/// Products of elements of both operands, summed with the operand types' rules.
-static Value productTerm(KernelEmitter &e, Value x, Type xElement, Value w, Type wElement, Type type) {
-  return e.product(emitCast(e, x, xElement, type), emitCast(e, w, wElement, type));
+/// Products of elements of both operands, summed with the operand types' rules. Where `inside` is given and does not hold, the element of the left one is 0.
+static Value productTerm(KernelEmitter &e, Value x, Type xElement, Value w, Type wElement, Type type,
+                         Value inside = {}) {
+  x = emitCast(e, x, xElement, type);
+  if (inside) // not of the product, which would keep it from being added in one instruction
+    x = e.select(inside, x, e.scalar(type, 0));
+  return e.product(x, emitCast(e, w, wElement, type));
 }
 
 /// One sum per result element, which is how a GPU's threads share out a product.
@@ -298,8 +302,8 @@ SmallVector<Value> ConvOp::emitKernel(KernelEmitter &e, ValueRange inits) {
           inside = inside ? e.b.createOrFold<arith::AndIOp>(e.loc, inside, here) : here;
           source.push_back(e.select(here, p, e.index(0)));
         }
-        Value term = productTerm(e, e.load(getInput(), source), xElement, e.load(getFilter(), filter), wElement, type);
-        return e.accumulate(accumulator, inside ? e.select(inside, term, e.scalar(type, 0)) : term);
+        return e.accumulate(accumulator, productTerm(e, e.load(getInput(), source), xElement,
+                                                     e.load(getFilter(), filter), wElement, type, inside));
       });
   return {e.finish(inits[0], getResult(), {},
                    [&](ValueRange indices) { return fromAccumulator(e, sums, indices, getResult()); })};
@@ -358,8 +362,8 @@ SmallVector<Value> ConvTransposeOp::emitKernel(KernelEmitter &e, ValueRange init
       inside = e.b.createOrFold<arith::AndIOp>(e.loc, inside, here);
       source.push_back(e.select(here, position, e.index(0)));
     }
-    Value term = productTerm(e, e.load(getInput(), source), element, e.load(getFilter(), filter), element, type);
-    return e.accumulate(accumulator, e.select(inside, term, e.scalar(type, 0)));
+    return e.accumulate(accumulator, productTerm(e, e.load(getInput(), source), element, e.load(getFilter(), filter),
+                                                 element, type, inside));
   });
   return {e.finish(inits[0], getResult(), {},
                    [&](ValueRange indices) { return fromAccumulator(e, sums, indices, getResult()); })};

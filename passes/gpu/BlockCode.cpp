@@ -171,8 +171,7 @@ struct BlockCode {
     Location loc = op.getLoc();
     SharedReduction shared(device, combinerOf(op), threads, parts);
     NestBody nest(b, op);
-    SmallVector<int64_t> parallel = nest.loopsOf(utils::IteratorType::parallel),
-                         reduction = nest.loopsOf(utils::IteratorType::reduction);
+    SmallVector<int64_t> parallel = nest.loopsOf(utils::IteratorType::parallel);
     SmallVector<Value> extents;
     for (int64_t d : parallel)
       extents.push_back(nest.bounds[d]);
@@ -181,15 +180,11 @@ struct BlockCode {
     Value element = arith::SelectOp::create(b, loc, has, shared.line, arith::ConstantIndexOp::create(b, loc, 0));
     for (auto [d, index] : llvm::zip_equal(parallel, delinearize(b, loc, element, extents)))
       nest.ivs[d] = index;
-    llvm::sort(reduction, [&](int64_t l, int64_t r) { // the longest is split
-      auto extent = op.getStaticLoopRanges();
-      return std::pair(-extent[l], l) < std::pair(-extent[r], r);
-    });
     OpOperand *init = op.getDpsInitOperand(0);
     SmallVector<Value> where = nest.indicesOf(*init);
     Value initial = shared.begin(memref::LoadOp::create(b, loc, init->get(), where));
     Value sum = shared
-                    .combine(NestBody::emitSideBySide(nest, reduction, initial, shared.part,
+                    .combine(NestBody::emitSideBySide(nest, reductionOf(op), initial, shared.part,
                                                       arith::ConstantIndexOp::create(b, loc, parts)))
                     .front();
     auto branch = scf::IfOp::create(b, loc, arith::AndIOp::create(b, loc, shared.isFirst, has).getResult(), false);

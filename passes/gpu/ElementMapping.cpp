@@ -107,16 +107,6 @@ struct Clones {
 };
 } // namespace
 
-/// The largest reduction loop first: it is the one that is split. With parts the threads of the first one alone have the result.
-static SmallVector<int64_t> reductionOf(NestBody &body) {
-  SmallVector<int64_t> loops = body.loopsOf(utils::IteratorType::reduction);
-  auto extents = body.op.getStaticLoopRanges();
-  auto largest = llvm::max_element(loops, [&](int64_t l, int64_t r) { return extents[l] < extents[r]; });
-  if (largest != loops.end())
-    std::rotate(loops.begin(), largest, largest + 1);
-  return loops;
-}
-
 void ElementMapping::emitStep(Operation *step, MutableArrayRef<Lane> lanes) {
   Clones clones(b, step, lanes);
   if (!combinerOf(cast<linalg::LinalgOp>(step)) || lanes.size() == 1) {
@@ -134,8 +124,8 @@ void ElementMapping::emitStep(Operation *step, MutableArrayRef<Lane> lanes) {
     accumulators.push_back(memref::LoadOp::create(b, loc, init->get(), where.back()));
   }
   NestBody &first = clones.bodies.front();
-  SmallVector<Value> sums = NestBody::emitSideBySide(clones.bodies, first.loopsOf(utils::IteratorType::reduction),
-                                                     accumulators, first.zero(), first.one(), unroll);
+  SmallVector<Value> sums =
+      NestBody::emitSideBySide(clones.bodies, reductionOf(first.op), accumulators, first.zero(), first.one(), unroll);
   for (auto [body, sum, indices] : llvm::zip_equal(clones.bodies, sums, where))
     memref::StoreOp::create(b, loc, sum, body.op.getDpsInitOperand(0)->get(), indices);
 }
@@ -210,7 +200,7 @@ void ElementMapping::emitInParts() {
     accumulators.push_back(shared.begin(memref::LoadOp::create(b, loc, init->get(), body.indicesOf(*init))));
   }
   SmallVector<Value> sums =
-      shared.combine(NestBody::emitSideBySide(clones.bodies, reductionOf(clones.bodies.front()), accumulators,
+      shared.combine(NestBody::emitSideBySide(clones.bodies, reductionOf(clones.bodies.front().op), accumulators,
                                               shared.part, device.constant(launch.getParts()), unroll));
   for (int64_t column = 0; column < launch.getColumns(); ++column) {
     OpBuilder::InsertionGuard guard(b);

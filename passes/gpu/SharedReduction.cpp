@@ -20,6 +20,19 @@ Operation *lepton::combinerOf(linalg::LinalgOp op) {
   return combiner;
 }
 
+SmallVector<int64_t> lepton::reductionOf(linalg::LinalgOp op) {
+  SmallVector<int64_t> loops;
+  for (auto [i, kind] : llvm::enumerate(op.getIteratorTypesArray()))
+    if (kind == utils::IteratorType::reduction)
+      loops.push_back(i);
+  // An unknown extent, a negative number, is taken for the longest.
+  auto extents = op.getStaticLoopRanges();
+  auto longest =
+      llvm::max_element(loops, [&](int64_t l, int64_t r) { return uint64_t(extents[l]) < uint64_t(extents[r]); });
+  std::rotate(longest, longest + 1, loops.end());
+  return loops;
+}
+
 Value lepton::neutralElement(OpBuilder &b, Operation *combiner) {
   return arith::ConstantOp::create(b, combiner->getLoc(), *arith::getNeutralElement(combiner));
 }

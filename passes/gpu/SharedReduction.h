@@ -17,6 +17,9 @@ namespace lepton {
 /// The op that adds a term to the accumulator of a reduction with one result; null where there is none that may be applied in any order.
 mlir::Operation *combinerOf(mlir::linalg::LinalgOp op);
 
+/// The reduction's loops, the longest one innermost: it is the one that parts and copies of the body split, and where a window lies within the input is known outside.
+llvm::SmallVector<int64_t> reductionOf(mlir::linalg::LinalgOp op);
+
 /// What `combiner` leaves as it is.
 mlir::Value neutralElement(mlir::OpBuilder &b, mlir::Operation *combiner);
 

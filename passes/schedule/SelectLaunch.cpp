@@ -91,8 +91,8 @@ static SmallVector<llvm::SmallBitVector> readsOf(linalg::LinalgOp op) {
   return reads;
 }
 
-/// The parallel loop along which a tile of elements reads least: what some reads depend on and others do not; the longest one. Its place among the parallel loops;
-/// nothing where there is none but the innermost.
+/// The parallel loop along which a tile of elements has rows: some reads depend on it and not on the innermost loop, along which threads have columns, and others the
+/// other way round. Its place among the parallel loops.
 static std::optional<int64_t> rowLoopOf(linalg::LinalgOp op) {
   SmallVector<llvm::SmallBitVector> reads = readsOf(op);
   SmallVector<unsigned> parallel;
@@ -101,8 +101,9 @@ static std::optional<int64_t> rowLoopOf(linalg::LinalgOp op) {
   std::optional<int64_t> best;
   for (int64_t place = 0; place + 1 < int64_t(parallel.size()); ++place) {
     const unsigned loop = parallel[place];
-    auto depends = [&](const llvm::SmallBitVector &read) { return read[loop]; };
-    if (llvm::any_of(reads, depends) && !llvm::all_of(reads, depends) &&
+    auto isOfRows = [&](const llvm::SmallBitVector &read) { return read[loop] && !read[parallel.back()]; };
+    auto isOfColumns = [&](const llvm::SmallBitVector &read) { return !read[loop] && read[parallel.back()]; };
+    if (llvm::any_of(reads, isOfRows) && llvm::any_of(reads, isOfColumns) &&
         (!best || extents[loop] > extents[parallel[*best]]))
       best = place;
   }

@@ -84,9 +84,8 @@ SmallVector<Value> NestBody::emitSideBySide(MutableArrayRef<NestBody> lanes, Arr
     return b.createOrFold<arith::MulIOp>(first.loc, count, arith::ConstantIndexOp::create(b, first.loc, copies));
   };
   for (int64_t d : reduction) {
-    Value from = loops.empty() ? begin : first.zero(), by = loops.empty() ? step : first.one();
-    loops.push_back(d == reduction.back() ? first.openFor(d, carried, times(from), times(by))
-                                          : first.openFor(d, carried, from, by));
+    loops.push_back(d == reduction.back() ? first.openFor(d, carried, times(begin), times(step))
+                                          : first.openFor(d, carried));
     llvm::copy(loops.back().getRegionIterArgs(), carried.begin());
   }
   const Value innermost = first.ivs[reduction.back()];

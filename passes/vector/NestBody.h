@@ -35,8 +35,8 @@ struct NestBody {
   /// The loops of a reduction with one result, whose accumulator they carry.
   void emitRegisterReduction(llvm::ArrayRef<int64_t> reduction);
   /// The loops of one reduction for several elements of the result side by side (`lanes`, of clones of one op), where the builder of the first stands. What they
-  /// have accumulated is carried, beginning with `accumulators`, and returned. The outermost loop has the iterations begin, begin + step and so on; where the
-  /// innermost loop's extent is a multiple of `unroll`, as many of its iterations are one.
+  /// have accumulated is carried, beginning with `accumulators`, and returned. The innermost loop has the iterations begin, begin + step and so on; where its extent
+  /// is a multiple of `unroll`, as many of them are one.
   static llvm::SmallVector<mlir::Value> emitSideBySide(llvm::MutableArrayRef<NestBody> lanes,
                                                        llvm::ArrayRef<int64_t> reduction, mlir::ValueRange accumulators,
                                                        mlir::Value begin, mlir::Value step, int64_t unroll = 1);
