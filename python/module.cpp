@@ -33,12 +33,14 @@ namespace {
 /// (name, minimum, maximum, versions)
 using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
 
-/// (cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit)
-using Choices = std::tuple<std::string, uint32_t, int, Dims, std::string, double, uint64_t, std::string, std::string>;
+/// (target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit)
+using Choices =
+    std::tuple<std::string, std::string, uint32_t, int, Dims, std::string, double, uint64_t, std::string, std::string>;
 
 CompileOptions optionsOf(const Choices &choices) {
-  const auto &[cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit] = choices;
+  const auto &[target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit] = choices;
   CompileOptions result;
+  result.target = target;
   result.cpu = cpu;
   result.threads = threads ? threads : 1;
   result.optLevel = optLevel;
@@ -86,14 +88,12 @@ std::shared_ptr<Executable> openGraph(nn::Graph &graph, const Choices &choices) 
 }
 
 template <typename ModelT>
-void compile(ModelT &model, const std::string &output, const std::string &target, const std::string &emit,
-             const Choices &choices) {
+void compile(ModelT &model, const std::string &output, const std::string &emit, const Choices &choices) {
   std::string error;
   Failure failure;
   {
     nb::gil_scoped_release release;
     CompileOptions wanted = optionsOf(choices);
-    wanted.target = target;
     wanted.emit = emit;
     failure = compileFile(model, output, wanted, error);
   }

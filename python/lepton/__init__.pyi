@@ -100,8 +100,8 @@ _Dims = Mapping[str, int | tuple[int, int] | list[int]]
 class InferenceSession:
     def __init__(
         self, path_or_bytes: str | PathLike[str] | bytes | bytearray | nn.Graph, sess_options: SessionOptions | None = None, providers: Sequence[Any] | None = None,
-        provider_options: Sequence[Any] | None = None, *, threads: int = 0, cpu: str = "", opt_level: int = 3, dims: _Dims | None = None,
-        tuning_db: str | PathLike[str] | None = None, max_time: float = 0, max_memory: int = 0, verify_key: str | PathLike[str] | None = None,
+        provider_options: Sequence[Any] | None = None, *, threads: int = 0, cpu: str = "", target: str = "", opt_level: int = 3,
+        dims: _Dims | None = None, tuning_db: str | PathLike[str] | None = None, max_time: float = 0, max_memory: int = 0, verify_key: str | PathLike[str] | None = None,
         audit: str | PathLike[str] | None = None, **others: Any,
     ) -> None: ...
     def get_inputs(self) -> list[NodeArg]: ...

@@ -68,6 +68,7 @@ class InferenceSession:
     """A model that runs.
 
     path_or_bytes: an ONNX model (path or bytes), a model in Lepton's dialect, an artifact that `compile` made, or a graph (lepton.nn).
+    target: what it is compiled for: "cuda" is NVIDIA's GPUs; "" the CPU. An artifact was compiled for one already.
     dims: {name: size} fixes a named dimension of the model, {name: (smallest, largest)} bounds it, {name: [size, ...]} leaves it open
         and adds code made for these sizes, chosen at run time.
     tuning_db: a file that `lepton tune` made; kernels that were tuned on this processor for as many threads are computed as was found fastest.
@@ -78,15 +79,15 @@ class InferenceSession:
     Raises ValueError where the model or an input is at fault, with the node's name in the message.
     """
 
-    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, verify_key=None, audit=None, **others):
+    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", target="", opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, verify_key=None, audit=None, **others):
         if others:
             warnings.warn(f"Lepton has no option {', '.join(others)}; it is ignored", stacklevel=2)
         if providers and not any("CPU" in str(provider) for provider in providers):
-            warnings.warn(f"Lepton runs on the CPU; the providers {providers} are ignored", stacklevel=2)
+            warnings.warn(f"Lepton runs on the CPU, or on a GPU with target='cuda'; the providers {providers} are ignored", stacklevel=2)
         self._options = sess_options or SessionOptions()
         threads = threads or (sess_options.intra_op_num_threads if sess_options else 0)
         policy = os.fspath(verify_key or ""), os.fspath(audit or "")
-        choices = cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy
+        choices = target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy
         if isinstance(path_or_bytes, _lepton.nn.Graph):
             self._executable = _lepton.open_graph(path_or_bytes, choices)
         elif isinstance(path_or_bytes, (bytes, bytearray)):
@@ -192,4 +193,4 @@ def compile(model, output, *, cpu="", target="", emit="", threads=1, opt_level=3
     The options are those of InferenceSession that say how a model is compiled.
     """
     model = model if isinstance(model, _lepton.nn.Graph) else os.fspath(model)
-    _lepton.compile(model, os.fspath(output), target, emit, (cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", ""))
+    _lepton.compile(model, os.fspath(output), emit, (target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", ""))

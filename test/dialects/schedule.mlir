@@ -47,3 +47,18 @@ func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread,
 
 // expected-error @+1 {{a block computes one item, not 4}}
 func.func private @f() attributes {lepton.launch = #lepton.launch<unit = block, width = 4>}
+
+// -----
+
+// expected-error @+1 {{a tile of 16 by 8 elements, expected 1 to 64 of them}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, rows = 16, columns = 8>}
+
+// -----
+
+// expected-error @+1 {{3 parts of a reduction, expected a power of 2 that divides the threads}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, parts = 3>}
+
+// -----
+
+// expected-error @+1 {{a thread has neighbouring elements or a tile}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, width = 4, rows = 2>}

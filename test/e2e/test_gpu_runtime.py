@@ -162,8 +162,12 @@ def test_a_machine_without_a_driver_is_told_so(small, emulator, tmp_path):
 
 
 def test_code_that_the_gpu_cannot_read_is_refused(tmp_path):
-    """PTX, which the emulator does not read, stands for code of another GPU."""
+    """PTX, which the emulator does not read, stands for code of another GPU: in an artifact, and compiled just in time."""
     model = save_small(tmp_path / "small.onnx")
+    message = "the model's code cannot be loaded: the GPU's driver says 'invalid argument'"
     assert command_line("compile", model, "--target=cuda:sm_90a", "-o", tmp_path / "small.so").returncode == 0
-    with pytest.raises(Exception, match="the model's code cannot be loaded: the GPU's driver says 'invalid argument'"):
-        lepton.InferenceSession(tmp_path / "small.so")
+    for path, options in ((tmp_path / "small.so", {}), (model, {"target": "cuda:sm_90a"})):
+        with pytest.raises(Exception, match=message):
+            lepton.InferenceSession(path, **options)
+    result = command_line("run", model, "--target=cuda", "--random-inputs=0")
+    assert (result.returncode, message in result.stderr) == (1, True), result.stderr

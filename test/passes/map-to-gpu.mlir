@@ -36,6 +36,51 @@ func.func private @OneLaunch(%context: !llvm.ptr, %x: memref<100x7xf32>, %y: mem
   return
 }
 
+// A tile of two rows: its sums run side by side, in a loop of which four iterations are one. Where the last thread has no whole tile, one column at a time.
+// CHECK-LABEL: gpu.func @Tile(
+// CHECK: scf.if
+// CHECK: %[[SUMS:.*]]:4 = scf.for %{{.*}} = %c0 to %c8 step %c4
+// CHECK-COUNT-16: arith.addf
+// CHECK: scf.yield
+// CHECK-COUNT-4: memref.store %[[SUMS]]
+// CHECK: else
+// CHECK: scf.for
+// CHECK: scf.for %{{.*}} = %c0 to %c8 step %c4
+func.func private @Tile(%context: !llvm.ptr, %x: memref<4x8xf32>, %w: memref<8x100xf32>, %y: memref<4x100xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : memref<4x8xf32>, memref<8x100xf32>) outs(%y : memref<4x100xf32>)
+    attrs = {lepton.launch = #lepton.launch<unit = thread, threads = 64, rows = 2, columns = 2>} {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// Four threads for each sum: the first begins with what the destination holds, the others with nothing; two halvings, with a barrier in front of each.
+// CHECK-LABEL: gpu.func @Parts(
+// CHECK-SAME: workgroup(%{{.*}} : memref<1x64xf32, #gpu.address_space<workgroup>>)
+// CHECK: arith.select %{{.*}}, %{{.*}}, %cst
+// CHECK: scf.for
+// CHECK: memref.store
+// CHECK-NEXT: gpu.barrier
+// CHECK: arith.addf
+// CHECK: gpu.barrier
+// CHECK: arith.addf
+// CHECK-NOT: gpu.barrier
+// CHECK: gpu.return
+func.func private @Parts(%context: !llvm.ptr, %x: memref<100x64xf32>, %y: memref<100xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#identity, #kept], iterator_types = ["parallel", "reduction"]}
+    ins(%x : memref<100x64xf32>) outs(%y : memref<100xf32>) attrs = {lepton.launch = #lepton.launch<unit = thread, threads = 64, parts = 4>} {
+  ^bb0(%a: f32, %b: f32):
+    %c = arith.addf %b, %a : f32
+    linalg.yield %c : f32
+  }
+  return
+}
+
 // Elements that other threads have written want a launch of their own.
 // CHECK-LABEL: gpu.func @Neighbours_step0(
 // CHECK-LABEL: gpu.func @Neighbours_step1(

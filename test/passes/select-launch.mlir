@@ -72,3 +72,36 @@ func.func private @ByHand(%context: !llvm.ptr, %y: memref<9xf32>) attributes {le
   linalg.fill {lepton.launch = #lepton.launch<unit = thread, threads = 64>} ins(%zero : f32) outs(%y : memref<9xf32>)
   return
 }
+
+// A product: of many elements a thread has a tile, whose rows lie along the loop that the left operand has and the innermost loop has not.
+// CHECK-LABEL: func.func private @Product
+// CHECK: linalg.generic
+// CHECK-SAME: lepton.launch = #lepton.launch<unit = thread, rows = 8, columns = 4>
+#lhs = affine_map<(i, j, k) -> (i, k)>
+#rhs = affine_map<(i, j, k) -> (k, j)>
+#sum = affine_map<(i, j, k) -> (i, j)>
+func.func private @Product(%context: !llvm.ptr, %a: memref<2048x128xf32>, %b: memref<128x1024xf32>, %c: memref<2048x1024xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#lhs, #rhs, #sum], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%a, %b : memref<2048x128xf32>, memref<128x1024xf32>) outs(%c : memref<2048x1024xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// Of few elements with long sums several threads share each.
+// CHECK-LABEL: func.func private @LongSums
+// CHECK: linalg.generic
+// CHECK-SAME: lepton.launch = #lepton.launch<unit = thread, parts = 16>
+func.func private @LongSums(%context: !llvm.ptr, %a: memref<1x4096xf32>, %b: memref<4096x100xf32>, %c: memref<1x100xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#lhs, #rhs, #sum], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%a, %b : memref<1x4096xf32>, memref<4096x100xf32>) outs(%c : memref<1x100xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
