@@ -93,7 +93,7 @@ bool Compilation::runPhases() {
     return fail(Failure::usage,
                 "unknown optimization level " + std::to_string(options.optLevel) + "; there are 0, 1, 2 and 3");
   }
-  if (!chooseTarget())
+  if (!chooseTarget() || !choosePrecision())
     return false;
   module()->setAttr("lepton.target", targetAttribute(*context, chosen));
   if (options.observer)
@@ -128,6 +128,19 @@ bool Compilation::runPhases() {
   if (options.facts)
     options.facts->liveBytes = modelInfo.liveBytes;
   return true;
+}
+
+bool Compilation::choosePrecision() {
+  if (options.precision.empty() || options.precision == "fp32")
+    return true;
+  const bool isKnown = options.precision == "tf32";
+  if (isKnown && !chosen.gpu.empty()) {
+    module()->setAttr("lepton.precision", StringAttr::get(context.get(), options.precision));
+    return true;
+  }
+  source.clear();
+  return fail(Failure::usage, isKnown ? "--precision=tf32 is for the tensor cores of GPUs; add --target=cuda"
+                                      : "unknown precision '" + options.precision + "'; there are fp32 and tf32");
 }
 
 /// What the options want to know of the IR when a phase has ended.

@@ -56,6 +56,7 @@ public:
 
 private:
   bool chooseTarget();
+  bool choosePrecision();
   /// Whether the compilation is given up, which becomes its error.
   bool isGivenUp(const std::string &phase);
   /// Imports what `import` reads.

@@ -79,7 +79,7 @@ def Lepton_LaunchAttr : Lepton_Attr<"Launch", "launch"> {
 
     `thread`: a thread for each item, in blocks of `threads`; or for several elements: `width` neighbouring ones of the last dimension, or a tile of `rows`
     neighbouring ones along the parallel loop `row_loop` and `columns` that lie as many threads apart as compute columns. `parts` threads of a block have a part
-    of one reduction each, and sum up in memory that they share. `block`: a block of `threads` for each item, whose loops they share. A kernel whose steps cannot
+    of one reduction each, and sum up in memory that they share. With `tensor_cores` the tile is one of a warp, whose columns are neighbours. `block`: a block of `threads` for each item, whose loops they share. A kernel whose steps cannot
     be told apart has `block` on the function, and one block for all.
 
     Example: `#lepton.launch<unit = thread, rows = 8, row_loop = 1, columns = 4>`
@@ -90,7 +90,8 @@ def Lepton_LaunchAttr : Lepton_Attr<"Launch", "launch"> {
                         DefaultValuedParameter<"int64_t", "1", "elements of a thread along `row_loop`">:$rows,
                         DefaultValuedParameter<"int64_t", "0", "place among the parallel loops">:$row_loop,
                         DefaultValuedParameter<"int64_t", "1", "columns of a thread's tile">:$columns,
-                        DefaultValuedParameter<"int64_t", "1", "threads that share a reduction, a power of 2">:$parts);
+                        DefaultValuedParameter<"int64_t", "1", "threads that share a reduction, a power of 2">:$parts,
+                        DefaultValuedParameter<"bool", "false", "the tile is a warp's, computed by tensor cores">:$tensor_cores);
 }
 
 #endif // LEPTON_SCHEDULE_TD

@@ -41,13 +41,16 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult LaunchAttr::verify(function_ref<InFlightDiagnostic()> emitError, Unit unit, int64_t threads,
-                                 int64_t width, int64_t rows, int64_t rowLoop, int64_t columns, int64_t parts) {
+                                 int64_t width, int64_t rows, int64_t rowLoop, int64_t columns, int64_t parts, bool tensorCores) {
   constexpr int64_t warp = 32, most = 1024, mostRegisters = 64;
   if (threads < warp || threads > most || threads % warp)
     return emitError() << "a block of " << threads << " threads, expected a multiple of 32 up to 1024";
   if (width < 1 || width > 16)
     return emitError() << "width is " << width << ", expected 1 to 16";
-  if (rows < 1 || columns < 1 || rows * columns > mostRegisters || rowLoop < 0)
+  if (tensorCores && (rows % 16 || columns % 8 || parts > 1 || rows * columns > mostRegisters * warp))
+    return emitError() << "a warp's tile of " << rows << " by " << columns
+                       << " elements, expected multiples of 16 and 8, up to 2048, and no parts";
+  if (rows < 1 || columns < 1 || (!tensorCores && rows * columns > mostRegisters) || rowLoop < 0)
     return emitError() << "a tile of " << rows << " by " << columns << " elements, expected 1 to 64 of them";
   if (parts < 1 || threads % parts || !llvm::isPowerOf2_64(parts))
     return emitError() << parts << " parts of a reduction, expected a power of 2 that divides the threads";

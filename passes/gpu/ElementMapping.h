@@ -5,6 +5,7 @@
 
 #include "dialects/Lepton/LeptonOps.h"
 #include "passes/gpu/DeviceFunction.h"
+#include "passes/vector/NestBody.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
@@ -34,6 +35,10 @@ private:
   mlir::Value firstItem(mlir::Value thread);
   void emitLanes(llvm::ArrayRef<Indices> elements);
   void emitInParts();
+  void emitByWarps();
+  int64_t rowTiles();
+  void writeColumns(llvm::ArrayRef<mlir::Operation *> steps, llvm::MutableArrayRef<Lane> lanes,
+                    llvm::MutableArrayRef<NestBody> bodies, mlir::ValueRange sums, mlir::ValueRange has);
   llvm::SmallVector<Indices> tileAt(mlir::Value item);
   llvm::SmallVector<Lane> makeLanes(llvm::ArrayRef<Indices> elements);
   void emitStep(mlir::Operation *step, llvm::MutableArrayRef<Lane> lanes);

@@ -14,6 +14,7 @@
 #include "passes/gpu/Steps.h"
 #include "passes/vector/NestBody.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 

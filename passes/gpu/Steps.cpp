@@ -183,10 +183,13 @@ LaunchAttr lepton::launchOf(ArrayRef<Operation *> group) {
   LaunchAttr launch = ownLaunch(group.front());
   for (Operation *step : group) {
     LaunchAttr own = ownLaunch(step);
-    if (own.getRows() * own.getColumns() * own.getParts() > 1)
-      return mayHaveParts(group, step) ? own
-                                       : LaunchAttr::get(own.getContext(), own.getUnit(), own.getThreads(), 1,
-                                                         own.getRows(), own.getRowLoop(), own.getColumns(), 1);
+    if (own.getRows() * own.getColumns() * own.getParts() > 1) {
+      if (mayHaveParts(group, step))
+        return own;
+      const bool hasTile = !own.getTensorCores();
+      return LaunchAttr::get(own.getContext(), own.getUnit(), own.getThreads(), 1, hasTile ? own.getRows() : 1,
+                             own.getRowLoop(), hasTile ? own.getColumns() : 1, 1, false);
+    }
     if (own.getWidth() < launch.getWidth())
       launch = own;
   }

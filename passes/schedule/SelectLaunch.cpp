@@ -10,6 +10,7 @@
 #include "passes/Passes.h"
 #include "passes/gpu/SharedReduction.h"
 #include "passes/gpu/Steps.h"
+#include "passes/gpu/TensorCores.h"
 
 #include "llvm/ADT/SmallBitVector.h"
 
@@ -30,8 +31,8 @@ static constexpr int64_t worthwhileLoop = 16;
 static constexpr int64_t mostPrivate = 4096;
 
 static LaunchAttr makeLaunch(MLIRContext *context, Unit unit, int64_t threads, int64_t width, int64_t rows = 1,
-                             int64_t rowLoop = 0, int64_t columns = 1, int64_t parts = 1) {
-  return LaunchAttr::get(context, unit, threads, width, rows, rowLoop, columns, parts);
+                             int64_t rowLoop = 0, int64_t columns = 1, int64_t parts = 1, bool tensorCores = false) {
+  return LaunchAttr::get(context, unit, threads, width, rows, rowLoop, columns, parts, tensorCores);
 }
 
 /// Elements of a parallel nest; nothing where sizes are unknown.
@@ -110,6 +111,24 @@ static std::optional<int64_t> rowLoopOf(linalg::LinalgOp op) {
   return best;
 }
 
+/// A tile for each warp, where the model may be computed in TF32 and there are enough of them; null otherwise.
+static LaunchAttr warpTileOf(linalg::LinalgOp op, int64_t rowLoop) {
+  constexpr int64_t threads = 4 * warpThreads, enough = 512; // warps
+  auto precision = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>("lepton.precision");
+  SmallVector<unsigned> parallel;
+  op.getParallelDims(parallel);
+  SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  const int64_t rows = extents[parallel[rowLoop]], columns = *elementsOf(op) / rows;
+  if (!precision || precision != "tf32" || extents[reductionOf(op).back()] % mmaDepth ||
+      !factorsOf(op, parallel[rowLoop]))
+    return {};
+  const std::pair<int64_t, int64_t> tiles[] = {{64, 32}, {32, 32}, {32, 16}, {16, 16}, {16, 8}};
+  for (auto [tileRows, tileColumns] : tiles)
+    if (rows % tileRows == 0 && rows / tileRows * llvm::divideCeil(columns, tileColumns) >= enough)
+      return makeLaunch(op.getContext(), Unit::thread, threads, 1, tileRows, rowLoop, tileColumns, 1, true);
+  return {};
+}
+
 /// How a reduction's elements are shared out: as large a tile for a thread as leaves enough threads to fill the GPU; where there are too few elements for that,
 /// several threads for one.
 static LaunchAttr tileOf(linalg::LinalgOp op) {
@@ -126,6 +145,8 @@ static LaunchAttr tileOf(linalg::LinalgOp op) {
   op.getParallelDims(parallel);
   auto rowLoop = rowLoopOf(op);
   const int64_t line = rowLoop ? extents[parallel[*rowLoop]] : 1;
+  if (LaunchAttr launch = rowLoop ? warpTileOf(op, *rowLoop) : LaunchAttr())
+    return launch;
   const int64_t mostParts = std::clamp<int64_t>(llvm::bit_floor(uint64_t(depth / shortest)), 1, 16);
   // Rows of weights are loaded four at a time: they are worth more than columns.
   const std::pair<int64_t, int64_t> tiles[] = {{8, 4}, {8, 2}, {4, 4}, {8, 1}, {4, 2}, {4, 1}, {2, 1}, {1, 1}};

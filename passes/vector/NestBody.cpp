@@ -31,7 +31,7 @@ SmallVector<Value> NestBody::indicesOf(OpOperand &operand) {
   return indices;
 }
 
-SmallVector<Value> NestBody::cloneBody(Value accumulator) {
+IRMapping NestBody::cloneOps(Value accumulator) {
   IRMapping mapping;
   for (OpOperand &operand : op->getOpOperands()) {
     BlockArgument argument = op.getMatchingBlockArgument(&operand);
@@ -50,6 +50,13 @@ SmallVector<Value> NestBody::cloneBody(Value accumulator) {
     else
       b.clone(inner, mapping);
   }
+  return mapping;
+}
+
+Value NestBody::cloneValue(Value inner, Value accumulator) { return cloneOps(accumulator).lookupOrDefault(inner); }
+
+SmallVector<Value> NestBody::cloneBody(Value accumulator) {
+  IRMapping mapping = cloneOps(accumulator);
   SmallVector<Value> values;
   for (Value value : op.getBlock()->getTerminator()->getOperands())
     values.push_back(mapping.lookupOrDefault(value));

@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace lepton {
@@ -30,6 +31,8 @@ struct NestBody {
   llvm::SmallVector<mlir::Value> indicesOf(mlir::OpOperand &operand);
   /// Clones the body; `accumulator` stands for the only destination's element where it is carried in a register. Returns what is yielded.
   llvm::SmallVector<mlir::Value> cloneBody(mlir::Value accumulator);
+  /// The same, of a value of the body.
+  mlir::Value cloneValue(mlir::Value inner, mlir::Value accumulator);
   /// One iteration of all loops.
   void emitBody();
   /// The loops of a reduction with one result, whose accumulator they carry.
@@ -44,6 +47,9 @@ struct NestBody {
   void emitElement();
   /// All loops, one iteration after the other.
   void emitInOrder();
+
+private:
+  mlir::IRMapping cloneOps(mlir::Value accumulator);
 };
 
 } // namespace lepton

@@ -62,3 +62,8 @@ func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread,
 
 // expected-error @+1 {{a thread has neighbouring elements or a tile}}
 func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, width = 4, rows = 2>}
+
+// -----
+
+// expected-error @+1 {{a warp's tile of 8 by 8 elements, expected multiples of 16 and 8, up to 2048, and no parts}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, rows = 8, columns = 8, tensor_cores = true>}

@@ -24,7 +24,7 @@ struct Rewriter {
   LLVMContext &context = module.getContext();
   Type *word = Type::getInt32Ty(context), *number = Type::getInt64Ty(context), *none = Type::getVoidTy(context);
   PointerType *pointer = PointerType::get(context, 0);
-  int barriers = 0;
+  int barriers = 0, waits = 0; // waits: for the other threads of a warp
 
   /// What the GPU does for a thread; false where the emulator cannot.
   bool replace(CallInst *call, int dropBarrier) {
@@ -42,6 +42,15 @@ struct Rewriter {
         b.CreateCall(module.getOrInsertFunction("emulator_barrier", FunctionType::get(none, false)));
       call->eraseFromParent();
       return true;
+    case Intrinsic::nvvm_f2tf32_rna:
+      call->replaceAllUsesWith(
+          b.CreateCall(module.getOrInsertFunction("emulator_tf32", FunctionType::get(word, {b.getFloatTy()}, false)),
+                       {call->getArgOperand(0)}));
+      call->eraseFromParent();
+      return true;
+    case Intrinsic::nvvm_mma_m16n8k8_row_col_tf32:
+      multiplyAdd(call);
+      return true;
     default:
       errs() << "the emulator does not know " << call->getCalledFunction()->getName() << "\n";
       return false;
@@ -50,6 +59,26 @@ struct Rewriter {
     call->replaceAllUsesWith(result);
     call->eraseFromParent();
     return true;
+  }
+
+  /// mma.sync: four and two numbers of the thread, and its four sums, by way of memory.
+  void multiplyAdd(CallInst *call) {
+    IRBuilder<> entry(&*call->getFunction()->getEntryBlock().getFirstInsertionPt()), b(call);
+    Value *memory[] = {entry.CreateAlloca(word, b.getInt32(4)), entry.CreateAlloca(word, b.getInt32(2)),
+                       entry.CreateAlloca(b.getFloatTy(), b.getInt32(4))};
+    const int first[] = {0, 4, 6, 10};
+    for (int part = 0; part < 3; ++part)
+      for (int i = first[part]; i < first[part + 1]; ++i)
+        b.CreateStore(call->getArgOperand(i), b.CreateConstGEP1_64(word, memory[part], i - first[part]));
+    b.CreateCall(module.getOrInsertFunction("emulator_multiply_add",
+                                            FunctionType::get(none, {pointer, pointer, pointer}, false)),
+                 memory);
+    Value *sums = PoisonValue::get(call->getType());
+    for (unsigned i = 0; i < 4; ++i)
+      sums = b.CreateInsertValue(sums, b.CreateLoad(b.getFloatTy(), b.CreateConstGEP1_64(word, memory[2], i)), i);
+    call->replaceAllUsesWith(sums);
+    call->eraseFromParent();
+    ++waits;
   }
 
   /// void call(void **arguments)
@@ -117,7 +146,7 @@ PreservedAnalyses Retarget::run(Module &module, ModuleAnalysisManager &) {
   for (Function &function : make_early_inc_range(module)) {
     if (function.isDeclaration() || function.getCallingConv() != CallingConv::PTX_Kernel)
       continue;
-    const int before = rewriter.barriers;
+    const int before = rewriter.barriers + rewriter.waits;
     for (Instruction &instruction : make_early_inc_range(instructions(function))) {
       auto *call = dyn_cast<CallInst>(&instruction);
       if (call && call->getCalledFunction() && call->getCalledFunction()->getName().starts_with("llvm.nvvm.") &&
@@ -127,7 +156,8 @@ PreservedAnalyses Retarget::run(Module &module, ModuleAnalysisManager &) {
     function.setCallingConv(CallingConv::C);
     function.setLinkage(GlobalValue::InternalLinkage);
     function.setAttributes(AttributeList()); // of a GPU's processor
-    kernels.push_back(rewriter.describe(function, sharedMemoryOf(function), rewriter.barriers > before));
+    kernels.push_back(
+        rewriter.describe(function, sharedMemoryOf(function), rewriter.barriers + rewriter.waits > before));
   }
   for (GlobalVariable &global : module.globals())
     if (global.getAddressSpace() == sharedSpace)

@@ -1,6 +1,6 @@
 //===- emulate.cpp - compiles a model for a GPU, and what the GPU would run for the CPU --------------------------------------===//
 //
-//   lepton-emulate MODEL OUTPUT.so [--gpu=cuda:sm_80] [--drop-barrier=N]
+//   lepton-emulate MODEL OUTPUT.so [--gpu=cuda:sm_80] [--precision=tf32] [--drop-barrier=N]
 //
 // The line is that of --target=cuda up to the LLVM IR of which PTX is made. From there a pass turns it into code of the CPU, which, linked with the emulator, takes
 // the place of the PTX in the artifact: libcuda.so.1 of this folder loads it as a driver loads machine code, and runs it fiber by fiber.
@@ -29,6 +29,7 @@ namespace cl = llvm::cl;
 static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Required);
 static cl::opt<std::string> output(cl::Positional, cl::desc("OUTPUT"), cl::Required);
 static cl::opt<std::string> gpu("gpu", cl::desc("as --target of lepton compile"), cl::init("cuda"));
+static cl::opt<std::string> precision("precision", cl::desc("as of lepton compile"));
 static cl::opt<int> dropBarrier("drop-barrier", cl::desc("number of a barrier to leave out"), cl::init(-1));
 
 static int fail(const std::string &error) {
@@ -87,6 +88,7 @@ int main(int argc, char **argv) {
   const std::string library = output; // lld sets LLVM's options back to their defaults
   CompileOptions options;
   options.target = gpu;
+  options.precision = precision;
   options.symbol = "model";
   Compilation compilation(options);
   if (!compilation.readFile(model) || !compilation.runPhases())

@@ -55,6 +55,19 @@ const emulator_kernel *running;
 void **arguments;
 int thread, block;
 
+/// What the threads of each warp bring to a product. A thread may bring the next one's before the others have computed this one, but not the one after it.
+struct Fragments {
+  uint32_t rows[4], columns[2];
+};
+Fragments fragments[2][mostThreads];
+uint8_t turn[mostThreads];
+
+float asFloat(uint32_t bits) {
+  float number;
+  memcpy(&number, &bits, sizeof number);
+  return number;
+}
+
 [[noreturn]] void stop(const char *what) {
   fprintf(stderr, "emulator: kernel '%s', block %d: %s\n", running ? running->name : "?", block, what);
   exit(3);
@@ -111,6 +124,25 @@ extern "C" {
 int32_t emulator_thread(void) { return thread; }
 int32_t emulator_block(void) { return block; }
 void emulator_barrier(void) { leave(); }
+
+uint32_t emulator_tf32(float number) {
+  uint32_t bits;
+  memcpy(&bits, &number, sizeof bits);
+  return (bits + 0x1000) & ~uint32_t(0x1fff); // 10 bits of mantissa are left
+}
+
+void emulator_multiply_add(const uint32_t *rows, const uint32_t *columns, float *sums) {
+  const int own = turn[thread] ^= 1, warp = thread / 32 * 32, lane = thread % 32;
+  memcpy(fragments[own][thread].rows, rows, 4 * sizeof(uint32_t));
+  memcpy(fragments[own][thread].columns, columns, 2 * sizeof(uint32_t));
+  leave(); // until all of the warp have brought theirs
+  for (int i = 0; i < 4; ++i) {
+    const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+    for (int depth = 0; depth < 8; ++depth)
+      sums[i] += asFloat(fragments[own][warp + row % 8 * 4 + depth % 4].rows[row / 8 + depth / 4 * 2]) *
+                 asFloat(fragments[own][warp + column * 4 + depth % 4].columns[depth / 4]);
+  }
+}
 
 __attribute__((visibility("default"))) int32_t emulator_launch(const emulator_kernel *kernel, int64_t blocks,
                                                                int64_t threads, void **values) {

@@ -31,6 +31,9 @@ extern const uint64_t emulator_kernel_count;
 int32_t emulator_thread(void); /* threadIdx.x */
 int32_t emulator_block(void);  /* blockIdx.x */
 void emulator_barrier(void);
+/* What the warp of the calling thread computes together by mma.sync.m16n8k8: adds to the four sums the products of its threads' four and two numbers. */
+void emulator_multiply_add(const uint32_t *rows, const uint32_t *columns, float *sums);
+uint32_t emulator_tf32(float number); /* rounded to nearest, halves away from zero */
 
 /* What an image exports: the kernel of a name, NULL if there is none; and its run, which returns 0, or 1 where there are too many blocks or threads. */
 const emulator_kernel *emulator_find(const char *name);
