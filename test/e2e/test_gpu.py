@@ -123,8 +123,8 @@ def test_tensor_cores_agree_within_their_precision(tmp_path):
     random = np.random.default_rng(0)
     floats = lambda *shape: random.standard_normal(shape).astype(np.float32)
     cases = [
-        ("product", [helper.make_node("MatMul", ["x", "w"], ["p"]), helper.make_node("Add", ["p", "b"], ["y"])], [256, 64], [256, 509], {"w": floats(64, 509), "b": floats(509)}),
-        ("filter", [helper.make_node("Conv", ["x", "w", "b"], ["p"], pads=[1, 1, 1, 1]), helper.make_node("Relu", ["p"], ["y"])], [2, 16, 31, 37], [2, 64, 31, 37],
+        ("product", [helper.make_node("MatMul", ["x", "w"], ["p"]), helper.make_node("Add", ["p", "b"], ["y"])], [1024, 64], [1024, 509], {"w": floats(64, 509), "b": floats(509)}),
+        ("filter", [helper.make_node("Conv", ["x", "w", "b"], ["p"], pads=[1, 1, 1, 1]), helper.make_node("Relu", ["p"], ["y"])], [2, 16, 63, 65], [2, 64, 63, 65],
          {"w": floats(64, 16, 3, 3), "b": floats(64)}),
     ]  # fmt: skip
     for name, nodes, x, y, weights in cases:
