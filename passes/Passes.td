@@ -150,7 +150,8 @@ def PlanMemory : Pass<"lepton-plan-memory", "::mlir::ModuleOp"> {
   let summary = "Gives every buffer its place: input, output, constant, arena, pool or stack";
   let description = [{
     The entry's arguments and results become `lrt` ops; allocations of static size share one arena, at offsets chosen by liveness (greedy by size); others come
-    from the run's pool and go back after their last use. Small buffers inside kernels live on the stack.
+    from the run's pool and go back after their last use, or where an iteration of a loop ends that does not hand them to the next one. Small buffers inside
+    kernels live on the stack.
 
     Example: `memref.alloc() : memref<4xf32>` -> `lrt.arena %context[0] : memref<4xf32>`.
   }];

@@ -33,6 +33,7 @@ void lepton::declareRuntime(ModuleOp module) {
   declare("lepton_rt_alloc", ptr, {ptr, i64});
   declare("lepton_rt_alloc_tensor", ptr, {ptr, ptr, ptr, i64, i64});
   declare("lepton_rt_free", none, {ptr, ptr});
+  declare("lepton_rt_collect", none, {ptr, ptr, i64, ptr, i64});
   declare("lepton_rt_parallel_for", none, {ptr, i64, i64, ptr, ptr});
   declare("lepton_rt_kernel", none, {ptr, ptr});
   declare("lepton_rt_launch", none, {ptr, ptr, ptr, i64, i64, ptr});
@@ -136,6 +137,51 @@ struct LowerDealloc : RuntimePattern<lrt::DeallocOp> {
   LogicalResult matchAndRewrite(lrt::DeallocOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Value memory = MemRefDescriptor(adaptor.getMemory()).allocatedPtr(b, op.getLoc());
     call(b, op.getLoc(), "lepton_rt_free", {}, {adaptor.getContext(), memory});
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerSlots : RuntimePattern<lrt::SlotsOp> {
+  using RuntimePattern::RuntimePattern;
+  LogicalResult matchAndRewrite(lrt::SlotsOp op, OpAdaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    const int64_t count = int64_t(op.getCount());
+    Value memory = stack(b, loc, LLVM::LLVMArrayType::get(pointer(b), count), op),
+          zero = LLVM::ConstantOp::create(b, loc, b.getI8Type(), b.getI8IntegerAttr(0));
+    LLVM::MemsetOp::create(b, loc, memory, zero, i64(b, loc, count * int64_t(sizeof(void *))), /*isVolatile=*/false);
+    b.replaceOp(op, memory);
+    return success();
+  }
+};
+
+static Value slotAddress(OpBuilder &b, Location loc, Value slots, uint64_t index) {
+  Type pointer = slots.getType();
+  return LLVM::GEPOp::create(b, loc, pointer, pointer, slots, ArrayRef<LLVM::GEPArg>{int32_t(index)});
+}
+
+struct LowerHold : RuntimePattern<lrt::HoldOp> {
+  using RuntimePattern::RuntimePattern;
+  LogicalResult matchAndRewrite(lrt::HoldOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value memory = MemRefDescriptor(adaptor.getMemory()).allocatedPtr(b, loc);
+    LLVM::StoreOp::create(b, loc, memory, slotAddress(b, loc, adaptor.getSlots(), op.getIndex()));
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerCollect : RuntimePattern<lrt::CollectOp> {
+  using RuntimePattern::RuntimePattern;
+  LogicalResult matchAndRewrite(lrt::CollectOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    const size_t count = adaptor.getKept().size();
+    Value kept = stack(b, loc, LLVM::LLVMArrayType::get(pointer(b), std::max<size_t>(count, 1)), op);
+    for (auto [i, memory] : llvm::enumerate(adaptor.getKept()))
+      LLVM::StoreOp::create(b, loc, MemRefDescriptor(memory).allocatedPtr(b, loc), slotAddress(b, loc, kept, i));
+    call(b, loc, "lepton_rt_collect", {},
+         {adaptor.getContext(), slotAddress(b, loc, adaptor.getSlots(), op.getBegin()), i64(b, loc, op.getCount()),
+          kept, i64(b, loc, int64_t(count))});
     b.eraseOp(op);
     return success();
   }
@@ -292,6 +338,7 @@ template <typename OpT> struct LowerCheck : RuntimePattern<OpT> {
 } // namespace
 
 void lepton::populateRuntimeToLlvmPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
-  patterns.add<LowerInput, LowerOutput, LowerAlloc, LowerDealloc, LowerArena, LowerConstant, LowerParallelFor,
-               LowerCall, LowerCheck<lrt::CheckOp>, LowerCheck<lrt::RequireOp>>(converter);
+  patterns.add<LowerInput, LowerOutput, LowerAlloc, LowerDealloc, LowerSlots, LowerHold, LowerCollect, LowerArena,
+               LowerConstant, LowerParallelFor, LowerCall, LowerCheck<lrt::CheckOp>, LowerCheck<lrt::RequireOp>>(
+      converter);
 }

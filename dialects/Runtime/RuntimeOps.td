@@ -81,6 +81,46 @@ def Runtime_DeallocOp : Runtime_Op<"dealloc", [MemoryEffects<[MemWrite, MemRead]
   let assemblyFormat = "$context `,` $memory attr-dict `:` type($memory)";
 }
 
+def Runtime_SlotsOp : Runtime_Op<"slots", [MemoryEffects<[MemWrite]>]> {
+  let summary = "places that remember what loops took from the pool, all empty";
+  let description = [{
+    Example:
+    ```mlir
+    %slots = lrt.slots 3
+    ```
+  }];
+  let arguments = (ins I64Attr:$count);
+  let results = (outs Runtime_Context:$result);
+  let assemblyFormat = "$count attr-dict";
+}
+
+def Runtime_HoldOp : Runtime_Op<"hold", [MemoryEffects<[MemWrite]>]> {
+  let summary = "remembers memory of `lrt.alloc` in slot number `index`";
+  let description = [{
+    Example:
+    ```mlir
+    lrt.hold %slots[1], %t : memref<?x3xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$slots, I64Attr:$index, AnyRankedOrUnrankedMemRef:$memory);
+  let assemblyFormat = "$slots `[` $index `]` `,` $memory attr-dict `:` type($memory)";
+}
+
+def Runtime_CollectOp : Runtime_Op<"collect", [MemoryEffects<[MemWrite, MemRead]>]> {
+  let summary = "gives back to the pool what some slots remember, but for what is kept";
+  let description = [{
+    Of `count` slots from `begin` on, those that come first then remember what is kept; the others are empty.
+
+    Example:
+    ```mlir
+    lrt.collect %context, %slots[0, 3] keep(%t) : memref<?x3xf32>
+    ```
+  }];
+  let arguments = (ins Runtime_Context:$context, Runtime_Context:$slots, I64Attr:$begin, I64Attr:$count,
+                       Variadic<AnyRankedOrUnrankedMemRef>:$kept);
+  let assemblyFormat = "$context `,` $slots `[` $begin `,` $count `]` `keep` `(` $kept `)` attr-dict (`:` type($kept)^)?";
+}
+
 def Runtime_ArenaOp : Runtime_Op<"arena", [Pure]> {
   let summary = "a part of the run's static workspace";
   let description = [{

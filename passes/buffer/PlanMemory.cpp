@@ -10,6 +10,7 @@
 #include "dialects/Runtime/RuntimeOps.h"
 #include "passes/Passes.h"
 #include "passes/buffer/ArenaPlanner.h"
+#include "passes/buffer/LoopBlocks.h"
 
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
@@ -197,21 +198,26 @@ private:
     for (memref::AllocOp op : allocs)
       planner.add(op);
     int64_t bytes = planner.plan();
+    LoopBlocks loopBlocks(entry);
     for (memref::AllocOp op : allocs) {
       OpBuilder b(op);
       Value memory;
       if (auto offset = planner.offset(op)) {
         memory = lrt::ArenaOp::create(b, op.getLoc(), op.getType(), contextOf(entry), *offset);
       } else {
-        memory = lrt::AllocOp::create(b, op.getLoc(), op.getType(), contextOf(entry), op.getDynamicSizes());
+        auto alloc = lrt::AllocOp::create(b, op.getLoc(), op.getType(), contextOf(entry), op.getDynamicSizes());
+        memory = alloc;
         if (Operation *last = planner.lastUse(op)) {
           b.setInsertionPointAfter(last);
           lrt::DeallocOp::create(b, op.getLoc(), contextOf(entry), memory);
+        } else {
+          loopBlocks.add(alloc);
         }
       }
       op.replaceAllUsesWith(memory);
       op.erase();
     }
+    loopBlocks.collect();
     Builder b(&getContext());
     getOperation()->setAttr("lepton.arena_bytes", b.getI64IntegerAttr(bytes));
     getOperation()->setAttr("lepton.live_bytes", b.getI64IntegerAttr(planner.liveBytes()));

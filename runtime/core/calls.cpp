@@ -182,6 +182,23 @@ void lepton_rt_free(lepton_context *context, void *memory) {
     context->blocks.release(memory);
 }
 
+void lepton_rt_collect(lepton_context *context, void **slots, int64_t count, void *const *kept, int64_t keptCount) {
+  int64_t held = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    void *memory = slots[i];
+    if (!memory)
+      continue;
+    slots[i] = nullptr;
+    bool isKept = false;
+    for (int64_t k = 0; k < keptCount && !isKept; ++k)
+      isKept = kept[k] == memory;
+    if (isKept)
+      slots[held++] = memory;
+    else
+      lepton_rt_free(context, memory);
+  }
+}
+
 void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args) {
   context->session->pool.run(context, n, grain, body, args);
 }

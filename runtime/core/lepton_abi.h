@@ -208,6 +208,8 @@ void *lepton_rt_alloc(lepton_context *context, int64_t bytes);
 void *lepton_rt_alloc_tensor(lepton_context *context, const char *node, const int64_t *shape, int64_t rank,
                              int64_t element_bytes);
 void lepton_rt_free(lepton_context *context, void *memory);
+/* Frees what `slots` hold, but for what is among `kept`, each at most once in `slots`: that moves to the first slots, and the others become NULL. */
+void lepton_rt_collect(lepton_context *context, void **slots, int64_t count, void *const *kept, int64_t kept_count);
 /* body(args, begin, end) over a partition of [0, n) into ranges of at least `grain`; the caller's thread takes part. */
 typedef void (*lepton_rt_body)(lepton_context *context, void *args, int64_t begin, int64_t end);
 void lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args);

@@ -29,6 +29,24 @@ func.func @lepton_entry(%context: !llvm.ptr) -> i32 {
   return %ok : i32
 }
 
+// Slots are on the stack, and empty before anything is held.
+// CHECK-LABEL: llvm.func internal @SlotsHoldMemory
+// CHECK:         %[[KEPT:.*]] = llvm.alloca {{.*}} x !llvm.array<1 x ptr>
+// CHECK:         %[[SLOTS:.*]] = llvm.alloca {{.*}} x !llvm.array<3 x ptr>
+// CHECK:         "llvm.intr.memset"(%[[SLOTS]]
+// CHECK:         %[[T:.*]] = llvm.call @lepton_rt_alloc(
+// CHECK:         %[[SLOT:.*]] = llvm.getelementptr %[[SLOTS]][2]
+// CHECK:         llvm.store %{{.*}}, %[[SLOT]]
+// CHECK:         %[[FIRST:.*]] = llvm.getelementptr %[[SLOTS]][1]
+// CHECK:         llvm.call @lepton_rt_collect(%arg0, %[[FIRST]], %{{.*}}, %[[KEPT]], %{{.*}})
+func.func private @SlotsHoldMemory(%context: !llvm.ptr) {
+  %slots = lrt.slots 3
+  %t = lrt.alloc %context() : memref<4xf32>
+  lrt.hold %slots[2], %t : memref<4xf32>
+  lrt.collect %context, %slots[1, 2] keep(%t) : memref<4xf32>
+  return
+}
+
 // CHECK-LABEL: llvm.func internal @WhatIsRequiredEndsTheRun
 // CHECK:         llvm.cond_br %arg1, ^bb2, ^bb1
 // CHECK:       ^bb1:

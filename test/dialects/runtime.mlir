@@ -12,6 +12,12 @@ func.func @RoundTrip(%context: !llvm.ptr, %d: index, %ok: i1) {
   lrt.require %context, %ok, "too short"
   // CHECK: lrt.parallel_for %{{.*}}, @Body, %{{.*}} grain 16(%{{.*}}) : memref<?xf32>
   lrt.parallel_for %context, @Body, %d grain 16 (%y) : memref<?xf32>
+  // CHECK: %[[SLOTS:.*]] = lrt.slots 2
+  %slots = lrt.slots 2
+  // CHECK: lrt.hold %[[SLOTS]][1], %{{.*}} : memref<?x3xf32>
+  lrt.hold %slots[1], %t : memref<?x3xf32>
+  // CHECK: lrt.collect %{{.*}}, %[[SLOTS]][0, 2] keep(%{{.*}}) : memref<?x3xf32>
+  lrt.collect %context, %slots[0, 2] keep(%t) : memref<?x3xf32>
   // CHECK: lrt.dealloc %{{.*}}, %{{.*}} : memref<?x3xf32>
   lrt.dealloc %context, %t : memref<?x3xf32>
   return

@@ -167,7 +167,7 @@ def loop(trips, condition, body_condition, nodes=(), scanned=(), carried=(FLOAT,
                  [value("x", *carried)], ["y", *(f"s{i}" for i in range(len(scanned)))], constants)
 
 
-BOUND = ("--max-time=1",)  # the time comes before the memory, which an endless loop takes 8 bytes at a time
+BOUND = ("--max-time=1",)
 add("loop-without-an-end", loop(None, True, "go"), "--max-time", at="run", flags=BOUND)
 add("loop-without-trips-or-condition", loop(None, None, "go"), f"--max-time|{TOO_LARGE}", at="any", flags=BOUND)
 add("loop-of-all-trips", loop(HUGE, True, "go"), "--max-time", at="run", flags=BOUND)

@@ -230,6 +230,22 @@ TEST(asksForNoMemoryInTheSteadyState) {
   CHECK_EQ(memoryCalls.load(), before);
 }
 
+TEST(collectsWhatALoopDoesNotHandOn) {
+  FakeModel model([](lepton_context *context) -> int32_t {
+    void *first = lepton_rt_alloc(context, 1000), *second = lepton_rt_alloc(context, 1000),
+         *third = lepton_rt_alloc(context, 1000), *others = lepton_rt_alloc(context, 1000);
+    void *slots[] = {nullptr, first, second, nullptr, third}, *kept[] = {third, others, second};
+    lepton_rt_collect(context, slots, 5, kept, 3);
+    bool isRight = slots[0] == second && slots[1] == third && !slots[2] && !slots[3] && !slots[4];
+    if (!isRight || lepton_rt_alloc(context, 1000) != first) // the only one that is free again
+      lepton_rt_fail(context, "wrong");
+    return lepton_rt_status(context);
+  });
+  Session session(model);
+  std::vector<lepton_tensor> outputs;
+  CHECK_EQ(session.run({}, outputs), LEPTON_OK);
+}
+
 //===----------------------------------------------------------------------===//
 // Threads and processes
 //===----------------------------------------------------------------------===//
