@@ -19,6 +19,16 @@ int64_t lepton::elementBytes(Type elementType) {
   return llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8);
 }
 
+bool lepton::isTooLarge(RankedTensorType type) {
+  constexpr int64_t most = int64_t(1) << 47; // no process maps more
+  if (llvm::is_contained(type.getShape(), 0))
+    return false;
+  int64_t bytes = elementBytes(type.getElementType());
+  return llvm::any_of(type.getShape(), [&](int64_t size) {
+    return !ShapedType::isDynamic(size) && (llvm::MulOverflow(bytes, size, bytes) || bytes > most);
+  });
+}
+
 ConstantBytes lepton::constantBytes(ElementsAttr attribute) {
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(attribute)) {
     if (const AsmResourceBlob *blob = resource.getRawHandle().getBlob())

@@ -62,6 +62,8 @@ mlir::ElementsAttr makeConstant(mlir::RankedTensorType type, llvm::ArrayRef<char
                                 llvm::StringRef name = "constant");
 /// Bytes of memory that an element takes (a bool takes one).
 int64_t elementBytes(mlir::Type elementType);
+/// Whether what is known of the sizes makes a tensor larger than any memory, or its size in bytes overflow.
+bool isTooLarge(mlir::RankedTensorType type);
 
 } // namespace lepton
 

@@ -30,21 +30,28 @@ namespace {
 struct RefineShapes : lepton::impl::RefineShapesBase<RefineShapes> {
   void runOnOperation() override {
     ShapeAnalysis shapes(&getContext());
-    getOperation()->walk<WalkOrder::PreOrder>([&](ShapeOpInterface op) {
+    WalkResult walked = getOperation()->walk<WalkOrder::PreOrder>([&](ShapeOpInterface op) {
       SmallVector<ResultShape> inferred;
       if (failed(op.inferShapes(shapes, inferred)))
-        return;
+        return WalkResult::advance();
       for (auto [result, shape] : llvm::zip_equal(op->getResults(), inferred)) {
         auto type = cast<RankedTensorType>(result.getType()), better = refine(type, shapes.type(shape));
         // What leaves a region has the type that the region's owner declares; a branch may say more.
         auto mayKnowMore = [](Operation *user) {
           return isa<ShapeOpInterface>(user) || (isa<YieldOp>(user) && isa<IfOp>(user->getParentOp()));
         };
+        if (better != type && isTooLarge(better)) {
+          op->emitError() << "gives a result of type " << better << ", larger than any memory; give it smaller inputs";
+          return WalkResult::interrupt();
+        }
         if (better != type && llvm::all_of(result.getUsers(), mayKnowMore))
           result.setType(better);
         shapes.setShape(result, shape.dims);
       }
+      return WalkResult::advance();
     });
+    if (walked.wasInterrupted())
+      signalPassFailure();
   }
 };
 

@@ -102,6 +102,15 @@ struct LoopLowering {
     if (collected && !op.getTripCount())
       return op.emitOpError()
              << "collects values without a trip count, so their number has no bound; give the loop a trip count";
+    if (auto count = constantTripCount())
+      for (Value slice : yield.getValues().drop_front(1 + carried)) {
+        auto type = cast<RankedTensorType>(slice.getType());
+        SmallVector<int64_t> shape(type.getShape());
+        shape.insert(shape.begin(), std::max<int64_t>(*count, 0));
+        if (isTooLarge(type.clone(shape)))
+          return op.emitOpError() << "collects up to " << *count << " slices of type " << type
+                                  << ", more than any memory holds; give the loop a smaller trip count";
+      }
     b.setInsertionPoint(op);
     Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1), limit;
     if (auto count = constantTripCount()) {

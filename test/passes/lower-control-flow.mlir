@@ -76,3 +76,15 @@ func.func @no_bound(%go: tensor<i1>, %h: tensor<3xf32>) -> (tensor<3xf32>, tenso
   } {collected = 1 : i64}
   return %0#0, %0#1 : tensor<3xf32>, tensor<?x3xf32>
 }
+
+// -----
+
+func.func @more_than_memory_holds(%h: tensor<3xf32>, %x: tensor<1048576xf32>) -> (tensor<3xf32>, tensor<?x1048576xf32>) {
+  %n = lepton.constant dense<9223372036854775807> : tensor<i64>
+  // expected-error @+1 {{collects up to 9223372036854775807 slices of type 'tensor<1048576xf32>', more than any memory holds; give the loop a smaller trip count}}
+  %0:2 = lepton.loop (%n : tensor<i64>) init (%h : tensor<3xf32>) -> tensor<3xf32>, tensor<?x1048576xf32> {
+  ^bb0(%i: tensor<i64>, %c: tensor<i1>, %state: tensor<3xf32>):
+    lepton.yield %c, %state, %x : tensor<i1>, tensor<3xf32>, tensor<1048576xf32>
+  } {collected = 1 : i64}
+  return %0#0, %0#1 : tensor<3xf32>, tensor<?x1048576xf32>
+}
