@@ -189,8 +189,8 @@ static bool appendInputs(const std::vector<ObjectBytes> &objects, const Target &
 }
 
 static const std::vector<std::string> hardened = {
-    "--gc-sections",        "-z", "relro", "-z", "now", "-z", "noexecstack", "--as-needed", "--build-id",
-    "--no-mmap-output-file"};
+    "--gc-sections", "-zrelro",    "-znow",          "-znoexecstack",
+    "--as-needed",   "--build-id", "--eh-frame-hdr", "--no-mmap-output-file"};
 
 /// Calls `link` with the arguments of a shared library, less its path.
 static bool withLibrary(const std::vector<ObjectBytes> &objects, const std::string &symbol, const Target &target,

@@ -63,7 +63,9 @@ static void setAttributes(llvm::Module &module, const Target &target) {
     if (!target.features.empty())
       function.addFnAttr("target-features", target.features);
     function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBits));
+    // Compiled code throws nothing, but what a caller's observer or pool throws passes through it, as stack traces of profilers do.
     function.addFnAttr(llvm::Attribute::NoUnwind);
+    function.setUWTableKind(llvm::UWTableKind::Default);
   }
 }
 

@@ -18,6 +18,7 @@ struct lepton_session {
   lepton_observer observer;
   lepton::rt::SpinLock lock;
   lepton_context *idle; // contexts that no run uses; guarded by lock
+  lepton_context *made; // all contexts, those too whose run a callback left by an exception; guarded by lock
   void *device;         // what the model's part of the runtime has on its GPU
 };
 
@@ -31,6 +32,7 @@ enum OutputState : uint8_t { NotProduced, InCallersMemory, Allocated, Handle };
 struct lepton_context {
   lepton_session *session;
   lepton_context *next;
+  lepton_context *madeBefore;
   void *arena;
   void *device; // what the run has on the GPU
   lepton::rt::BlockPool blocks;

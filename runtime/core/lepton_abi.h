@@ -138,7 +138,11 @@ typedef struct lepton_model {
   const lepton_device_code *device_code; /* NULL: the CPU runs the kernels too */
 } lepton_model;
 
-/* A caller's own threads, in place of those that a session makes. */
+/* A caller's own threads, in place of those that a session makes.
+ *
+ * A pool or an observer may leave lepton_session_run by an exception or a longjmp, from the thread that called it and with no task still running. The next
+ * run is as right as any. The memory of the run that was left stays with its session until that is destroyed, outputs that it allocated are the caller's to
+ * release, and a pool that was left is not called again by that session. */
 typedef struct lepton_pool {
   void *data;
   uint32_t threads; /* how many work at a time, for which loops are cut */

@@ -57,10 +57,15 @@ static lepton_context *makeContext(lepton_session *session) {
   const bool hasDevice = !device || device->prepare(context);
   if (!device && model->arena_bytes)
     context->arena = mapPages(model->arena_bytes);
-  if (context->outputStates && context->handles && hasDevice && (context->arena || !model->arena_bytes))
-    return context;
-  destroyContext(context);
-  return nullptr;
+  if (!context->outputStates || !context->handles || !hasDevice || (!context->arena && model->arena_bytes)) {
+    destroyContext(context);
+    return nullptr;
+  }
+  session->lock.lock();
+  context->madeBefore = session->made;
+  session->made = context;
+  session->lock.unlock();
+  return context;
 }
 
 static lepton_context *takeContext(lepton_session *session) {
@@ -86,7 +91,7 @@ static void adopt(void *argument) {
   auto *session = static_cast<lepton_session *>(argument);
   session->pool.forgetWorkers();
   if (!session->lock.tryLock())
-    session->idle = nullptr;
+    session->idle = session->made = nullptr;
   session->lock.unlock();
 }
 
@@ -134,8 +139,8 @@ static uint32_t threadCount(const lepton_model *model, const lepton_options &opt
 
 static void destroySession(lepton_session *session) {
   session->pool.destroy();
-  while (lepton_context *context = session->idle) {
-    session->idle = context->next;
+  while (lepton_context *context = session->made) {
+    session->made = context->madeBefore;
     destroyContext(context);
   }
   if (const lepton_device_runtime *device = deviceOf(session))

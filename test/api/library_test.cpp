@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <stdexcept>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <thread>
@@ -108,6 +109,37 @@ TEST(runsOnTheCallersMemory) {
   for (int row = 0; row < 2; ++row)
     for (int o = 0; o < 4; ++o)
       CHECK_EQ(y[row * 4 + o], expected(&x[row * 3], o));
+}
+
+TEST(anObserverMayThrow) {
+  bool throws = true;
+  const lepton_observer observer = {&throws, [](void *data, const char *name) {
+                                      if (name && *static_cast<bool *>(data))
+                                        throw std::runtime_error(name);
+                                    }};
+  CompileOptions options;
+  options.observer = &observer;
+  std::string error;
+  nn::Graph graph = smallGraph("N");
+  auto executable = Executable::compile(graph, options, error);
+  CHECK(executable && error.empty());
+  std::vector<float> x = {1, 2, 3, -1, 0, 5};
+  std::vector<int64_t> shape = {2, 3}, result = {2, 4};
+  for (int i = 0; i < 20; ++i) {
+    std::vector<float> y(8);
+    lepton_tensor input = view(x, shape), output = view(y, result);
+    throws = i % 2 == 0;
+    bool isThrown = false;
+    try {
+      CHECK(executable->run(&input, &output, error));
+    } catch (const std::runtime_error &) {
+      isThrown = true;
+    }
+    CHECK_EQ(isThrown, throws);
+    for (int row = 0; row < 2 && !throws; ++row)
+      for (int o = 0; o < 4; ++o)
+        CHECK_EQ(y[row * 4 + o], expected(&x[row * 3], o));
+  }
 }
 
 TEST(asksForNoMemoryOnceItHasRun) {

@@ -1,5 +1,6 @@
 """The Python package: sessions from paths, bytes and artifacts, what they say of themselves, and how they refuse."""
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -169,3 +170,23 @@ def test_a_forked_child_compiles():
 def test_an_unknown_optimization_level_is_refused(model):
     with pytest.raises(ValueError, match="unknown optimization level 9; there are 0, 1, 2 and 3"):
         lepton.InferenceSession(str(model), opt_level=9)
+
+
+def test_an_interrupted_caller_runs_on(tmp_path):
+    """What a handler of a signal raises while a model runs comes out of `run`, and the next run is right."""
+    session = lepton.InferenceSession(str(save_small(tmp_path / "m.onnx")), threads=2)
+    x = np.random.default_rng(0).standard_normal((20_000, 4)).astype(np.float32)
+    expected = session.run(None, {"x": x})[0]
+    interrupted, before = 0, signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        while interrupted < 50:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-4)
+                for _ in range(1000):
+                    session.run(None, {"x": x})
+            except KeyboardInterrupt:
+                interrupted += 1
+            np.testing.assert_array_equal(session.run(None, {"x": x})[0], expected)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <pthread.h>
 #include <set>
+#include <setjmp.h>
+#include <stdexcept>
 #include <thread>
 
 /// A pool as simple as can be: threads for each loop, task i on thread i % threads, the last of which is the caller's.
@@ -145,6 +147,75 @@ TEST(anObserverIsToldOfKernels) {
     CHECK_EQ(session.run({}, none), LEPTON_OK);
   CHECK_EQ(unobserved.run({}, none), LEPTON_OK);
   CHECK((heard == std::vector<std::string>{"first", "second", "end", "first", "second", "end"}));
+}
+
+/// Who leaves a run in the middle: by an exception, or by a jump.
+struct Leaver {
+  enum { Stays, Throws, Jumps } way = Stays;
+  jmp_buf place;
+  lepton_observer observer{this, [](void *data, const char *name) {
+                             if (name)
+                               static_cast<Leaver *>(data)->leave();
+                           }};
+  lepton_pool pool{this, 2, [](void *data, uint32_t count, void (*task)(void *, uint32_t), void *argument) {
+                     for (uint32_t i = 0; i < count; ++i)
+                       task(argument, i);
+                     static_cast<Leaver *>(data)->leave();
+                   }};
+
+  void leave() {
+    if (way == Throws)
+      throw std::runtime_error("the caller has had enough");
+    if (way == Jumps)
+      longjmp(place, 1);
+  }
+};
+
+static int32_t sumInPieces(lepton_context *context) {
+  int64_t shape[] = {1000};
+  auto *result = static_cast<int32_t *>(lepton_rt_output(context, 0, shape));
+  auto *scratch = static_cast<int32_t *>(lepton_rt_alloc(context, 4000));
+  auto body = [](lepton_context *, void *scratch, int64_t begin, int64_t end) {
+    for (; begin < end; ++begin)
+      static_cast<int32_t *>(scratch)[begin] = int32_t(begin);
+  };
+  lepton_rt_parallel_for(context, 1000, 10, body, scratch);
+  lepton_rt_kernel(context, "copy");
+  memcpy(result, scratch, 4000);
+  lepton_rt_free(context, scratch);
+  return lepton_rt_status(context);
+}
+
+static void leavesTheNextRunRight(lepton_options options, Leaver &leaver) {
+  FakeModel model(sumInPieces);
+  model.output("y", LEPTON_INT32, {1000});
+  Session session(model.get(), options);
+  for (auto way : {Leaver::Throws, Leaver::Jumps, Leaver::Throws}) {
+    int32_t numbers[1000] = {};
+    std::vector<lepton_tensor> outputs = {{numbers, nullptr, 0, 0, sizeof numbers}};
+    leaver.way = way;
+    if (!setjmp(leaver.place)) {
+      try {
+        session.run({}, outputs);
+      } catch (const std::runtime_error &) {
+      }
+    }
+    leaver.way = Leaver::Stays;
+    CHECK_EQ(session.run({}, outputs), LEPTON_OK);
+    for (int i = 0; i < 1000; ++i)
+      CHECK_EQ(numbers[i], i);
+  }
+}
+
+TEST(anObserverMayLeaveARun) {
+  Leaver leaver;
+  for (uint32_t threads : {1, 3})
+    leavesTheNextRunRight({sizeof(lepton_options), threads, nullptr, &leaver.observer}, leaver);
+}
+
+TEST(aPoolMayLeaveARun) {
+  Leaver leaver;
+  leavesTheNextRunRight({sizeof(lepton_options), 2, &leaver.pool, nullptr}, leaver);
 }
 
 int main(int argc, char **argv) { return runTests(argc, argv); }
