@@ -32,6 +32,7 @@ test: build
 	@python test/run.py
 
 test-full: build
+	@ninja -C build fuzzers
 	@python test/run.py --full
 
 format: setup

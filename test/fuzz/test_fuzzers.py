@@ -1,0 +1,72 @@
+"""Whatever bytes are read, what reads them ends in words: libFuzzer on the importer, the files of tensors and the tuning database.
+
+They are there where `ninja -C build fuzzers` has built them. LEPTON_FUZZER_SECONDS says for how long each runs. What it found lies in build/fuzzers/NAME: the corpus
+that the next run goes on from, and the input of a failure.
+"""
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+
+from lepton_tune import database
+
+TEST = Path(__file__).resolve().parent.parent
+BUILD = TEST.parent / "build"
+SECONDS = int(os.environ.get("LEPTON_FUZZER_SECONDS", 60 if "LEPTON_TEST_FULL" in os.environ else 5))
+LARGEST = 4096  # bytes of an input: what is short is tried often
+
+
+def models(folder):
+    """The hostile ones, without those that are large."""
+    subprocess.run([sys.executable, TEST / "hostile/cases.py", folder / "cases"], check=True, stdout=subprocess.DEVNULL)
+    for model in (folder / "cases").glob("*/model/model.onnx"):
+        if model.is_file() and model.stat().st_size <= LARGEST:
+            (folder / model.parent.parent.name).write_bytes(model.read_bytes())
+
+
+def tensors(folder):
+    """A byte for the type that is expected, then the file."""
+    for dtype in (np.float32, np.int8, np.bool_, np.complex64, np.float16, np.int64):
+        array = np.arange(6).reshape(2, 3).astype(dtype)
+        proto = numpy_helper.from_array(array)
+        np.save(folder / "array.npy", array)
+        content = (folder / "array.npy").read_bytes()
+        (folder / "array.npy").unlink()
+        for ending, data in {"npy": content, "pb": proto.SerializeToString()}.items():
+            (folder / f"{np.dtype(dtype).name}.{ending}").write_bytes(bytes([proto.data_type]) + data)
+
+
+def databases(folder):
+    """An empty one, and one with a kernel; of small pages."""
+    for name, rows in {"none": [], "one": [("0123456789abcdef", '#lepton.target<cpu = "znver4">', 1, "0.1.0", "k", '["#lepton.schedule<unroll = 4>"]', 2.0, 1.0)]}.items():
+        with contextlib.closing(sqlite3.connect(folder / name)) as connection:
+            connection.execute("PRAGMA page_size = 512")
+            connection.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {database.FORMAT}")
+            connection.executescript(database.SCHEMA)
+            connection.executemany("INSERT INTO tuned VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.commit()
+
+
+@pytest.mark.parametrize("name, seed", [("importer", models), ("tensor_files", tensors), ("tuning_database", databases)], ids=lambda part: part if isinstance(part, str) else "")
+def test_fuzzer(name, seed, tmp_path):
+    program = BUILD / f"test/bin/{name}_fuzzer"
+    if not program.exists():
+        pytest.skip("not built: ninja -C build fuzzers")
+    seeds, found = tmp_path / "seeds", BUILD / "fuzzers" / name
+    seeds.mkdir()
+    found.mkdir(parents=True, exist_ok=True)
+    seed(seeds)
+    limits = [f"-max_total_time={SECONDS}", "-timeout=10", "-rss_limit_mb=2048", f"-max_len={4 * LARGEST}"]
+    result = subprocess.run([program, *limits, f"-artifact_prefix={found}-", "-print_final_stats=1", found, seeds], capture_output=True, text=True, errors="replace", timeout=SECONDS + 120)
+    assert result.returncode == 0, result.stderr[-4000:]
+    runs = int(result.stderr.split("stat::number_of_executed_units:")[1].split()[0])
+    print(f"{name}: {runs} inputs in {SECONDS} s")
+    assert runs > 100
