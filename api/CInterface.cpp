@@ -43,6 +43,7 @@ static CompileOptions optionsOf(const lepton_compile_options *given) {
   result.target = text(options.target);
   result.cpu = text(options.cpu);
   result.emit = text(options.emit);
+  result.weights = text(options.weights);
   result.tuningDb = text(options.tuning_db);
   result.threads = std::max(options.threads, 1u);
   result.optLevel = int(options.opt_level);

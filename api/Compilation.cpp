@@ -93,7 +93,7 @@ bool Compilation::runPhases() {
     return fail(Failure::usage,
                 "unknown optimization level " + std::to_string(options.optLevel) + "; there are 0, 1, 2 and 3");
   }
-  if (!chooseTarget() || !choosePrecision())
+  if (!chooseTarget() || !choosePrecision() || !chooseWeightsPlace())
     return false;
   module()->setAttr("lepton.target", targetAttribute(*context, chosen));
   if (options.observer)
@@ -385,6 +385,26 @@ bool Compilation::chooseTarget() {
   return true;
 }
 
+bool Compilation::chooseWeightsPlace() {
+  const std::string &place = options.weights;
+  if (place != "" && place != "embed" && place != "file" && place != "section") {
+    source.clear();
+    return fail(Failure::usage, "unknown --weights=" + place + "; there are embed, file and section");
+  }
+  if (!chosen.gpu.empty() && place == "file") {
+    source.clear();
+    return fail(Failure::usage, "--weights=file is for CPUs: a GPU gets the constants from the artifact; leave it out");
+  }
+  modelInfo.weightsPlace = place == "file"      ? WeightsPlace::file
+                           : place == "section" ? WeightsPlace::section
+                                                : WeightsPlace::embed;
+  if (place == "file") {
+    modelInfo.weightsFile = options.weightsFile;
+    module()->setAttr("lepton.weights_file", UnitAttr::get(context.get()));
+  }
+  return true;
+}
+
 static ValueInfo describeValue(Type type, const std::string &fallback, StringAttr name, ArrayAttr dims) {
   ValueInfo info;
   auto content = cast<TensorType>(type);
@@ -515,7 +535,9 @@ static uint64_t hashOf(ModuleOp module, const ObjectBytes &weights) {
 ObjectBytes Compilation::seal() {
   modelInfo.kernels = 0;
   module().walk([&](Operation *op) { modelInfo.kernels += op->hasAttr("lepton.kernel"); });
-  ObjectBytes weights = writeWeightsObject(module(), architectureOf(chosen.arch));
+  ObjectBytes weights = modelInfo.weightsPlace == WeightsPlace::file
+                            ? writeWeightsFile(module(), modelInfo)
+                            : writeWeightsObject(module(), architectureOf(chosen.arch), modelInfo.weightsPlace);
   modelInfo.hash = hashOf(module(), weights);
   return weights;
 }
@@ -554,7 +576,10 @@ bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
     return false;
   if (objects.empty())
     return fail(Failure::internal, "no code was generated");
-  objects.push_back(std::move(weights));
+  if (modelInfo.weightsPlace == WeightsPlace::file)
+    weightsFile = std::move(weights);
+  else
+    objects.push_back(std::move(weights));
   return true;
 }
 
@@ -576,6 +601,9 @@ bool Compilation::emitGpu(bool ptx, std::string &text) {
 bool Compilation::link(MemoryFile &library) {
   std::vector<ObjectBytes> objects;
   std::string error;
+  if (modelInfo.weightsPlace == WeightsPlace::file)
+    return fail(Failure::usage,
+                "the constants cannot go into a file beside a model that is run at once; leave out weights=file");
   if (!emitObjects(objects))
     return false;
   PhaseClock clock(options.facts, "artifact");

@@ -34,7 +34,7 @@ public:
   bool runPhases();
   /// Gives what is known of the model its last facts, the number of kernels and the hash; returns the weights. After all phases.
   ObjectBytes seal();
-  /// Machine code and weights; after all phases.
+  /// Machine code and, unless they go into a file, weights; after all phases.
   bool emitObjects(std::vector<ObjectBytes> &objects);
   /// Text: assembly or LLVM IR.
   bool emitText(bool assembly, std::string &text);
@@ -53,10 +53,13 @@ public:
   const ModelInfo &info() const { return modelInfo; }
   mlir::ModuleOp module() const { return mlir::ModuleOp(moduleRef.get()); }
   const Target &target() const { return chosen; }
+  /// What goes into the file of constants; after the code.
+  ObjectBytes takeWeightsFile() { return std::move(weightsFile); }
 
 private:
   bool chooseTarget();
   bool choosePrecision();
+  bool chooseWeightsPlace();
   /// Whether the compilation is given up, which becomes its error.
   bool isGivenUp(const std::string &phase);
   /// Imports what `import` reads.
@@ -76,6 +79,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> moduleRef;
   ModelInfo modelInfo;
   Target chosen;
+  ObjectBytes weightsFile;
   std::string source, errors; // what messages name; messages so far
   int phasesDumped = 0;
   KernelDump kernels;

@@ -90,6 +90,16 @@ static bool writeLinked(const ArtifactParts &parts, const std::string &form, con
                                     : writeObject(objects, temporary, error);
   if (linked && (form == "shared" || form == "exe"))
     problem = llvm::sys::fs::setPermissions(temporary, llvm::sys::fs::perms(0755));
+  // Before the artifact, which is of no use without them.
+  llvm::StringRef folder = llvm::sys::path::parent_path(output);
+  for (const auto &[name, content] : parts.weightsFiles) {
+    llvm::SmallString<128> path(folder);
+    llvm::sys::path::append(path, name);
+    if (!linked || problem || writeWhole(std::string(path), {content.data(), content.size()}, error))
+      continue;
+    (void)llvm::sys::fs::remove(temporary);
+    return false;
+  }
   if (linked && !problem)
     problem = llvm::sys::fs::rename(temporary, output);
   if (linked && !problem)
@@ -173,6 +183,13 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
     error = "machine code is not written to standard output; name a file with -o";
     return Failure::usage;
   }
+  if (wanted.weightsFile.empty())
+    wanted.weightsFile = (output == "-" ? "model" : llvm::sys::path::stem(output)).str() + ".weights";
+  if (wanted.weights == "file" && isBinary && llvm::sys::path::filename(output) == wanted.weightsFile) {
+    error = "'" + output +
+            "' is the name of the file of constants that is written beside it; end the output's name in another way";
+    return Failure::usage;
+  }
   const std::string header = headerBeside(output, form);
   if (header == output) {
     error =
@@ -204,6 +221,8 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
     if (compilation.failure != Failure::none)
       return compilation.failure;
     parts.info = compilation.info();
+    if (isBinary && parts.info.weightsPlace == WeightsPlace::file)
+      parts.weightsFiles.emplace_back(wanted.weightsFile, compilation.takeWeightsFile());
     parts.target = compilation.target();
   }
   if (isBinary)
@@ -260,7 +279,7 @@ struct Executable::State {
 
   static std::shared_ptr<Executable> start(std::shared_ptr<LoadedArtifact> artifact, uint32_t threads,
                                            const lepton_observer *observer, std::string &error) {
-    lepton_options options = {sizeof(lepton_options), threads, nullptr, observer};
+    lepton_options options = {sizeof(lepton_options), threads, nullptr, observer, artifact->weightsPath()};
     lepton_error problem = {};
     auto state = std::make_unique<State>();
     state->artifact = std::move(artifact);

@@ -6,6 +6,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Path.h"
 
 using namespace lepton;
 
@@ -34,6 +35,8 @@ Failure lepton::compileVersions(llvm::function_ref<bool(Compilation &)> read, co
               "; give each once, with commas between";
       return Failure::usage;
     }
+    // Each has its own layout of the constants.
+    own.weightsFile = llvm::sys::path::stem(options.weightsFile).str() + "." + own.cpu + ".weights";
     if (!options.dumpPhases.empty())
       own.dumpPhases += "/" + own.cpu;
     if (!versions.empty())
@@ -47,11 +50,14 @@ Failure lepton::compileVersions(llvm::function_ref<bool(Compilation &)> read, co
     if (!joinObjects(objects, parts.objects.emplace_back(), error))
       return Failure::internal;
     const ModelInfo &made = compilation.info();
+    if (made.weightsPlace == WeightsPlace::file)
+      parts.weightsFiles.emplace_back(own.weightsFile, compilation.takeWeightsFile());
     if (versions.empty()) {
       info = made;
     } else {
       info.target += ", " + made.target;
       info.arenaBytes = std::max(info.arenaBytes, made.arenaBytes);
+      info.weightsFile.clear();
       info.weightsBytes = std::max(info.weightsBytes, made.weightsBytes);
       info.hash = info.hash * 31 + made.hash;
     }

@@ -11,6 +11,7 @@ namespace lepton {
 struct ArtifactParts {
   std::vector<ObjectBytes> objects;
   ModelInfo info;
+  std::vector<std::pair<std::string, ObjectBytes>> weightsFiles; // their names, what is in them
   Target target;
 };
 

@@ -49,6 +49,9 @@ struct CompileOptions {
   std::string
       emit; ///< shared, archive, obj, exe, asm, ptx, llvm, mlir, bytecode, header; empty: from the output's ending
   std::string
+      weights; ///< where an artifact has its constants: embed (or empty), file (NAME.weights beside it, shared by all processes that run it), section (pages of their own)
+  std::string weightsFile; ///< name of that file; empty: from the output's name
+  std::string
       compileTo; ///< stop after this phase and write its IR, as bytecode where the file ends in .mlirbc; see phaseNames()
   std::string report;     ///< file for a page of HTML about the compilation
   std::string dumpPhases; ///< folder for the IR after each phase

@@ -88,13 +88,15 @@ std::shared_ptr<Executable> openGraph(nn::Graph &graph, const Choices &choices) 
 }
 
 template <typename ModelT>
-void compile(ModelT &model, const std::string &output, const std::string &emit, const Choices &choices) {
+void compile(ModelT &model, const std::string &output, const std::string &emit, const std::string &weights,
+             const Choices &choices) {
   std::string error;
   Failure failure;
   {
     nb::gil_scoped_release release;
     CompileOptions wanted = optionsOf(choices);
     wanted.emit = emit;
+    wanted.weights = weights;
     failure = compileFile(model, output, wanted, error);
   }
   if (failure != Failure::none)

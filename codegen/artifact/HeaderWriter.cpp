@@ -30,6 +30,17 @@ static std::string comment(const std::string &text) {
   return result;
 }
 
+/// A literal of C, with bytes of doubt as numbers.
+static std::string literal(llvm::StringRef bytes) {
+  std::string result = "\"";
+  for (unsigned char c : bytes)
+    if (llvm::isAlnum(c) || llvm::StringRef("._- ").contains(c))
+      result += char(c);
+    else
+      result += {'\\', char('0' + c / 64), char('0' + c / 8 % 8), char('0' + c % 8)};
+  return result + "\"";
+}
+
 namespace {
 struct DtypeNames {
   const char *constant, *text, *c; // of lepton_dtype, for people, of C
@@ -194,6 +205,9 @@ std::string lepton::writeHeader(const ModelInfo &info) {
     os << "/* " << comment(bounds.name) << " is from " << bounds.minimum << " to " << bounds.maximum << " */\n";
   os << "#define " << macro << "_WEIGHTS_BYTES " << info.weightsBytes << "u\n#define " << macro << "_WORKSPACE_BYTES "
      << info.arenaBytes << "u\n#define " << macro << "_HASH 0x" << llvm::utohexstr(info.hash) << "u\n"
+     << (info.weightsFile.empty()
+             ? std::string()
+             : "/* beside the artifact */\n#define " + macro + "_WEIGHTS_FILE " + literal(info.weightsFile) + "\n")
      << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
      << "const lepton_api *" << symbol << "_api(void);\n\n"
      << "static inline lepton_status " << symbol

@@ -10,6 +10,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -203,7 +204,43 @@ std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, st
     error = "was made by an older Lepton; compile the model again";
     return nullptr;
   }
+  if (!policy.verifyKey.empty() && loaded->table->model->weights_file && !loaded->checkWeights(full, error))
+    return nullptr;
   return loaded;
+}
+
+bool LoadedArtifact::checkWeights(const std::string &path, std::string &error) {
+  const lepton_weights_file &named = *table->model->weights_file;
+  llvm::SmallString<256> beside;
+  (void)llvm::sys::fs::real_path(path, beside);
+  llvm::sys::path::remove_filename(beside);
+  llvm::sys::path::append(beside, named.name);
+  auto content = llvm::MemoryBuffer::getFile(beside, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!content) {
+    error = "has its constants in " + std::string(beside) + ", which cannot be read: " + content.getError().message();
+    return false;
+  }
+  weightsFile = sealedCopy((*content)->getBuffer());
+  auto fixed =
+      weightsFile < 0
+          ? llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>>(std::make_error_code(std::errc::not_enough_memory))
+          : llvm::MemoryBuffer::getOpenFile(weightsFile, beside, (*content)->getBufferSize(),
+                                            /*RequiresNullTerminator=*/false);
+  if (!fixed) {
+    error = "has its constants in " + std::string(beside) +
+            ", which cannot be copied into memory: " + fixed.getError().message();
+    return false;
+  }
+  llvm::StringRef constants = (*fixed)->getBuffer();
+  constants = constants.drop_front(std::min(constants.size(), sizeof(lepton_weights_header)));
+  if (sha256(constants) != named.sha256) {
+    error = "has its constants in " + std::string(beside) +
+            ", which is not the file that was signed with it: its hash is another; put the file there that was "
+            "written with the artifact";
+    return false;
+  }
+  weights = "/proc/self/fd/" + std::to_string(weightsFile);
+  return true;
 }
 
 LoadedArtifact::~LoadedArtifact() {
@@ -211,4 +248,6 @@ LoadedArtifact::~LoadedArtifact() {
     closeLibrary(library);
   else if (file >= 0)
     close(file);
+  if (weightsFile >= 0)
+    close(weightsFile);
 }

@@ -24,10 +24,15 @@ public:
   LoadedArtifact(const LoadedArtifact &) = delete;
   ~LoadedArtifact();
   const lepton_api &api() const { return *table; }
+  /// Of the file of constants, for lepton_options; null where the runtime finds it by itself.
+  const char *weightsPath() const { return weights.empty() ? nullptr : weights.c_str(); }
 
 private:
   LoadedArtifact() = default;
-  int file = -1;
+  /// Fixes what is in the file of constants, if there is one, and holds it against the hash in the artifact, which was signed.
+  bool checkWeights(const std::string &path, std::string &error);
+  int file = -1, weightsFile = -1;
+  std::string weights;
   void *library = nullptr;
   const lepton_api *table = nullptr;
 };

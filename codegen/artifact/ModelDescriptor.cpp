@@ -73,6 +73,13 @@ struct Constants {
                                        u64(code.messages.size()), u64(code.replayable), external("lepton_rt_cuda")}));
   }
 
+  /// A lepton_weights_file.
+  llvm::Constant *weightsFile(const ModelInfo &info) {
+    if (info.weightsPlace != WeightsPlace::file)
+      return null();
+    return global(llvm::ConstantStruct::getAnon({string(info.weightsFile), string(info.weightsHash)}));
+  }
+
   /// An array of lepton_dim_bounds.
   llvm::Constant *bounds(const std::vector<DimBounds> &bounds) {
     if (bounds.empty())
@@ -88,12 +95,26 @@ struct Constants {
 
 void lepton::addModelDescriptor(llvm::Module &module, const ModelInfo &info) {
   Constants c{module};
-  llvm::Constant *model = llvm::ConstantStruct::getAnon(
-      {c.u32(LEPTON_ABI_VERSION), c.u32(sizeof(lepton_model)), c.string(info.name), c.string(info.target),
-       c.string(info.required), c.values(info.inputs), c.values(info.outputs), c.u32(info.inputs.size()),
-       c.u32(info.outputs.size()), c.u64(info.arenaBytes), c.u64(info.weightsBytes), c.u64(info.hash),
-       c.u32(info.threads), c.u32(info.kernels), module.getFunction("lepton_entry"), c.bounds(info.dimBounds),
-       c.u64(info.dimBounds.size()), c.deviceCode(info.device)});
+  llvm::Constant *model = llvm::ConstantStruct::getAnon({c.u32(LEPTON_ABI_VERSION),
+                                                         c.u32(sizeof(lepton_model)),
+                                                         c.string(info.name),
+                                                         c.string(info.target),
+                                                         c.string(info.required),
+                                                         c.values(info.inputs),
+                                                         c.values(info.outputs),
+                                                         c.u32(info.inputs.size()),
+                                                         c.u32(info.outputs.size()),
+                                                         c.u64(info.arenaBytes),
+                                                         c.u64(info.weightsBytes),
+                                                         c.u64(info.hash),
+                                                         c.u32(info.threads),
+                                                         c.u32(info.kernels),
+                                                         module.getFunction("lepton_entry"),
+                                                         c.bounds(info.dimBounds),
+                                                         c.u64(info.dimBounds.size()),
+                                                         c.deviceCode(info.device),
+                                                         c.weightsFile(info),
+                                                         c.u64(uint64_t(info.weightsPlace))});
   // Weak: where several models are linked into one program, the runtime's lepton_artifact_api gives the first.
   new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::WeakAnyLinkage, model,
                            "lepton_artifact_model");

@@ -31,6 +31,13 @@ struct DeviceCode {
   bool replayable = false;
 };
 
+/// Where an artifact has the constants.
+enum class WeightsPlace {
+  embed,   // among its other constant data
+  section, // on pages of their own, all of the section `.lepton.weights`
+  file,    // in a file beside it
+}; // as in lepton_weights_place
+
 struct ModelInfo {
   std::string name;
   std::string symbol;   // prefix of the C names, an identifier; empty: none
@@ -41,6 +48,8 @@ struct ModelInfo {
   uint64_t arenaBytes = 0, liveBytes = 0, weightsBytes = 0, hash = 0;
   uint32_t threads = 1, kernels = 0;
   DeviceCode device;
+  WeightsPlace weightsPlace = WeightsPlace::embed;
+  std::string weightsFile, weightsHash; // of a file: its name, and the SHA-256 of the constants
 };
 
 } // namespace lepton

@@ -1,7 +1,9 @@
 //===- WeightsObject.cpp - the constants as an object file of their own --------------------------------------------------------===//
 
 #include "codegen/artifact/WeightsObject.h"
+#include "codegen/artifact/Signature.h"
 #include "dialects/Lepton/LeptonOps.h"
+#include "runtime/core/lepton_abi.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/BinaryFormat/ELF.h"
@@ -21,12 +23,28 @@ static void writeConstant(ElementsAttr attribute, char *to) {
     memcpy(to + i * size, bytes.data.data(), size);
 }
 
-/// Sections: null, weights, note.GNU-stack, symtab, strtab, shstrtab.
-llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, const Architecture &architecture) {
+static uint64_t bytesOfConstants(ModuleOp module) {
+  auto total = module->getAttrOfType<IntegerAttr>("lepton.constant_bytes");
+  return total ? total.getInt() : 0;
+}
+
+/// Every constant at its offset from `to`, where all is zero.
+static void writeConstants(ModuleOp module, char *to) {
   auto constants = module->getAttrOfType<ArrayAttr>("lepton.constants");
   auto offsets = module->getAttrOfType<DenseI64ArrayAttr>("lepton.constant_offsets");
-  auto total = module->getAttrOfType<IntegerAttr>("lepton.constant_bytes");
-  uint64_t bytes = total ? total.getInt() : 0;
+  for (auto [constant, offset] : llvm::zip(constants ? constants.getValue() : ArrayRef<Attribute>(),
+                                           offsets ? offsets.asArrayRef() : ArrayRef<int64_t>()))
+    writeConstant(cast<ElementsAttr>(constant), to + offset);
+}
+
+/// The largest page of the processors that there is code for.
+static constexpr uint64_t pageBytes = 1 << 16;
+
+/// Sections: null, weights, note.GNU-stack, symtab, strtab, shstrtab.
+llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, const Architecture &architecture,
+                                                      WeightsPlace place) {
+  const bool hasPages = place == WeightsPlace::section;
+  uint64_t used = bytesOfConstants(module), bytes = hasPages ? llvm::alignTo(used, pageBytes) : used;
   const char names[] = "\0.lepton.weights\0.note.GNU-stack\0.symtab\0.strtab\0.shstrtab\0";
   const char strings[] = "\0lepton_weights\0";
   uint64_t dataAt = 64, symbolsAt = llvm::alignTo(dataAt + bytes, 64),
@@ -48,15 +66,13 @@ llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, const Arc
   header.e_shnum = 6;
   header.e_shstrndx = 5;
   memcpy(file.data(), &header, sizeof header);
-  for (auto [constant, offset] : llvm::zip(constants ? constants.getValue() : ArrayRef<Attribute>(),
-                                           offsets ? offsets.asArrayRef() : ArrayRef<int64_t>()))
-    writeConstant(cast<ElementsAttr>(constant), file.data() + dataAt + offset);
+  writeConstants(module, file.data() + dataAt);
   ELF::Elf64_Sym symbol = {};
   symbol.st_name = 1;
   symbol.setBindingAndType(ELF::STB_GLOBAL, ELF::STT_OBJECT);
   symbol.st_other = ELF::STV_HIDDEN;
   symbol.st_shndx = 1;
-  symbol.st_size = bytes;
+  symbol.st_size = used;
   memcpy(file.data() + symbolsAt + sizeof symbol, &symbol, sizeof symbol);
   memcpy(file.data() + stringsAt, strings, sizeof strings);
   memcpy(file.data() + namesAt, names, sizeof names);
@@ -74,10 +90,21 @@ llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, const Arc
     s.sh_entsize = entry;
     memcpy(file.data() + headersAt + index * sizeof s, &s, sizeof s);
   };
-  section(1, 1, ELF::SHT_PROGBITS, ELF::SHF_ALLOC, dataAt, bytes, 0, 0, 64, 0);
+  section(1, 1, ELF::SHT_PROGBITS, ELF::SHF_ALLOC, dataAt, bytes, 0, 0, hasPages ? pageBytes : 64, 0);
   section(2, 16, ELF::SHT_PROGBITS, 0, symbolsAt, 0, 0, 0, 1, 0);
   section(3, 32, ELF::SHT_SYMTAB, 0, symbolsAt, 2 * sizeof(ELF::Elf64_Sym), 4, 1, 8, sizeof(ELF::Elf64_Sym));
   section(4, 40, ELF::SHT_STRTAB, 0, stringsAt, sizeof strings, 0, 0, 1, 0);
   section(5, 48, ELF::SHT_STRTAB, 0, namesAt, sizeof names, 0, 0, 1, 0);
+  return file;
+}
+
+llvm::SmallVector<char, 0> lepton::writeWeightsFile(ModuleOp module, ModelInfo &info) {
+  lepton_weights_header header = {
+      LEPTON_WEIGHTS_MAGIC, LEPTON_WEIGHTS_VERSION, sizeof header, bytesOfConstants(module), {}, {}};
+  llvm::SmallVector<char, 0> file(sizeof header + header.weights_bytes, 0);
+  writeConstants(module, file.data() + sizeof header);
+  info.weightsHash = sha256(llvm::StringRef(file.data(), file.size()).drop_front(sizeof header));
+  memcpy(header.sha256, info.weightsHash.data(), sizeof header.sha256);
+  memcpy(file.data(), &header, sizeof header);
   return file;
 }

@@ -3,6 +3,7 @@
 #ifndef LEPTON_CODEGEN_ARTIFACT_WEIGHTSOBJECT_H
 #define LEPTON_CODEGEN_ARTIFACT_WEIGHTSOBJECT_H
 
+#include "codegen/artifact/ModelInfo.h"
 #include "codegen/target/Target.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -11,8 +12,13 @@
 namespace lepton {
 
 /// A relocatable ELF object that defines `lepton_weights`: the module's constants (`lepton.constants`) at their offsets (`lepton.constant_offsets`) in one
-/// read-only section. They never pass through LLVM.
-llvm::SmallVector<char, 0> writeWeightsObject(mlir::ModuleOp module, const Architecture &architecture);
+/// read-only section, `.lepton.weights`. They never pass through LLVM. Where they are to have a section of their own it begins with a page and fills whole ones, so
+/// that nothing else lies on its pages.
+llvm::SmallVector<char, 0> writeWeightsObject(mlir::ModuleOp module, const Architecture &architecture,
+                                              WeightsPlace place = WeightsPlace::embed);
+
+/// The file that holds the constants of an artifact without them (`lepton_weights_header`). Gives `info` their hash.
+llvm::SmallVector<char, 0> writeWeightsFile(mlir::ModuleOp module, ModelInfo &info);
 
 } // namespace lepton
 

@@ -29,6 +29,7 @@ void lepton::declareRuntime(ModuleOp module) {
   declare("lepton_rt_input", ptr, {ptr, i64});
   declare("lepton_rt_input_shape", ptr, {ptr, i64});
   declare("lepton_rt_output", ptr, {ptr, i64, ptr});
+  declare("lepton_rt_weights", ptr, {ptr});
   declare("lepton_rt_arena", ptr, {ptr});
   declare("lepton_rt_alloc", ptr, {ptr, i64});
   declare("lepton_rt_alloc_tensor", ptr, {ptr, ptr, ptr, i64, i64});
@@ -204,7 +205,12 @@ struct LowerConstant : RuntimePattern<lrt::ConstantOp> {
   LogicalResult matchAndRewrite(lrt::ConstantOp op, OpAdaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
-    Value base = LLVM::AddressOfOp::create(b, loc, pointer(b), "lepton_weights");
+    // Constants are named by the entry alone, whose first argument is the context.
+    auto entry = op->getParentOfType<FunctionOpInterface>();
+    Value base = op->getParentOfType<ModuleOp>()->hasAttr("lepton.weights_file")
+                     ? call(b, loc, "lepton_rt_weights", pointer(b),
+                            b.getRemappedValue(entry.getFunctionBody().front().getArgument(0)))
+                     : LLVM::AddressOfOp::create(b, loc, pointer(b), "lepton_weights").getResult();
     Value memory = LLVM::GEPOp::create(b, loc, pointer(b), b.getI8Type(), base, i64(b, loc, op.getOffset()));
     b.replaceOp(op, descriptor(b, loc, type, memory, allSizes(b, loc, type, {})));
     return success();

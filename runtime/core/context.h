@@ -20,6 +20,7 @@ struct lepton_session {
   lepton_context *idle; // contexts that no run uses; guarded by lock
   lepton_context *made; // all contexts, those too whose run a callback left by an exception; guarded by lock
   void *device;         // what the model's part of the runtime has on its GPU
+  const void *weights;  // the file of constants that is mapped, its header first; null where they are in the artifact
 };
 
 namespace lepton::rt {

@@ -116,6 +116,32 @@ typedef struct lepton_device_code {
   const struct lepton_device_runtime *runtime;
 } lepton_device_code;
 
+/* Where an artifact has the model's constants. */
+typedef enum lepton_weights_place {
+  LEPTON_WEIGHTS_EMBEDDED = 0, /* among its other constant data */
+  LEPTON_WEIGHTS_SECTION = 1,  /* on pages of their own, all of the section .lepton.weights */
+  LEPTON_WEIGHTS_FILE = 2      /* in a file beside it */
+} lepton_weights_place;
+
+/* A file beside the artifact that holds a model's constants: a lepton_weights_header, then the constants. */
+typedef struct lepton_weights_file {
+  const char *name;   /* in the artifact's folder */
+  const char *sha256; /* of the constants, 64 hexadecimal digits */
+} lepton_weights_file;
+
+#define LEPTON_WEIGHTS_MAGIC "LEPTONW"
+#define LEPTON_WEIGHTS_VERSION 1u
+
+/* Begins such a file; its size keeps the constants aligned to 64 bytes. */
+typedef struct lepton_weights_header {
+  char magic[8]; /* LEPTON_WEIGHTS_MAGIC */
+  uint32_t version;
+  uint32_t header_bytes; /* sizeof(lepton_weights_header) */
+  uint64_t weights_bytes;
+  char sha256[64]; /* of the constants */
+  char reserved[40];
+} lepton_weights_header;
+
 /* A compiled model: constant data inside the artifact. */
 typedef struct lepton_model {
   uint32_t abi_version;
@@ -135,7 +161,9 @@ typedef struct lepton_model {
   lepton_entry_function entry;
   const lepton_dim_bounds *dim_bounds; /* dim_bound_count entries; names not among them may have any size */
   uint64_t dim_bound_count;
-  const lepton_device_code *device_code; /* NULL: the CPU runs the kernels too */
+  const lepton_device_code *device_code;   /* NULL: the CPU runs the kernels too */
+  const lepton_weights_file *weights_file; /* NULL: the constants are in the artifact */
+  uint64_t weights_place;                  /* lepton_weights_place */
 } lepton_model;
 
 /* A caller's own threads, in place of those that a session makes.
@@ -163,6 +191,7 @@ typedef struct lepton_options {
   uint32_t threads;        /* threads that take part in a run, the caller's included; 0: the model's default */
   const lepton_pool *pool; /* NULL: the session makes threads of its own; otherwise `threads` is not looked at */
   const lepton_observer *observer; /* NULL: nobody is told */
+  const char *weights_path; /* of the file of constants; NULL: beside the artifact, where the model has such a file */
 } lepton_options;
 
 typedef struct lepton_session lepton_session;
@@ -203,6 +232,8 @@ void *lepton_rt_input(lepton_context *context, int64_t i);
 const int64_t *lepton_rt_input_shape(lepton_context *context, int64_t i);
 /* Where output i of these dimensions goes. Never NULL: on failure the context is marked failed, and scratch memory is returned. */
 void *lepton_rt_output(lepton_context *context, int64_t i, const int64_t *shape);
+/* The constants of a model that has them in a file, aligned to 64 bytes. */
+const void *lepton_rt_weights(lepton_context *context);
 /* The static workspace of this run, aligned to 64 bytes. */
 void *lepton_rt_arena(lepton_context *context);
 /* Memory whose size is known only at run time, aligned to 64 bytes; recycled by size within a context, freed with it.

@@ -8,6 +8,7 @@
 #include "cpu_features.h"
 #include "device.h"
 #include "text.h"
+#include "weights.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +146,7 @@ static void destroySession(lepton_session *session) {
   }
   if (const lepton_device_runtime *device = deviceOf(session))
     device->close(session);
+  closeWeights(session);
   session->guard.destroy();
   free(session->firstOfName);
   free(session);
@@ -189,7 +191,10 @@ static lepton_status createSession(const lepton_model *model, const lepton_optio
   else
     made->pool.create(threadCount(model, all));
   const lepton_device_runtime *device = deviceOf(made);
-  if (lepton_status status = device ? device->open(made, error) : LEPTON_OK) {
+  lepton_status status = openWeights(made, all.weights_path, error);
+  if (status == LEPTON_OK && device)
+    status = device->open(made, error);
+  if (status != LEPTON_OK) {
     destroySession(made);
     return status;
   }

@@ -48,7 +48,7 @@ struct Model {
   std::vector<lepton_session *> sessions; // of 1, 2 and 3 threads
 
   lepton_session *session(uint32_t threads) const {
-    lepton_options options = {sizeof options, threads, nullptr, nullptr};
+    lepton_options options = {sizeof options, threads, nullptr, nullptr, nullptr};
     lepton_session *made = nullptr;
     lepton_error error;
     if (api->session_create(api->model, &options, &made, &error))

@@ -44,7 +44,7 @@ static int64_t shapes[8][8];
 /* 0 with the first output's bytes in `result`, or a status with a message. */
 static lepton_status work(char *result, size_t *bytes, lepton_error *error) {
   lepton_session *session = NULL;
-  lepton_options options = {sizeof options, 2, NULL, NULL};
+  lepton_options options = {sizeof options, 2, NULL, NULL, NULL};
   lepton_status status = api->session_create(api->model, &options, &session, error);
   for (int i = 0; i < 2 && status == LEPTON_OK; ++i) {
     lepton_tensor outputs[8] = {{0}};

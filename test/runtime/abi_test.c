@@ -49,6 +49,8 @@ const lepton_model lepton_artifact_model = {LEPTON_ABI_VERSION,
                                             entry,
                                             0,
                                             0,
+                                            0,
+                                            0,
                                             0};
 
 static int expect(int holds, const char *what) {
@@ -59,7 +61,7 @@ static int expect(int holds, const char *what) {
 
 int main(void) {
   const lepton_api *api = lepton_artifact_api();
-  lepton_options options = {sizeof(lepton_options), 2, NULL, NULL};
+  lepton_options options = {sizeof(lepton_options), 2, NULL, NULL, NULL};
   lepton_session *session = NULL;
   lepton_error error;
   float x[12] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};

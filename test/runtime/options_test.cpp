@@ -127,7 +127,7 @@ TEST(aPoolWithoutAFunctionIsRefused) {
 TEST(optionsOfTheFirstVersionAreTaken) {
   FakeModel model(countIndices);
   lepton_pool unseen = {nullptr, 2, nullptr};
-  lepton_options options = {8, 1, &unseen, nullptr};
+  lepton_options options = {8, 1, &unseen, nullptr, nullptr};
   Session session(model.get(), options);
 }
 

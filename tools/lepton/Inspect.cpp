@@ -38,11 +38,17 @@ static json::Array describe(const lepton_value_info *values, uint32_t count) {
   return array;
 }
 
+static const char *placeOfWeights(const lepton_model &model) {
+  static const char *const names[] = {"embed", "section", "file"};
+  return names[std::min<uint64_t>(model.weights_place, LEPTON_WEIGHTS_FILE)];
+}
+
 /// What an artifact says of itself.
 static json::Object describe(const lepton_model &model) {
   json::Object bounds;
   for (uint64_t i = 0; i < model.dim_bound_count; ++i)
     bounds[model.dim_bounds[i].name] = json::Array{model.dim_bounds[i].minimum, model.dim_bounds[i].maximum};
+  const lepton_weights_file *file = model.weights_file;
   return json::Object{{"name", model.name},
                       {"target", model.target},
                       {"inputs", describe(model.inputs, model.input_count)},
@@ -51,7 +57,10 @@ static json::Object describe(const lepton_model &model) {
                       {"threads", model.default_threads},
                       {"kernels", model.kernel_count},
                       {"arena_bytes", model.arena_bytes},
-                      {"weights_bytes", model.weights_bytes}};
+                      {"weights_bytes", model.weights_bytes},
+                      {"weights", placeOfWeights(model)},
+                      {"weights_file", file ? json::Value(file->name) : json::Value(nullptr)},
+                      {"weights_sha256", file ? json::Value(file->sha256) : json::Value(nullptr)}};
 }
 
 template <typename CountsT> static json::Object countsOf(const CountsT &counts) {
@@ -125,7 +134,12 @@ static void print(const lepton_model &model, const CompileFacts &facts) {
   row("arena", llvm::formatv("{0:n} bytes", model.arena_bytes));
   if (!facts.ops.empty())
     row("", llvm::formatv("{0:n} of them live at one time, so that no arena could be smaller", facts.liveBytes));
-  row("weights", llvm::formatv("{0:n} bytes", model.weights_bytes));
+  const std::string place = model.weights_file ? std::string(" in the file ") + model.weights_file->name
+                            : model.weights_place == LEPTON_WEIGHTS_SECTION ? " on pages of their own"
+                                                                            : "";
+  row("weights", llvm::formatv("{0:n} bytes{1}", model.weights_bytes, place));
+  if (model.weights_file)
+    row("", llvm::formatv("SHA-256 {0}", model.weights_file->sha256));
 }
 
 int lepton::cli::inspect(const std::string &path, bool asJson, const CompileOptions &compile) {

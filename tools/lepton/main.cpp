@@ -28,6 +28,9 @@ static cl::opt<std::string> output("o", cl::desc("file to write; its ending says
                                    cl::init("-"), cl::sub(compileCommand));
 static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, asm, ptx, llvm, mlir, bytecode, header"),
                                  cl::sub(compileCommand));
+static cl::opt<std::string> weights("weights", cl::sub(compileCommand),
+                                    cl::desc("where an artifact has its constants: embed, file (beside it, one copy "
+                                             "in memory for all processes), section (pages of their own)"));
 static cl::opt<std::string> target("target", cl::desc("target triple, or cuda, cuda:sm_80, cuda:sm_90a"),
                                    cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<std::string> cpu("cpu",
@@ -136,6 +139,7 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   options.precision = precision;
   options.threads = threads;
   options.emit = emit;
+  options.weights = weights;
   options.compileTo = compileTo;
   options.dumpPhases = dumpPhases;
   options.dumpKernels = dumpKernels;

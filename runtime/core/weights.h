@@ -1,0 +1,15 @@
+//===- weights.h - Constants in a file beside the artifact ------------------===//
+#ifndef LEPTON_RUNTIME_CORE_WEIGHTS_H
+#define LEPTON_RUNTIME_CORE_WEIGHTS_H
+
+#include "context.h"
+
+namespace lepton::rt {
+
+/// Maps the model's file of constants, if it has one, from `path` or from beside the artifact. All processes that do share one copy in memory.
+lepton_status openWeights(lepton_session *session, const char *path, lepton_error &error);
+void closeWeights(lepton_session *session);
+
+} // namespace lepton::rt
+
+#endif // LEPTON_RUNTIME_CORE_WEIGHTS_H
