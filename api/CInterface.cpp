@@ -44,6 +44,7 @@ static CompileOptions optionsOf(const lepton_compile_options *given) {
   result.cpu = text(options.cpu);
   result.emit = text(options.emit);
   result.weights = text(options.weights);
+  result.runtime = text(options.runtime);
   result.tuningDb = text(options.tuning_db);
   result.threads = std::max(options.threads, 1u);
   result.optLevel = int(options.opt_level);

@@ -99,6 +99,8 @@ bool Compilation::runPhases() {
   if (options.observer)
     module()->setAttr("lepton.observed", UnitAttr::get(context.get()));
   describe();
+  if (!chooseRuntime())
+    return false;
   ArrayRef<Phase> line = chosen.gpu.empty() ? ArrayRef<Phase>(phases) : ArrayRef<Phase>(gpuPhases);
   const bool stopsInLine = options.compileTo.empty() || llvm::is_contained({"object", "artifact"}, options.compileTo);
   if (!stopsInLine && llvm::none_of(line, [&](const Phase &phase) { return options.compileTo == phase.name; })) {
@@ -385,26 +387,6 @@ bool Compilation::chooseTarget() {
   return true;
 }
 
-bool Compilation::chooseWeightsPlace() {
-  const std::string &place = options.weights;
-  if (place != "" && place != "embed" && place != "file" && place != "section") {
-    source.clear();
-    return fail(Failure::usage, "unknown --weights=" + place + "; there are embed, file and section");
-  }
-  if (!chosen.gpu.empty() && place == "file") {
-    source.clear();
-    return fail(Failure::usage, "--weights=file is for CPUs: a GPU gets the constants from the artifact; leave it out");
-  }
-  modelInfo.weightsPlace = place == "file"      ? WeightsPlace::file
-                           : place == "section" ? WeightsPlace::section
-                                                : WeightsPlace::embed;
-  if (place == "file") {
-    modelInfo.weightsFile = options.weightsFile;
-    module()->setAttr("lepton.weights_file", UnitAttr::get(context.get()));
-  }
-  return true;
-}
-
 static ValueInfo describeValue(Type type, const std::string &fallback, StringAttr name, ArrayAttr dims) {
   ValueInfo info;
   auto content = cast<TensorType>(type);
@@ -566,6 +548,8 @@ bool Compilation::takeDeviceCode(llvm::function_ref<bool(std::string &)> emitIma
 bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   PhaseClock clock(options.facts, "object");
   TimingScope timed = timing.nest("object");
+  if (modelInfo.isBare && !checkBareCode())
+    return false;
   ObjectBytes weights = seal();
   if (modelInfo.device.image.empty() &&
       !takeDeviceCode([&](std::string &image) { return emitGpu(/*ptx=*/true, image); }))
@@ -580,7 +564,7 @@ bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
     weightsFile = std::move(weights);
   else
     objects.push_back(std::move(weights));
-  return true;
+  return !modelInfo.isBare || joinBare(objects);
 }
 
 bool Compilation::emitText(bool assembly, std::string &text) {
@@ -601,6 +585,8 @@ bool Compilation::emitGpu(bool ptx, std::string &text) {
 bool Compilation::link(MemoryFile &library) {
   std::vector<ObjectBytes> objects;
   std::string error;
+  if (modelInfo.isBare)
+    return fail(Failure::usage, "a model that is run at once needs the runtime; leave out runtime=none");
   if (modelInfo.weightsPlace == WeightsPlace::file)
     return fail(Failure::usage,
                 "the constants cannot go into a file beside a model that is run at once; leave out weights=file");

@@ -60,6 +60,13 @@ private:
   bool chooseTarget();
   bool choosePrecision();
   bool chooseWeightsPlace();
+  bool chooseRuntime();
+  /// Says what code without a runtime would call of one, and the node that it is for.
+  bool checkBareCode();
+  /// Joins the objects, and what stands for the runtime, to one that needs nothing else.
+  bool joinBare(std::vector<ObjectBytes> &objects);
+  bool failBare(mlir::Operation *op, const std::string &what);
+  bool failUsage(const std::string &message);
   /// Whether the compilation is given up, which becomes its error.
   bool isGivenUp(const std::string &phase);
   /// Imports what `import` reads.

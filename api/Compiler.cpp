@@ -85,7 +85,7 @@ static bool writeLinked(const ArtifactParts &parts, const std::string &form, con
   std::error_code problem;
   bool linked = form == "shared" ? linkSharedLibrary(objects, parts.info.symbol,
                                                      llvm::sys::path::filename(output).str(), target, temporary, error)
-                : form == "archive" ? writeArchive(objects, target, temporary, error)
+                : form == "archive" ? writeArchive(objects, target, !parts.info.isBare, temporary, error)
                 : form == "exe"     ? linkExecutable(objects, target, temporary, error)
                                     : writeObject(objects, temporary, error);
   if (linked && (form == "shared" || form == "exe"))
@@ -188,6 +188,15 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
   if (wanted.weights == "file" && isBinary && llvm::sys::path::filename(output) == wanted.weightsFile) {
     error = "'" + output +
             "' is the name of the file of constants that is written beside it; end the output's name in another way";
+    return Failure::usage;
+  }
+  if (wanted.runtime == "none" && !llvm::is_contained({"obj", "archive", "header"}, form)) {
+    error = "--runtime=none makes an object or an archive; end the output's name in .o or .a";
+    return Failure::usage;
+  }
+  if (wanted.runtime == "none" && llvm::StringRef(wanted.cpu).contains(',')) {
+    error = "--cpu=" + wanted.cpu +
+            " names several processors, among which the runtime chooses; name one with --runtime=none";
     return Failure::usage;
   }
   const std::string header = headerBeside(output, form);

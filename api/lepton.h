@@ -37,10 +37,11 @@ typedef struct lepton_compile_options {
   const char *verify_key; /* file of a public key: only an artifact that it signed is opened; NULL: any */
   const char *audit;      /* file to which a line of JSON is added for each artifact that is opened; NULL: none */
   const char *weights;    /* where an artifact has its constants: embed, file, section; NULL: embed */
+  const char *runtime;    /* full, or none: an object or archive that needs nothing but itself; NULL: full */
 } lepton_compile_options;
 
 #define LEPTON_COMPILE_OPTIONS                                                                                         \
-  {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL}
+  {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL}
 
 /* "0.1.0" */
 const char *lepton_version(void);

@@ -50,6 +50,8 @@ struct CompileOptions {
       emit; ///< shared, archive, obj, exe, asm, ptx, llvm, mlir, bytecode, header; empty: from the output's ending
   std::string
       weights; ///< where an artifact has its constants: embed (or empty), file (NAME.weights beside it, shared by all processes that run it), section (pages of their own)
+  std::string
+      runtime; ///< full (or empty), or none: an object or archive for one thread that needs no runtime, no C library and no memory but the caller's
   std::string weightsFile; ///< name of that file; empty: from the output's name
   std::string
       compileTo; ///< stop after this phase and write its IR, as bytecode where the file ends in .mlirbc; see phaseNames()

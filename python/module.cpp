@@ -89,7 +89,7 @@ std::shared_ptr<Executable> openGraph(nn::Graph &graph, const Choices &choices) 
 
 template <typename ModelT>
 void compile(ModelT &model, const std::string &output, const std::string &emit, const std::string &weights,
-             const Choices &choices) {
+             const std::string &runtime, const Choices &choices) {
   std::string error;
   Failure failure;
   {
@@ -97,6 +97,7 @@ void compile(ModelT &model, const std::string &output, const std::string &emit, 
     CompileOptions wanted = optionsOf(choices);
     wanted.emit = emit;
     wanted.weights = weights;
+    wanted.runtime = runtime;
     failure = compileFile(model, output, wanted, error);
   }
   if (failure != Failure::none)

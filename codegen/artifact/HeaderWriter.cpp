@@ -187,7 +187,41 @@ static void writeRun(llvm::raw_ostream &os, const ModelInfo &info) {
      << out.back << "  return status;\n}\n";
 }
 
+/// The same without a runtime: values of fixed size pass as their elements, and nothing is created first.
+static std::string writeBareHeader(const ModelInfo &info) {
+  const std::string &symbol = info.symbol, macro = llvm::StringRef(symbol).upper();
+  Parameters in, out;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "/* " << comment(info.name) << ", compiled by Lepton for " << comment(info.target)
+     << " without a runtime.\n */\n"
+     << "#ifndef LEPTON_MODEL_" << macro << "_H\n#define LEPTON_MODEL_" << macro << "_H\n\n#include <stdint.h>\n\n";
+  auto describe = [&](const char *side, const std::vector<ValueInfo> &values, Parameters &parameters) {
+    for (auto [i, value] : llvm::enumerate(values)) {
+      parameters.add(value, i, &parameters == &in);
+      uint64_t elements = 1;
+      for (int64_t size : value.shape)
+        elements *= size;
+      os << "/* " << comment(value.name) << ": " << typeText(value) << " */\n#define " << macro << side << i
+         << "_ELEMENTS " << elements << "u\n";
+    }
+  };
+  describe("_INPUT_", info.inputs, in);
+  describe("_OUTPUT_", info.outputs, out);
+  os << "#define " << macro << "_WEIGHTS_BYTES " << info.weightsBytes << "u\n#define " << macro << "_WORKSPACE_BYTES "
+     << info.arenaBytes << "u\n#define " << macro << "_WORKSPACE_ALIGNMENT 64u\n#define " << macro << "_HASH 0x"
+     << llvm::utohexstr(info.hash) << "u\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+     << "/* One run, on the caller's thread, stack and memory; several may go on at once, with a workspace each. 0 "
+        "when all is well; otherwise\n"
+     << " * why not comes to lie in *error, a constant text, unless error is 0. */\n"
+     << "int32_t " << symbol << "_run(" << in.list << out.list << "void *workspace, const char **error);\n"
+     << "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
+  return text;
+}
+
 std::string lepton::writeHeader(const ModelInfo &info) {
+  if (info.isBare)
+    return writeBareHeader(info);
   const std::string &symbol = info.symbol, macro = llvm::StringRef(symbol).upper();
   std::string text;
   llvm::raw_string_ostream os(text);

@@ -255,12 +255,18 @@ bool lepton::linkExecutable(const std::vector<ObjectBytes> &objects, const Targe
 // Objects and archives
 //===----------------------------------------------------------------------------------------------------------------------===//
 
-bool lepton::joinObjects(const std::vector<ObjectBytes> &objects, ObjectBytes &joined, std::string &error) {
+/// Joins objects and those members of an archive that they need.
+static bool join(const std::vector<ObjectBytes> &objects, const std::string &archive, ObjectBytes &joined,
+                 std::string &error) {
   std::vector<MemoryFile> files;
   std::vector<std::string> arguments = {"-r", "--no-mmap-output-file"};
   ObjectBytes bytes;
   auto take = [&](llvm::ArrayRef<char> more) { bytes.append(more.begin(), more.end()); };
-  if (!asFiles(objects, files, arguments, error) || !runLinkerInMemory(arguments, take, error))
+  if (!asFiles(objects, files, arguments, error))
+    return false;
+  if (!archive.empty())
+    arguments.push_back(archive);
+  if (!runLinkerInMemory(arguments, take, error))
     return false;
   auto object = llvm::object::ObjectFile::createELFObjectFile(
       llvm::MemoryBufferRef(llvm::StringRef(bytes.data(), bytes.size()), "model.o"));
@@ -277,40 +283,78 @@ bool lepton::joinObjects(const std::vector<ObjectBytes> &objects, ObjectBytes &j
   return false;
 }
 
+bool lepton::joinObjects(const std::vector<ObjectBytes> &objects, ObjectBytes &joined, std::string &error) {
+  return join(objects, "", joined, error);
+}
+
+bool lepton::joinBareObjects(const std::vector<ObjectBytes> &objects, const Target &target, ObjectBytes &joined,
+                             std::vector<std::string> &undefined, std::string &error) {
+  std::string archive = runtimeFile(target, "liblepton_bare.a", error);
+  if (archive.empty() || !join(objects, archive, joined, error))
+    return false;
+  auto object = llvm::object::ObjectFile::createELFObjectFile(
+      llvm::MemoryBufferRef(llvm::StringRef(joined.data(), joined.size()), "model.o"));
+  if (!object) {
+    error = llvm::toString(object.takeError());
+    return false;
+  }
+  for (const llvm::object::SymbolRef &symbol : (*object)->symbols()) {
+    auto flags = symbol.getFlags();
+    auto name = symbol.getName();
+    if (flags && name && (*flags & llvm::object::SymbolRef::SF_Undefined) && !name->empty())
+      undefined.push_back(name->str());
+    llvm::consumeError(flags.takeError());
+    llvm::consumeError(name.takeError());
+  }
+  return true;
+}
+
 bool lepton::writeObject(const std::vector<ObjectBytes> &objects, const std::string &path, std::string &error) {
   ObjectBytes joined;
   return joinObjects(objects, joined, error) && writeBytes(path, {joined.data(), joined.size()}, error);
 }
 
-bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
-                          std::string &error) {
-  std::string runtime = runtimeFile(target, "liblepton_rt.a", error);
-  ObjectBytes joined;
-  if (runtime.empty() || !joinObjects(objects, joined, error))
-    return false;
-  auto buffer = llvm::MemoryBuffer::getFile(runtime);
-  if (!buffer) {
-    error = "cannot read " + runtime + ": " + buffer.getError().message();
-    return false;
+/// Adds the members of an archive, which live as long as it does.
+static llvm::Error addMembers(const llvm::object::Archive &archive, std::vector<llvm::NewArchiveMember> &members) {
+  llvm::Error problem = llvm::Error::success();
+  for (const auto &child : archive.children(problem)) {
+    auto member = llvm::NewArchiveMember::getOldMember(child, /*Deterministic=*/true);
+    if (!member)
+      return llvm::joinErrors(std::move(problem), member.takeError());
+    members.push_back(std::move(*member));
   }
+  return problem;
+}
+
+bool lepton::writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, bool withRuntime,
+                          const std::string &path, std::string &error) {
+  ObjectBytes joined;
+  if (!joinObjects(objects, joined, error))
+    return false;
   std::vector<llvm::NewArchiveMember> members;
   members.emplace_back(llvm::MemoryBufferRef(llvm::StringRef(joined.data(), joined.size()), "model.o"));
   auto fail = [&](llvm::Error problem) {
     error = llvm::toString(std::move(problem));
     return false;
   };
-  auto archive = llvm::object::Archive::create((*buffer)->getMemBufferRef());
-  if (!archive)
-    return fail(archive.takeError());
-  llvm::Error problem = llvm::Error::success();
-  for (const auto &child : (*archive)->children(problem)) {
-    auto member = llvm::NewArchiveMember::getOldMember(child, /*Deterministic=*/true);
-    if (!member)
-      return fail(member.takeError());
-    members.push_back(std::move(*member));
+  std::unique_ptr<llvm::MemoryBuffer> buffer;
+  std::unique_ptr<llvm::object::Archive> archive;
+  if (withRuntime) {
+    std::string runtime = runtimeFile(target, "liblepton_rt.a", error);
+    auto read = runtime.empty() ? std::make_error_code(std::errc::no_such_file_or_directory)
+                                : llvm::MemoryBuffer::getFile(runtime);
+    if (!read) {
+      error = runtime.empty() ? error : "cannot read " + runtime + ": " + read.getError().message();
+      return false;
+    }
+    buffer = std::move(*read);
+    auto opened = llvm::object::Archive::create(buffer->getMemBufferRef());
+    if (!opened)
+      return fail(opened.takeError());
+    archive = std::move(*opened);
+    if (llvm::Error problem = addMembers(*archive, members))
+      return fail(std::move(problem));
   }
-  if (problem)
-    return fail(std::move(problem));
   auto content = llvm::writeArchiveToBuffer(members, llvm::SymtabWritingMode::NormalSymtab,
                                             llvm::object::Archive::K_GNU, true, false);
   if (!content)

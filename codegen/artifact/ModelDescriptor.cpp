@@ -162,3 +162,30 @@ void lepton::addModelChooser(llvm::Module &module, llvm::ArrayRef<std::string> v
   if (!symbol.empty())
     llvm::GlobalAlias::create(giveTable, 0, llvm::GlobalValue::ExternalLinkage, symbol + "_api", choose, &module);
 }
+
+void lepton::addBareFunction(llvm::Module &module, const ModelInfo &info) {
+  llvm::LLVMContext &context = module.getContext();
+  auto *pointer = llvm::PointerType::getUnqual(context);
+  auto *integer = llvm::Type::getInt32Ty(context);
+  llvm::Function *entry = module.getFunction("lepton_entry");
+  entry->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  std::string name = info.symbol + "_run";
+  if (llvm::GlobalValue *taken = module.getNamedValue(name))
+    taken->setName(name + "_kernel");
+  const size_t inputs = info.inputs.size(), outputs = info.outputs.size();
+  auto *function = llvm::Function::Create(
+      llvm::FunctionType::get(integer, std::vector<llvm::Type *>(inputs + outputs + 2, pointer), false),
+      llvm::GlobalValue::ExternalLinkage, name, module);
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "", function));
+  auto arrayOf = [&](size_t first, size_t count) {
+    llvm::Value *array = b.CreateAlloca(llvm::ArrayType::get(pointer, std::max<size_t>(count, 1)));
+    for (size_t i = 0; i < count; ++i)
+      b.CreateStore(function->getArg(first + i), b.CreateConstGEP1_64(pointer, array, i));
+    return array;
+  };
+  auto run = module.getOrInsertFunction("lepton_bare_run",
+                                        llvm::FunctionType::get(integer, std::vector<llvm::Type *>(5, pointer), false));
+  llvm::Value *arguments[] = {entry, arrayOf(0, inputs), arrayOf(inputs, outputs), function->getArg(inputs + outputs),
+                              function->getArg(inputs + outputs + 1)};
+  b.CreateRet(b.CreateCall(run, arguments));
+}

@@ -16,6 +16,10 @@ void addModelDescriptor(llvm::Module &module, const ModelInfo &info);
 /// those whose tables the functions VERSION_api give; of the last where it has them for none, which says so when a session is made.
 void addModelChooser(llvm::Module &module, llvm::ArrayRef<std::string> versions, const std::string &symbol);
 
+/// Adds what stands for the description where there is no runtime: SYMBOL_run, a function of the inputs, the outputs, the workspace and the place of an
+/// error.
+void addBareFunction(llvm::Module &module, const ModelInfo &info);
+
 } // namespace lepton
 
 #endif // LEPTON_CODEGEN_ARTIFACT_MODELDESCRIPTOR_H

@@ -48,6 +48,7 @@ struct ModelInfo {
   uint64_t arenaBytes = 0, liveBytes = 0, weightsBytes = 0, hash = 0;
   uint32_t threads = 1, kernels = 0;
   DeviceCode device;
+  bool isBare = false; // without the runtime
   WeightsPlace weightsPlace = WeightsPlace::embed;
   std::string weightsFile, weightsHash; // of a file: its name, and the SHA-256 of the constants
 };

@@ -135,7 +135,10 @@ std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, cons
   }
   code->setTargetTriple(machine->getTargetTriple());
   code->setDataLayout(machine->createDataLayout());
-  addModelDescriptor(*code, info);
+  if (info.isBare)
+    addBareFunction(*code, info);
+  else
+    addModelDescriptor(*code, info);
   setAttributes(*code, target);
   size_t functions = llvm::count_if(*code, [](const llvm::Function &function) { return !function.isDeclaration(); });
   parts = form == CodeForm::object ? std::min<size_t>(parts, functions / functionsPerPart) : 1;

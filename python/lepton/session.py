@@ -187,11 +187,12 @@ class InferenceSession:
         raise ValueError(f"no value for the input '{next(name for name in self._names if name not in input_feed)}'")
 
 
-def compile(model, output, *, cpu="", target="", emit="", weights="", threads=1, opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0):
+def compile(model, output, *, cpu="", target="", emit="", weights="", runtime="", threads=1, opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0):
     """Compiles a model, a file or a graph (lepton.nn), to an artifact; the ending of `output` (.so, .a, .o, .s, .ll) says what it is.
 
     weights says where the constants go: "embed", "file" (beside the artifact, shared by all processes that run it), "section" (pages of their own).
+    runtime="none" makes an object or archive for one thread that needs nothing but itself.
     The other options are those of InferenceSession that say how a model is compiled.
     """
     model = model if isinstance(model, _lepton.nn.Graph) else os.fspath(model)
-    _lepton.compile(model, os.fspath(output), emit, weights, (target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", ""))
+    _lepton.compile(model, os.fspath(output), emit, weights, runtime, (target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", ""))

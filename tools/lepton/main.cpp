@@ -31,6 +31,9 @@ static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, as
 static cl::opt<std::string> weights("weights", cl::sub(compileCommand),
                                     cl::desc("where an artifact has its constants: embed, file (beside it, one copy "
                                              "in memory for all processes), section (pages of their own)"));
+static cl::opt<std::string> runtime("runtime", cl::sub(compileCommand),
+                                    cl::desc("full, or none: an object or archive for one thread that needs no "
+                                             "runtime, no C library and no memory but the caller's"));
 static cl::opt<std::string> target("target", cl::desc("target triple, or cuda, cuda:sm_80, cuda:sm_90a"),
                                    cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<std::string> cpu("cpu",
@@ -140,6 +143,7 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   options.threads = threads;
   options.emit = emit;
   options.weights = weights;
+  options.runtime = runtime;
   options.compileTo = compileTo;
   options.dumpPhases = dumpPhases;
   options.dumpKernels = dumpKernels;

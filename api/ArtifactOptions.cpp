@@ -1,0 +1,120 @@
+//===- ArtifactOptions.cpp - what the options say of an artifact, and what cannot be had ----------------------------------------------===//
+
+#include "api/Compilation.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+using namespace lepton;
+
+bool Compilation::failUsage(const std::string &message) {
+  source.clear(); // the model is not at fault
+  return fail(Failure::usage, message);
+}
+
+bool Compilation::chooseWeightsPlace() {
+  const std::string &place = options.weights;
+  if (place != "" && place != "embed" && place != "file" && place != "section")
+    return failUsage("unknown --weights=" + place + "; there are embed, file and section");
+  if (!chosen.gpu.empty() && place == "file")
+    return failUsage("--weights=file is for CPUs: a GPU gets the constants from the artifact; leave it out");
+  modelInfo.weightsPlace = place == "file"      ? WeightsPlace::file
+                           : place == "section" ? WeightsPlace::section
+                                                : WeightsPlace::embed;
+  if (place == "file") {
+    modelInfo.weightsFile = options.weightsFile;
+    module()->setAttr("lepton.weights_file", UnitAttr::get(context.get()));
+  }
+  return true;
+}
+
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+// Without a runtime
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+
+/// Why a value cannot pass as its elements alone; nothing where it can.
+static std::string faultOfBareValue(const ValueInfo &value) {
+  if (value.dtype == LEPTON_STRING)
+    return "is of strings, which are the runtime's";
+  if (!value.element.empty())
+    return "is no tensor, but a list, an optional or a map, which are the runtime's";
+  for (auto [size, name] : llvm::zip(value.shape, value.dimNames))
+    if (size < 0)
+      return "has a size that only a run knows; " +
+             (name.empty() ? "use a model of fixed sizes" : "fix it with --dim=" + name + "=SIZE");
+  return {};
+}
+
+bool Compilation::chooseRuntime() {
+  if (options.runtime != "" && options.runtime != "full" && options.runtime != "none")
+    return failUsage("unknown --runtime=" + options.runtime + "; there are full and none");
+  modelInfo.isBare = options.runtime == "none";
+  if (!modelInfo.isBare)
+    return true;
+  if (!chosen.gpu.empty())
+    return failUsage("--runtime=none is for CPUs: a GPU needs the runtime; leave out --runtime=none");
+  if (modelInfo.weightsPlace == WeightsPlace::file)
+    return failUsage("--weights=file needs the runtime, which maps the file; with --runtime=none use embed or section");
+  if (options.threads > 1)
+    return failUsage("--runtime=none makes code for one thread; leave out --threads");
+  auto faultIn = [&](const char *side, const std::vector<ValueInfo> &values) {
+    for (const ValueInfo &value : values)
+      if (std::string fault = faultOfBareValue(value); !fault.empty())
+        return fail(Failure::input, std::string(side) + " '" + value.name + "' " + fault +
+                                        (fault.back() == 's' ? "; leave out --runtime=none" : ""));
+    return true;
+  };
+  return faultIn("input", modelInfo.inputs) && faultIn("output", modelInfo.outputs);
+}
+
+bool Compilation::failBare(Operation *op, const std::string &what) {
+  auto node = op ? op->getLoc()->findInstanceOf<NameLoc>() : NameLoc();
+  return fail(Failure::input, (node ? "node '" + node.getName().getValue().str() + "' " : "") + what +
+                                  ", which is not there with --runtime=none; leave out --runtime=none");
+}
+
+/// What runtime/bare/bare.cpp defines for compiled code.
+static constexpr llvm::StringRef bareFunctions[] = {"lepton_rt_input", "lepton_rt_output", "lepton_rt_arena",
+                                                    "lepton_rt_parallel_for", "lepton_rt_fail"};
+
+bool Compilation::checkBareCode() {
+  WalkResult result = module().walk([&](LLVM::CallOp call) {
+    auto callee = call.getCallee() ? module().lookupSymbol<LLVM::LLVMFuncOp>(*call.getCallee()) : LLVM::LLVMFuncOp();
+    if (!callee || !callee.isExternal() || llvm::is_contained(bareFunctions, callee.getSymName()))
+      return WalkResult::advance();
+    llvm::StringRef name = callee.getSymName();
+    failBare(call, name.starts_with("lepton_rt_alloc") ? "needs memory whose size only the run knows"
+                   : name == "lepton_rt_stop" ? "may end a run before its end"
+                                              : "needs the function '" + name.str() + "' of the " +
+                                                    (name.starts_with("lepton_rt_") ? "runtime" : "C library"));
+    return WalkResult::interrupt();
+  });
+  return !result.wasInterrupted();
+}
+
+/// Whether LLVM makes a call of this function where no instruction does what an operation says: of `llvm.intr.atan` one of atanf.
+static bool becomesCall(Operation *op, llvm::StringRef function) {
+  llvm::StringRef name = op->getName().getStringRef();
+  if (function.starts_with("__trunc") || function.starts_with("__extend"))
+    return isa<LLVM::FPTruncOp, LLVM::FPExtOp>(op);
+  if (function.starts_with("fmod"))
+    return isa<LLVM::FRemOp>(op);
+  return name.consume_front("llvm.intr.") && (name == function || name == function.drop_back());
+}
+
+bool Compilation::joinBare(std::vector<ObjectBytes> &objects) {
+  ObjectBytes joined;
+  std::vector<std::string> undefined;
+  std::string error;
+  if (!joinBareObjects(objects, chosen, joined, undefined, error))
+    return fail(Failure::internal, "linking failed: " + error);
+  objects.clear();
+  objects.push_back(std::move(joined));
+  if (undefined.empty())
+    return true;
+  llvm::StringRef name = undefined.front();
+  Operation *origin = nullptr;
+  module().walk([&](Operation *op) { origin = origin || !becomesCall(op, name) ? origin : op; });
+  return failBare(origin, "needs the function '" + name.str() + "' of the C library");
+}

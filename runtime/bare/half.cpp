@@ -1,0 +1,2 @@
+//===- half.cpp - Conversions of 16-bit floats, compiled without a C library ----===//
+#include "../cpu/half.cpp"
