@@ -41,7 +41,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult LaunchAttr::verify(function_ref<InFlightDiagnostic()> emitError, Unit unit, int64_t threads,
-                                 int64_t width, int64_t rows, int64_t rowLoop, int64_t columns, int64_t parts, bool tensorCores) {
+                                 int64_t width, int64_t rows, int64_t rowLoop, int64_t columns, int64_t parts,
+                                 bool tensorCores) {
   constexpr int64_t warp = 32, most = 1024, mostRegisters = 64;
   if (threads < warp || threads > most || threads % warp)
     return emitError() << "a block of " << threads << " threads, expected a multiple of 32 up to 1024";
