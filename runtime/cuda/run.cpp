@@ -93,7 +93,7 @@ static lepton_entry_function begin(lepton_context *context) {
   return model->entry;
 }
 
-/// The launches that were recorded become a graph.
+/// The launches that were recorded become a graph, unless the run has failed, whose launches are not all.
 static void endCapture(lepton_context *context) {
   const Driver &driver = *stateOf(context->session).driver;
   RunState &run = stateOf(context);
@@ -101,8 +101,8 @@ static void endCapture(lepton_context *context) {
   run.isCapturing = false;
   if (!succeeds(context, driver.endCapture(run.stream, &graph), "the model cannot be recorded"))
     return;
-  if (succeeds(context, driver.instantiate(&run.replay, graph, 0), "the model cannot be recorded"))
-    run.usedGraph = true;
+  if (lepton_rt_status(context) == LEPTON_OK)
+    run.usedGraph = succeeds(context, driver.instantiate(&run.replay, graph, 0), "the model cannot be recorded");
   driver.destroyGraph(graph);
 }
 

@@ -78,6 +78,21 @@ def test_outputs_go_to_the_callers_memory(chain):
         np.testing.assert_allclose(z, chain_result(x)[1], rtol=1e-5)
 
 
+def test_a_run_that_fails_while_it_is_recorded_is_not_replayed(chain):
+    session = lepton.InferenceSession(chain)
+    for run in range(4):
+        x = np.full((5, 4), run, np.float32)
+        if run == 1:  # the one that is recorded
+            binding = session.io_binding()
+            binding.bind_cpu_input("x", x)
+            small = np.zeros((5, 2), np.float32)
+            binding.bind_output("y", "cpu", 0, np.float32, small.shape, small.ctypes.data)
+            with pytest.raises(Exception, match="output 'y'"):
+                session.run_with_iobinding(binding)
+        else:
+            np.testing.assert_allclose(session.run(None, {"x": x})[1], chain_result(x)[1], rtol=1e-5)
+
+
 def test_sizes_may_change_from_run_to_run(small):
     session = lepton.InferenceSession(small)
     for count in (3, 1, 200, 2, 0, 200):
