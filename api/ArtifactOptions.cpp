@@ -13,6 +13,18 @@ bool Compilation::failUsage(const std::string &message) {
   return fail(Failure::usage, message);
 }
 
+bool Compilation::choosePrecision() {
+  const std::string &precision = options.precision;
+  if (precision == "" || precision == "fp32")
+    return true;
+  if (precision != "tf32")
+    return failUsage("unknown precision '" + precision + "'; there are fp32 and tf32");
+  if (chosen.gpu.empty())
+    return failUsage("--precision=tf32 is for the tensor cores of GPUs; add --target=cuda");
+  module()->setAttr("lepton.precision", StringAttr::get(context.get(), precision));
+  return true;
+}
+
 bool Compilation::chooseWeightsPlace() {
   const std::string &place = options.weights;
   if (place != "" && place != "embed" && place != "file" && place != "section")

@@ -88,11 +88,8 @@ std::vector<std::string> lepton::phaseNames() {
 }
 
 bool Compilation::runPhases() {
-  if (options.optLevel < 0 || options.optLevel > 3) {
-    source.clear();
-    return fail(Failure::usage,
-                "unknown optimization level " + std::to_string(options.optLevel) + "; there are 0, 1, 2 and 3");
-  }
+  if (options.optLevel < 0 || options.optLevel > 3)
+    return failUsage("unknown optimization level " + std::to_string(options.optLevel) + "; there are 0, 1, 2 and 3");
   if (!chooseTarget() || !choosePrecision() || !chooseWeightsPlace())
     return false;
   module()->setAttr("lepton.target", targetAttribute(*context, chosen));
@@ -104,9 +101,8 @@ bool Compilation::runPhases() {
   ArrayRef<Phase> line = chosen.gpu.empty() ? ArrayRef<Phase>(phases) : ArrayRef<Phase>(gpuPhases);
   const bool stopsInLine = options.compileTo.empty() || llvm::is_contained({"object", "artifact"}, options.compileTo);
   if (!stopsInLine && llvm::none_of(line, [&](const Phase &phase) { return options.compileTo == phase.name; })) {
-    source.clear();
-    return fail(Failure::usage, "the target " + (chosen.gpu.empty() ? chosen.cpu : chosen.gpu) + " has no phase '" +
-                                    options.compileTo + "'");
+    return failUsage("the target " + (chosen.gpu.empty() ? chosen.cpu : chosen.gpu) + " has no phase '" +
+                     options.compileTo + "'");
   }
   if (hasKernels(module())) // a kernel alone: what comes before was decided in its model
     line = line.drop_until([](const Phase &phase) { return phase.build == buildKernelPipeline; }).drop_front();
@@ -130,19 +126,6 @@ bool Compilation::runPhases() {
   if (options.facts)
     options.facts->liveBytes = modelInfo.liveBytes;
   return true;
-}
-
-bool Compilation::choosePrecision() {
-  if (options.precision.empty() || options.precision == "fp32")
-    return true;
-  const bool isKnown = options.precision == "tf32";
-  if (isKnown && !chosen.gpu.empty()) {
-    module()->setAttr("lepton.precision", StringAttr::get(context.get(), options.precision));
-    return true;
-  }
-  source.clear();
-  return fail(Failure::usage, isKnown ? "--precision=tf32 is for the tensor cores of GPUs; add --target=cuda"
-                                      : "unknown precision '" + options.precision + "'; there are fp32 and tf32");
 }
 
 /// What the options want to know of the IR when a phase has ended.
@@ -373,16 +356,12 @@ void Compilation::take(OwningOpRef<ModuleOp> newModule) { moduleRef = std::move(
 bool Compilation::chooseTarget() {
   std::string error;
   if (llvm::StringRef(options.cpu).contains(',')) {
-    source.clear();
-    return fail(Failure::usage, "--cpu=" + options.cpu +
-                                    " names several processors, which go into an artifact that is " +
-                                    "written; name the one to run on");
+    return failUsage("--cpu=" + options.cpu + " names several processors, which go into an artifact that is " +
+                     "written; name the one to run on");
   }
   auto found = lookupTarget(options.target, options.cpu, error);
-  if (!found) {
-    source.clear();
-    return fail(Failure::usage, error);
-  }
+  if (!found)
+    return failUsage(error);
   chosen = *found;
   return true;
 }

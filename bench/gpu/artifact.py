@@ -50,7 +50,7 @@ class Artifact:
         library = ctypes.CDLL(str(path))
         library.lepton_artifact_api.restype = ctypes.POINTER(Api)
         self.api = library.lepton_artifact_api().contents
-        self.session, self.error = p(), Error()
+        self.session, self.error, self.kept = p(), Error(), []  # kept: shapes that tensors point to
         self.observer = Observer(None, KERNEL(lambda _, name: observe(name and name.decode()))) if observe else None
         options = Options(ctypes.sizeof(Options), 1, None, ctypes.cast(ctypes.pointer(self.observer), p) if observe else None)
         self.check(self.api.session_create(ctypes.cast(self.api.model, p), ctypes.byref(options), ctypes.byref(self.session), ctypes.byref(self.error)))
@@ -69,7 +69,6 @@ class Artifact:
     def tensors(self, values, addresses):
         """The C structs of values that lie at these addresses, on the CPU or on the GPU."""
         array = (Tensor * max(len(values), 1))()
-        self.kept = getattr(self, "kept", [])
         for place, (_, shape, dtype), address in zip(array, values, addresses):
             sizes = (i64 * max(len(shape), 1))(*shape)
             self.kept.append(sizes)

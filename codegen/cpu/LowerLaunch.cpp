@@ -75,16 +75,18 @@ struct LowerFault : RuntimePattern<lrt::FaultOp> {
   }
 };
 
+/// The run, in a function of the host.
+static Value contextOf(Operation *op) { return op->getParentOfType<LLVM::LLVMFuncOp>().getArgument(0); }
+
 /// What a kernel wrote lies in memory that the host does not reach: each load of it is the runtime's to make.
 struct FetchLoad : RuntimePattern<memref::LoadOp> {
   using RuntimePattern::RuntimePattern;
   LogicalResult matchAndRewrite(memref::LoadOp op, OpAdaptor adaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
-    auto function = op->getParentOfType<LLVM::LLVMFuncOp>();
     Type type = getTypeConverter()->convertType(op.getType());
     Value address = getStridedElementPtr(b, loc, op.getMemRefType(), adaptor.getMemref(), adaptor.getIndices()),
           bytes = i64(b, loc, elementBytes(op.getType())),
-          here = call(b, loc, "lepton_rt_fetch", pointer(b), {function.getArgument(0), address, bytes});
+          here = call(b, loc, "lepton_rt_fetch", pointer(b), {contextOf(op), address, bytes});
     b.replaceOpWithNewOp<LLVM::LoadOp>(op, type, here);
     return success();
   }
@@ -99,7 +101,7 @@ struct SendStore : RuntimePattern<memref::StoreOp> {
           address = getStridedElementPtr(b, loc, op.getMemRefType(), adaptor.getMemref(), adaptor.getIndices()),
           bytes = i64(b, loc, elementBytes(op.getMemRefType().getElementType()));
     LLVM::StoreOp::create(b, loc, adaptor.getValue(), own);
-    call(b, loc, "lepton_rt_send", {}, {op->getParentOfType<LLVM::LLVMFuncOp>().getArgument(0), address, own, bytes});
+    call(b, loc, "lepton_rt_send", {}, {contextOf(op), address, own, bytes});
     b.eraseOp(op);
     return success();
   }
@@ -122,7 +124,7 @@ struct CopyOnDevice : RuntimePattern<memref::CopyOp> {
     for (int64_t d = 0; d < from.getRank(); ++d)
       bytes = LLVM::MulOp::create(b, loc, bytes, source.size(b, loc, d));
     call(b, loc, "lepton_rt_copy", {},
-         {op->getParentOfType<LLVM::LLVMFuncOp>().getArgument(0), target.bufferPtr(b, loc, *getTypeConverter(), to),
+         {contextOf(op), target.bufferPtr(b, loc, *getTypeConverter(), to),
           source.bufferPtr(b, loc, *getTypeConverter(), from), bytes});
     b.eraseOp(op);
     return success();

@@ -79,8 +79,8 @@ def Lepton_LaunchAttr : Lepton_Attr<"Launch", "launch"> {
 
     `thread`: a thread for each item, in blocks of `threads`; or for several elements: `width` neighbouring ones of the last dimension, or a tile of `rows`
     neighbouring ones along the parallel loop `row_loop` and `columns` that lie as many threads apart as compute columns. `parts` threads of a block have a part
-    of one reduction each, and sum up in memory that they share. With `tensor_cores` the tile is one of a warp, whose columns are neighbours. `block`: a block of `threads` for each item, whose loops they share. A kernel whose steps cannot
-    be told apart has `block` on the function, and one block for all.
+    of one reduction each, and sum up in memory that they share. With `tensor_cores` the tile is one of a warp, whose columns are neighbours. `block`: a block of
+    `threads` for each item, whose loops they share. A kernel whose steps cannot be told apart has `block` on the function, and one block for all.
 
     Example: `#lepton.launch<unit = thread, rows = 8, row_loop = 1, columns = 4>`
   }];

@@ -125,30 +125,15 @@ struct BlockCode {
     }
   }
 
-  static bool hasOneElement(linalg::LinalgOp op) {
-    auto extents = op.getStaticLoopRanges();
-    return llvm::all_of(llvm::zip_equal(extents, op.getIteratorTypesArray()), [](auto loop) {
-      return std::get<1>(loop) != utils::IteratorType::parallel || std::get<0>(loop) == 1;
-    });
-  }
-
-  static std::optional<int64_t> elementsOf(linalg::LinalgOp op, utils::IteratorType kind) {
-    int64_t count = 1;
-    for (auto [extent, own] : llvm::zip_equal(op.getStaticLoopRanges(), op.getIteratorTypesArray())) {
-      if (own == kind && ShapedType::isDynamic(extent))
-        return std::nullopt;
-      count *= own == kind ? extent : 1;
-    }
-    return count;
-  }
+  static bool hasOneElement(linalg::LinalgOp op) { return iterationsOf(op, utils::IteratorType::parallel) == 1; }
 
   /// As many threads for each element as there are, where a reduction is long enough for them.
   int64_t partsOf(linalg::LinalgOp op) const {
     constexpr int64_t worthwhile = 4; // iterations of a part
-    auto elements = elementsOf(op, utils::IteratorType::parallel);
+    auto elements = iterationsOf(op, utils::IteratorType::parallel);
     if (!combinerOf(op) || !elements || *elements == 0 || !llvm::isPowerOf2_64(threads))
       return 1;
-    const int64_t iterations = elementsOf(op, utils::IteratorType::reduction).value_or(threads * worthwhile);
+    const int64_t iterations = iterationsOf(op, utils::IteratorType::reduction).value_or(threads * worthwhile);
     int64_t parts = std::max<int64_t>(threads / llvm::PowerOf2Ceil(*elements), 1);
     while (parts > 1 && parts * worthwhile > iterations)
       parts /= 2;
@@ -171,15 +156,11 @@ struct BlockCode {
     Location loc = op.getLoc();
     SharedReduction shared(device, combinerOf(op), threads, parts);
     NestBody nest(b, op);
-    SmallVector<int64_t> parallel = nest.loopsOf(utils::IteratorType::parallel);
-    SmallVector<Value> extents;
-    for (int64_t d : parallel)
-      extents.push_back(nest.bounds[d]);
+    SmallVector<Value> extents = nest.parallelBounds();
     Value count = productOf(b, loc, extents);
     Value has = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, shared.line, count);
     Value element = arith::SelectOp::create(b, loc, has, shared.line, arith::ConstantIndexOp::create(b, loc, 0));
-    for (auto [d, index] : llvm::zip_equal(parallel, delinearize(b, loc, element, extents)))
-      nest.ivs[d] = index;
+    nest.placeAt(delinearize(b, loc, element, extents));
     OpOperand *init = op.getDpsInitOperand(0);
     SmallVector<Value> where = nest.indicesOf(*init);
     Value initial = shared.begin(memref::LoadOp::create(b, loc, init->get(), where));
@@ -217,15 +198,11 @@ struct BlockCode {
     b.setInsertionPoint(op);
     Location loc = op.getLoc();
     NestBody nest(b, op);
-    SmallVector<int64_t> parallel = nest.loopsOf(utils::IteratorType::parallel);
-    SmallVector<Value> extents;
-    for (int64_t d : parallel)
-      extents.push_back(nest.bounds[d]);
+    SmallVector<Value> extents = nest.parallelBounds();
     Value count = productOf(b, loc, extents);
     auto loop = scf::ForOp::create(b, loc, device.thread(), count, arith::ConstantIndexOp::create(b, loc, threads));
     b.setInsertionPointToStart(loop.getBody());
-    for (auto [d, index] : llvm::zip_equal(parallel, delinearize(b, loc, loop.getInductionVar(), extents)))
-      nest.ivs[d] = index;
+    nest.placeAt(delinearize(b, loc, loop.getInductionVar(), extents));
     nest.emitElement();
     b.eraseOp(op);
   }

@@ -90,27 +90,38 @@ void ElementMapping::useRegisters(ArrayRef<Lane> lanes) {
       device.replaceAccesses(shape);
 }
 
-namespace {
 /// Clones of a step, one for each lane, whose loops are at the lane's indices; they go again with this.
-struct Clones {
-  template <typename LanesT> Clones(RewriterBase &b, Operation *step, LanesT &lanes) : b(b) {
-    for (auto &lane : lanes) {
+struct ElementMapping::Clones {
+  Clones(RewriterBase &b, Operation *step, ArrayRef<Lane> lanes) : b(b) {
+    for (const Lane &lane : lanes) {
       IRMapping memory = lane.memory; // what is cloned goes again
       ops.push_back(b.clone(*step, memory));
-      NestBody &body = bodies.emplace_back(b, cast<linalg::LinalgOp>(ops.back()));
-      for (auto [d, index] : llvm::zip_equal(body.loopsOf(utils::IteratorType::parallel), lane.indices))
-        body.ivs[d] = index;
+      bodies.emplace_back(b, cast<linalg::LinalgOp>(ops.back())).placeAt(lane.indices);
     }
   }
   ~Clones() {
     for (Operation *op : ops)
       b.eraseOp(op);
   }
+  /// What the destinations of a reduction hold for the lanes.
+  SmallVector<Value> load() {
+    SmallVector<Value> values;
+    for (NestBody &body : bodies) {
+      OpOperand *init = body.op.getDpsInitOperand(0);
+      values.push_back(memref::LoadOp::create(b, body.loc, init->get(), body.indicesOf(*init)));
+    }
+    return values;
+  }
+  void store(size_t lane, Value value) {
+    NestBody &body = bodies[lane];
+    OpOperand *init = body.op.getDpsInitOperand(0);
+    memref::StoreOp::create(b, body.loc, value, init->get(), body.indicesOf(*init));
+  }
+
   RewriterBase &b;
   SmallVector<Operation *> ops;
   SmallVector<NestBody> bodies;
 };
-} // namespace
 
 void ElementMapping::emitStep(Operation *step, MutableArrayRef<Lane> lanes) {
   Clones clones(b, step, lanes);
@@ -121,18 +132,11 @@ void ElementMapping::emitStep(Operation *step, MutableArrayRef<Lane> lanes) {
     }
     return;
   }
-  SmallVector<Value> accumulators;
-  SmallVector<Indices> where;
-  for (NestBody &body : clones.bodies) {
-    OpOperand *init = body.op.getDpsInitOperand(0);
-    where.push_back(body.indicesOf(*init));
-    accumulators.push_back(memref::LoadOp::create(b, loc, init->get(), where.back()));
-  }
   NestBody &first = clones.bodies.front();
   SmallVector<Value> sums =
-      NestBody::emitSideBySide(clones.bodies, reductionOf(first.op), accumulators, first.zero(), first.one(), unroll);
-  for (auto [body, sum, indices] : llvm::zip_equal(clones.bodies, sums, where))
-    memref::StoreOp::create(b, loc, sum, body.op.getDpsInitOperand(0)->get(), indices);
+      NestBody::emitSideBySide(clones.bodies, reductionOf(first.op), clones.load(), first.zero(), first.one(), unroll);
+  for (auto [lane, sum] : llvm::enumerate(sums))
+    clones.store(lane, sum);
 }
 
 void ElementMapping::emitLanes(ArrayRef<Indices> elements) {
@@ -184,17 +188,15 @@ void ElementMapping::emit() {
 }
 
 /// Writes the sums of the lanes, column by column where there is one, and has the steps after them computed.
-void ElementMapping::writeColumns(ArrayRef<Operation *> steps, MutableArrayRef<Lane> lanes,
-                                  MutableArrayRef<NestBody> bodies, ValueRange sums, ValueRange has) {
+void ElementMapping::writeColumns(ArrayRef<Operation *> steps, MutableArrayRef<Lane> lanes, Clones &clones,
+                                  ValueRange sums, ValueRange has) {
   const size_t rows = lanes.size() / has.size();
   for (size_t column = 0; column < has.size(); ++column) {
     OpBuilder::InsertionGuard guard(b);
     auto branch = scf::IfOp::create(b, loc, has[column], /*withElseRegion=*/false);
     b.setInsertionPointToStart(branch.thenBlock());
-    for (size_t lane = column * rows; lane < (column + 1) * rows; ++lane) {
-      OpOperand *init = bodies[lane].op.getDpsInitOperand(0);
-      memref::StoreOp::create(b, loc, sums[lane], init->get(), bodies[lane].indicesOf(*init));
-    }
+    for (size_t lane = column * rows; lane < (column + 1) * rows; ++lane)
+      clones.store(lane, sums[lane]);
     for (Operation *step : steps)
       emitStep(step, lanes.slice(column * rows, rows));
   }
@@ -218,17 +220,15 @@ void ElementMapping::emitInParts() {
   for (Operation *step : ArrayRef(group.begin(), reduction))
     emitStep(step, lanes);
   Clones clones(b, *reduction, lanes);
-  SmallVector<Value> accumulators;
-  for (NestBody &body : clones.bodies) {
-    OpOperand *init = body.op.getDpsInitOperand(0);
-    accumulators.push_back(shared.begin(memref::LoadOp::create(b, loc, init->get(), body.indicesOf(*init))));
-  }
+  SmallVector<Value> accumulators = clones.load();
+  for (Value &accumulator : accumulators)
+    accumulator = shared.begin(accumulator);
   SmallVector<Value> sums =
       shared.combine(NestBody::emitSideBySide(clones.bodies, reductionOf(clones.bodies.front().op), accumulators,
                                               shared.part, device.constant(launch.getParts()), unroll));
   for (Value &own : has)
     own = arith::AndIOp::create(b, loc, shared.isFirst, own);
-  writeColumns(ArrayRef(reduction + 1, group.end()), lanes, clones.bodies, sums, has);
+  writeColumns(ArrayRef(reduction + 1, group.end()), lanes, clones, sums, has);
   useRegisters(lanes);
 }
 
@@ -283,11 +283,7 @@ void ElementMapping::emitByWarps() {
 
   // The sums of one instruction: rows g and g + 8, of two columns each.
   auto place = [&](int64_t i, int64_t j, int64_t n) { return (2 * j + n % 2) * 2 * rowParts + 2 * i + n / 2; };
-  SmallVector<Value> carried;
-  for (NestBody &body : clones.bodies) {
-    OpOperand *init = body.op.getDpsInitOperand(0);
-    carried.push_back(memref::LoadOp::create(b, loc, init->get(), body.indicesOf(*init)));
-  }
+  SmallVector<Value> carried = clones.load();
   SmallVector<Indices> columnsRead;
   for (int64_t j = 0; j < columnParts; ++j)
     columnsRead.push_back(elementAt(row, add(sum(column, group4), mmaColumns * j)));
@@ -299,8 +295,7 @@ void ElementMapping::emitByWarps() {
   Value depth = sum(nest.ivs[loops.back()], within);
   auto read = [&](Value factor, const Indices &indices, int64_t further) {
     NestBody at = nest;
-    for (auto [d, index] : llvm::zip_equal(parallel, indices))
-      at.ivs[d] = index;
+    at.placeAt(indices);
     at.ivs[loops.back()] = add(depth, further);
     return toTf32(b, at.cloneValue(factor, carried.front()));
   };
@@ -324,6 +319,6 @@ void ElementMapping::emitByWarps() {
     b.setInsertionPointAfter(loop);
     llvm::copy(loop.getResults(), carried.begin());
   }
-  writeColumns(ArrayRef(reduction + 1, group.end()), lanes, clones.bodies, carried, has);
+  writeColumns(ArrayRef(reduction + 1, group.end()), lanes, clones, carried, has);
   useRegisters(lanes);
 }

@@ -5,7 +5,6 @@
 
 #include "dialects/Lepton/LeptonOps.h"
 #include "passes/gpu/DeviceFunction.h"
-#include "passes/vector/NestBody.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
@@ -32,13 +31,15 @@ private:
     llvm::SmallVector<mlir::Value> shapes;
   };
 
+  struct Clones;
+
   mlir::Value firstItem(mlir::Value thread);
   void emitLanes(llvm::ArrayRef<Indices> elements);
   void emitInParts();
   void emitByWarps();
   int64_t rowTiles();
-  void writeColumns(llvm::ArrayRef<mlir::Operation *> steps, llvm::MutableArrayRef<Lane> lanes,
-                    llvm::MutableArrayRef<NestBody> bodies, mlir::ValueRange sums, mlir::ValueRange has);
+  void writeColumns(llvm::ArrayRef<mlir::Operation *> steps, llvm::MutableArrayRef<Lane> lanes, Clones &clones,
+                    mlir::ValueRange sums, mlir::ValueRange has);
   llvm::SmallVector<Indices> tileAt(mlir::Value item);
   llvm::SmallVector<Lane> makeLanes(llvm::ArrayRef<Indices> elements);
   void emitStep(mlir::Operation *step, llvm::MutableArrayRef<Lane> lanes);

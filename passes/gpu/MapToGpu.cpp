@@ -99,11 +99,7 @@ private:
   /// A thread for each `width` neighbouring elements, or for each tile of elements.
   LogicalResult mapElements(DeviceFunction &device, ArrayRef<Operation *> group, LaunchAttr launch) {
     auto first = cast<linalg::LinalgOp>(group.front());
-    SmallVector<Value> extents;
-    NestBody onHost(b, first);
-    for (int64_t d : onHost.loopsOf(utils::IteratorType::parallel))
-      extents.push_back(onHost.bounds[d]);
-    ElementMapping mapping(device, group, launch, extents);
+    ElementMapping mapping(device, group, launch, NestBody(b, first).parallelBounds());
     Value blocks = mapping.blocks();
     OpBuilder::InsertPoint host = b.saveInsertionPoint();
     b.setInsertionPoint(device.function.getBody().front().getTerminator());

@@ -21,10 +21,9 @@ Operation *lepton::combinerOf(linalg::LinalgOp op) {
 }
 
 SmallVector<int64_t> lepton::reductionOf(linalg::LinalgOp op) {
-  SmallVector<int64_t> loops;
-  for (auto [i, kind] : llvm::enumerate(op.getIteratorTypesArray()))
-    if (kind == utils::IteratorType::reduction)
-      loops.push_back(i);
+  SmallVector<unsigned> dims;
+  op.getReductionDims(dims);
+  SmallVector<int64_t> loops(dims.begin(), dims.end());
   // An unknown extent, a negative number, is taken for the longest.
   auto extents = op.getStaticLoopRanges();
   auto longest =

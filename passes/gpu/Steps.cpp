@@ -3,7 +3,6 @@
 #include "passes/gpu/Steps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -16,6 +15,34 @@ bool lepton::isStep(Operation *op) {
   if (auto forall = dyn_cast<scf::ForallOp>(op))
     return forall.isNormalized();
   return isa<linalg::LinalgOp, memref::CopyOp, lrt::CheckOp>(op);
+}
+
+std::optional<int64_t> lepton::iterationsOf(linalg::LinalgOp op, utils::IteratorType kind) {
+  int64_t count = 1;
+  for (auto [extent, own] : llvm::zip_equal(op.getStaticLoopRanges(), op.getIteratorTypesArray())) {
+    if (own == kind && ShapedType::isDynamic(extent))
+      return std::nullopt;
+    count *= own == kind ? extent : 1;
+  }
+  return count;
+}
+
+llvm::SmallBitVector lepton::loopsOf(Value value, linalg::LinalgOp op) {
+  llvm::SmallBitVector loops(op.getNumLoops());
+  auto argument = dyn_cast<BlockArgument>(value);
+  if (value.getParentBlock() != op.getBlock())
+    return loops;
+  if (argument) {
+    AffineMap map = op.getMatchingIndexingMap(op.getMatchingOpOperand(argument));
+    for (unsigned d = 0; d < loops.size(); ++d)
+      loops[d] = map.isFunctionOfDim(d);
+  } else if (auto index = value.getDefiningOp<linalg::IndexOp>()) {
+    loops.set(index.getDim());
+  } else {
+    for (Value operand : value.getDefiningOp()->getOperands())
+      loops |= loopsOf(operand, op);
+  }
+  return loops;
 }
 
 Value lepton::baseOf(Value memref) {

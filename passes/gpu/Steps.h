@@ -11,6 +11,8 @@
 #include "dialects/Lepton/LeptonOps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/SmallBitVector.h"
 
 namespace lepton {
 
@@ -19,6 +21,12 @@ bool isStep(mlir::Operation *op);
 
 /// Whether a kernel is a list of steps; where it is not, one block has to run it in order.
 bool hasSeparateSteps(mlir::func::FuncOp kernel);
+
+/// Iterations of the op's loops of one kind; nothing where an extent is unknown.
+std::optional<int64_t> iterationsOf(mlir::linalg::LinalgOp op, mlir::utils::IteratorType kind);
+
+/// The op's loops on which a value of its body depends.
+llvm::SmallBitVector loopsOf(mlir::Value value, mlir::linalg::LinalgOp op);
 
 /// The memory that a view is a part of.
 mlir::Value baseOf(mlir::Value memref);

@@ -2,6 +2,7 @@
 
 #include "passes/gpu/TensorCores.h"
 #include "passes/gpu/SharedReduction.h"
+#include "passes/gpu/Steps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -9,19 +10,6 @@
 
 using namespace mlir;
 using namespace lepton;
-
-/// Whether a value of the op's body depends on a loop's index.
-static bool dependsOn(Value value, linalg::LinalgOp op, unsigned loop) {
-  if (auto argument = dyn_cast<BlockArgument>(value))
-    return argument.getOwner() == op.getBlock() &&
-           op.getMatchingIndexingMap(op.getMatchingOpOperand(argument)).isFunctionOfDim(loop);
-  Operation *source = value.getDefiningOp();
-  if (source->getBlock() != op.getBlock())
-    return false;
-  if (auto index = dyn_cast<linalg::IndexOp>(source))
-    return index.getDim() == loop;
-  return llvm::any_of(source->getOperands(), [&](Value operand) { return dependsOn(operand, op, loop); });
-}
 
 std::optional<Factors> lepton::factorsOf(linalg::LinalgOp op, unsigned rowLoop) {
   auto sum = dyn_cast_or_null<arith::AddFOp>(combinerOf(op));
@@ -34,12 +22,13 @@ std::optional<Factors> lepton::factorsOf(linalg::LinalgOp op, unsigned rowLoop) 
   SmallVector<unsigned> parallel;
   op.getParallelDims(parallel);
   auto isOfRow = [&](Value value) {
-    return llvm::all_of(parallel, [&](unsigned loop) { return dependsOn(value, op, loop) == (loop == rowLoop); });
+    llvm::SmallBitVector loops = loopsOf(value, op);
+    return llvm::all_of(parallel, [&](unsigned loop) { return loops[loop] == (loop == rowLoop); });
   };
   Value l = product.getLhs(), r = product.getRhs();
-  if (isOfRow(l) && !dependsOn(r, op, rowLoop))
+  if (isOfRow(l) && !loopsOf(r, op)[rowLoop])
     return Factors{l, r};
-  if (isOfRow(r) && !dependsOn(l, op, rowLoop))
+  if (isOfRow(r) && !loopsOf(l, op)[rowLoop])
     return Factors{r, l};
   return std::nullopt;
 }

@@ -35,17 +35,8 @@ static LaunchAttr makeLaunch(MLIRContext *context, Unit unit, int64_t threads, i
   return LaunchAttr::get(context, unit, threads, width, rows, rowLoop, columns, parts, tensorCores);
 }
 
-/// Elements of a parallel nest; nothing where sizes are unknown.
 static std::optional<int64_t> elementsOf(linalg::LinalgOp op) {
-  int64_t count = 1;
-  for (auto [extent, kind] : llvm::zip_equal(op.getStaticLoopRanges(), op.getIteratorTypesArray())) {
-    if (kind != utils::IteratorType::parallel)
-      continue;
-    if (ShapedType::isDynamic(extent))
-      return std::nullopt;
-    count *= extent;
-  }
-  return count;
+  return iterationsOf(op, utils::IteratorType::parallel);
 }
 
 /// As many neighbouring elements as 16 bytes hold, where lines of the result are whole numbers of that and there are many.
@@ -64,31 +55,14 @@ static int64_t widthOf(linalg::LinalgOp op) {
   return elementsOf(op).value_or(manyElements) >= manyElements ? width : 1;
 }
 
-/// The loops on which the place of a load in an op's body depends.
-static llvm::SmallBitVector loopsOf(ValueRange indices, int64_t loops) {
-  llvm::SmallBitVector found(loops);
-  for (Value index : indices) {
-    Operation *source = index.getDefiningOp();
-    if (auto own = dyn_cast_or_null<linalg::IndexOp>(source))
-      found.set(own.getDim());
-    else if (source)
-      found |= loopsOf(source->getOperands(), loops);
-  }
-  return found;
-}
-
 /// The loops on which each element that an iteration reads depends.
 static SmallVector<llvm::SmallBitVector> readsOf(linalg::LinalgOp op) {
-  const int64_t loops = op.getNumLoops();
   SmallVector<llvm::SmallBitVector> reads;
   for (OpOperand *input : op.getDpsInputOperands())
-    if (isa<MemRefType>(input->get().getType()) && !op.getMatchingBlockArgument(input).use_empty()) {
-      llvm::SmallBitVector own(loops);
-      for (int64_t d = 0; d < loops; ++d)
-        own[d] = op.getMatchingIndexingMap(input).isFunctionOfDim(d);
-      reads.push_back(own);
-    }
-  op.getBlock()->walk([&](memref::LoadOp load) { reads.push_back(loopsOf(load.getIndices(), loops)); });
+    if (BlockArgument element = op.getMatchingBlockArgument(input);
+        isa<MemRefType>(input->get().getType()) && !element.use_empty())
+      reads.push_back(loopsOf(element, op));
+  op.getBlock()->walk([&](memref::LoadOp load) { reads.push_back(loopsOf(load.getResult(), op)); });
   return reads;
 }
 
@@ -137,10 +111,8 @@ static LaunchAttr tileOf(linalg::LinalgOp op) {
   MLIRContext *context = op.getContext();
   auto elements = elementsOf(op);
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
-  int64_t depth = 1;
-  for (auto [extent, kind] : llvm::zip_equal(extents, op.getIteratorTypesArray()))
-    depth *= kind == utils::IteratorType::reduction ? extent : 1; // negative where unknown
-  if (!combinerOf(op) || !elements || *elements == 0 || depth < shortest || ShapedType::isDynamicShape(extents))
+  const int64_t depth = iterationsOf(op, utils::IteratorType::reduction).value_or(0);
+  if (!combinerOf(op) || !elements || *elements == 0 || depth < shortest)
     return makeLaunch(context, Unit::thread, most, widthOf(op));
   SmallVector<unsigned> parallel;
   op.getParallelDims(parallel);

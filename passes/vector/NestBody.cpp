@@ -83,7 +83,7 @@ SmallVector<Value> NestBody::emitSideBySide(MutableArrayRef<NestBody> lanes, Arr
                                             ValueRange accumulators, Value begin, Value step, int64_t unroll) {
   NestBody &first = lanes.front();
   RewriterBase &b = first.b;
-  SmallVector<Value> carried(accumulators), results;
+  SmallVector<Value> carried(accumulators);
   SmallVector<scf::ForOp> loops;
   const int64_t extent = first.op.getStaticLoopRanges()[reduction.back()],
                 copies = !ShapedType::isDynamic(extent) && extent % unroll == 0 ? unroll : 1;
@@ -105,13 +105,12 @@ SmallVector<Value> NestBody::emitSideBySide(MutableArrayRef<NestBody> lanes, Arr
       accumulator = lane.cloneBody(accumulator).front();
     }
   }
-  llvm::append_range(results, carried);
   for (scf::ForOp loop : llvm::reverse(loops)) {
-    scf::YieldOp::create(b, first.loc, results);
+    scf::YieldOp::create(b, first.loc, carried);
     b.setInsertionPointAfter(loop);
-    llvm::copy(loop.getResults(), results.begin());
+    llvm::copy(loop.getResults(), carried.begin());
   }
-  return results;
+  return carried;
 }
 
 SmallVector<int64_t> NestBody::loopsOf(utils::IteratorType kind) {
@@ -120,6 +119,15 @@ SmallVector<int64_t> NestBody::loopsOf(utils::IteratorType kind) {
     if (own == kind)
       loops.push_back(i);
   return loops;
+}
+
+SmallVector<Value> NestBody::parallelBounds() {
+  return llvm::map_to_vector(loopsOf(utils::IteratorType::parallel), [&](int64_t d) { return bounds[d]; });
+}
+
+void NestBody::placeAt(ValueRange indices) {
+  for (auto [d, index] : llvm::zip_equal(loopsOf(utils::IteratorType::parallel), indices))
+    ivs[d] = index;
 }
 
 void NestBody::emitElement() {

@@ -27,6 +27,10 @@ struct NestBody {
   mlir::Value zero() { return mlir::arith::ConstantIndexOp::create(b, loc, 0); }
   mlir::Value one() { return mlir::arith::ConstantIndexOp::create(b, loc, 1); }
   llvm::SmallVector<int64_t> loopsOf(mlir::utils::IteratorType kind);
+  /// Of the parallel loops.
+  llvm::SmallVector<mlir::Value> parallelBounds();
+  /// The next iteration that is written is at these indices of the parallel loops.
+  void placeAt(mlir::ValueRange indices);
   mlir::scf::ForOp openFor(int64_t d, mlir::ValueRange carried = {}, mlir::Value begin = {}, mlir::Value step = {});
   llvm::SmallVector<mlir::Value> indicesOf(mlir::OpOperand &operand);
   /// Clones the body; `accumulator` stands for the only destination's element where it is carried in a register. Returns what is yielded.

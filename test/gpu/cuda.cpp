@@ -100,8 +100,6 @@ size_t sizeOf(const void *image) {
   return header->e_shoff + size_t(header->e_shnum) * header->e_shentsize;
 }
 
-size_t sizeOfArgument(const emulator_kernel *kernel, int i) { return kernel->argument_bytes[i]; }
-
 } // namespace
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -258,7 +256,7 @@ EXPORT Result cuLaunchKernel(Kernel *kernel, unsigned blocks, unsigned, unsigned
   std::vector<std::vector<char>> values;
   for (uint64_t i = 0; i < kernel->code->argument_count; ++i) {
     auto *place = static_cast<const char *>(arguments[i]);
-    values.emplace_back(place, place + sizeOfArgument(kernel->code, i));
+    values.emplace_back(place, place + kernel->code->argument_bytes[i]);
   }
   const std::string failing = wish("launch");
   if (!failing.empty() && launches++ == std::stoi(failing))
