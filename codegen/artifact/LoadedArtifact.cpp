@@ -61,6 +61,15 @@ static int sealedCopy(llvm::StringRef bytes) {
   return copy;
 }
 
+/// What such a copy holds, under this name; its descriptor, -1 where there is no memory for it, is the caller's.
+static llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> readSealed(llvm::StringRef bytes, const llvm::Twine &name,
+                                                                     int &copy) {
+  copy = sealedCopy(bytes);
+  if (copy < 0)
+    return std::make_error_code(std::errc::not_enough_memory);
+  return llvm::MemoryBuffer::getOpenFile(copy, name, bytes.size(), /*RequiresNullTerminator=*/false);
+}
+
 /// Adds a line about an artifact that is about to be loaded.
 static bool writeAudit(const std::string &path, llvm::StringRef bytes, const LoadPolicy &policy, std::string &error) {
   llvm::SmallString<256> real, program;
@@ -168,11 +177,8 @@ std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, st
     }
     llvm::StringRef bytes = (*buffer)->getBuffer();
     if (!policy.verifyKey.empty()) {
-      int copy = sealedCopy(bytes);
-      auto fixed =
-          copy < 0
-              ? llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>>(std::make_error_code(std::errc::not_enough_memory))
-              : llvm::MemoryBuffer::getOpenFile(copy, full, bytes.size(), false);
+      int copy;
+      auto fixed = readSealed(bytes, full, copy);
       if (!fixed) {
         error = "cannot be copied into memory: " + fixed.getError().message();
         return nullptr;
@@ -220,12 +226,7 @@ bool LoadedArtifact::checkWeights(const std::string &path, std::string &error) {
     error = "has its constants in " + std::string(beside) + ", which cannot be read: " + content.getError().message();
     return false;
   }
-  weightsFile = sealedCopy((*content)->getBuffer());
-  auto fixed =
-      weightsFile < 0
-          ? llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>>(std::make_error_code(std::errc::not_enough_memory))
-          : llvm::MemoryBuffer::getOpenFile(weightsFile, beside, (*content)->getBufferSize(),
-                                            /*RequiresNullTerminator=*/false);
+  auto fixed = readSealed((*content)->getBuffer(), beside, weightsFile);
   if (!fixed) {
     error = "has its constants in " + std::string(beside) +
             ", which cannot be copied into memory: " + fixed.getError().message();
