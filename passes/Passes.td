@@ -165,7 +165,7 @@ def PlanMemory : Pass<"lepton-plan-memory", "::mlir::ModuleOp"> {
 def SelectTiles : Pass<"lepton-select-tiles", "::mlir::func::FuncOp"> {
   let summary = "Says into tiles of how many rows a kernel's work is cut";
   let description = [{
-    A kernel with a matrix product or a convolution gets `lepton.tile_rows`: 64, or what the module's `lepton.tuned` says under the kernel's hash, an array of one
+    A kernel with a matrix product or a convolution gets `lepton.tile_rows`: 64 (256 where the right operand of a matrix product comes from memory), or what the module's `lepton.tuned` says under the kernel's hash, an array of one
     `{tile_rows = N}`. The kernel's emitters obey. With `list` the kernel also gets its hash as `lepton.tile_hash`, and `lepton.tile_candidates`, the numbers that cut its
     result in different ways, the default first.
 

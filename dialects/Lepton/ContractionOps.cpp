@@ -185,6 +185,13 @@ static int64_t blocksPerItem(AffineExpr rows, int64_t blocks, int64_t vectorsPer
   return largestDivisor(blocks, llvm::divideCeil(accumulators, std::max<int64_t>(*count * vectorsPerBlock, 1)));
 }
 
+/// Blocks of columns outermost read the right operand once and the left one, once per block, from L2 where it fits. Where it
+/// does not, tiles of rows come first: there are more rows in a tile than columns in a block.
+static bool hasRowsOutermost(AffineExpr rows, AffineExpr depth, Type element, TargetAttr target) {
+  auto m = ShapeAnalysis::constantValue(rows), k = ShapeAnalysis::constantValue(depth);
+  return m && k && *m * *k * llvm::divideCeil(element.getIntOrFloatBitWidth(), 8) > target.getL2();
+}
+
 SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {
   e.materialize(getLhs());
   e.materialize(getRhs());
@@ -203,10 +210,14 @@ SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits
                count = e.b.getIndexAttr(blocks);
   SmallVector<OpFoldResult> bounds = {getAsOpFoldResult(e.size(tileCount(n, block * blocks))),
                                       getAsOpFoldResult(e.size(tileCount(m, mt)))};
+  const bool rowsOutermost = hasRowsOutermost(m, k, lhsElement, targetOf(*this));
+  if (rowsOutermost)
+    std::swap(bounds[0], bounds[1]);
   return {e.forEach(bounds, inits[0], [&](ValueRange ivs, Value destination) -> KernelEmitter::Part {
-    auto rows = tileRange(e, ivs[1], m, mt), columns = tileRange(e, ivs[0], n, block * blocks);
+    auto [row, column] = rowsOutermost ? std::pair(ivs[0], ivs[1]) : std::pair(ivs[1], ivs[0]);
+    auto rows = tileRange(e, row, m, mt), columns = tileRange(e, column, n, block * blocks);
     Value lhs = slice(e, e.tensor(getLhs()), {rows.first, zero}, {rows.second, depth}, {false, false});
-    Value first = e.mul(ivs[0], e.index(blocks));
+    Value first = e.mul(column, e.index(blocks));
     Value rhs = slice(e, e.tensor(getRhs()), {first, zero, zero}, {count, depth, width}, {false, false, false});
     Value acc = contract(e, lhs, rhs, accumulatorTile(e, type, {mt, blocks, block}, {rows.second, count, width}), maps,
                          3, lhsElement, rhsElement);

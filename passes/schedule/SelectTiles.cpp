@@ -28,13 +28,24 @@ static Operation *findCut(func::FuncOp kernel) {
   return found.size() == 1 ? found.front() : nullptr;
 }
 
+/// A right operand that no cache holds comes from memory, a block of columns at a time, while the first rows of a tile are computed: more rows hide that.
+static int64_t defaultRows(Operation *cut) {
+  constexpr int64_t cachesPerL2 = 8, rowsFromMemory = 256;
+  auto product = dyn_cast<PackedMatMulOp>(cut);
+  auto rhs = product ? cast<RankedTensorType>(product.getRhs().getType()) : RankedTensorType();
+  if (!rhs || !rhs.hasStaticShape())
+    return standardTileRows;
+  const int64_t bytes = rhs.getNumElements() * llvm::divideCeil(rhs.getElementTypeBitWidth(), 8);
+  return bytes > cachesPerL2 * targetOf(cut).getL2() ? rowsFromMemory : standardTileRows;
+}
+
 /// Numbers of rows that cut the result in different ways, the default first and then those nearest to it; none where sizes are unknown.
 static SmallVector<int64_t> rowsToTry(Operation *cut) {
   auto type = cast<RankedTensorType>(cut->getResult(0).getType());
   const bool isMatrix = isa<MatMulOp, PackedMatMulOp>(cut);
   const int64_t rank = type.getRank();
   if (!type.hasStaticShape() || rank < 2)
-    return {standardTileRows};
+    return {defaultRows(cut)};
   auto tileOf = [&](int64_t dim, int64_t rows) {
     return pickTile(getAffineConstantExpr(type.getDimSize(dim), type.getContext()), rows);
   };
@@ -45,7 +56,8 @@ static SmallVector<int64_t> rowsToTry(Operation *cut) {
   };
   SmallVector<int64_t> choices;
   SmallVector<std::pair<int64_t, int64_t>> cuts;
-  for (int64_t rows : {standardTileRows, int64_t(32), int64_t(128), int64_t(16), int64_t(256), int64_t(8)}) {
+  for (int64_t rows :
+       {defaultRows(cut), standardTileRows, int64_t(32), int64_t(128), int64_t(16), int64_t(256), int64_t(8)}) {
     if (llvm::is_contained(cuts, cutOf(rows)))
       continue;
     cuts.push_back(cutOf(rows));
@@ -76,7 +88,7 @@ struct SelectTiles : lepton::impl::SelectTilesBase<SelectTiles> {
     if (!cut)
       return markAllAnalysesPreserved();
     Builder b(&getContext());
-    kernel->setAttr("lepton.tile_rows", b.getI64IntegerAttr(tunedRows(kernel).value_or(standardTileRows)));
+    kernel->setAttr("lepton.tile_rows", b.getI64IntegerAttr(tunedRows(kernel).value_or(defaultRows(cut))));
     if (!list)
       return;
     kernel->setAttr("lepton.tile_hash", b.getStringAttr(kernelHash(kernel)));

@@ -57,3 +57,31 @@ module attributes {lepton.tuned = {"05efbe8788d2cf413a2a759860911758" = [{tile_r
     return %0 : tensor<90x32xf32>
   }
 }
+
+// -----
+
+// A left operand of more bytes than L2 is read once: its tiles come first, of 256 rows where the right operand comes from memory. One that fits is read again for each block of columns.
+
+module attributes {lepton.target = #lepton.target<cpu = "znver4", vector_bits = 512, registers = 32, fma = true, l2 = 65536>} {
+  // CUT-LABEL: func private @BothFromMemory
+  // CUT:         scf.forall (%[[ROWS:.*]], %[[BLOCK:.*]]) in (2, 8)
+  // CUT:           %[[ROW:.*]] = arith.muli %[[ROWS]], %c256
+  // CUT:           tensor.extract_slice %{{.*}}[%[[ROW]], 0] [256, 1024]
+  // CUT:           tensor.extract_slice %{{.*}}[%[[BLOCK]], 0, 0] [1, 1024, 32]
+  func.func private @BothFromMemory(%a: tensor<512x1024xf32>, %b: tensor<8x1024x32xf32>) -> tensor<512x256xf32> attributes {lepton.kernel} {
+    %0 = lepton.packed_matmul %a, %b {n = 256 : i64} : (tensor<512x1024xf32>, tensor<8x1024x32xf32>) -> tensor<512x256xf32>
+    return %0 : tensor<512x256xf32>
+  }
+  // CUT-LABEL: func private @LeftFromMemory
+  // CUT:         scf.forall ({{.*}}) in (8, 2)
+  func.func private @LeftFromMemory(%a: tensor<512x64xf32>, %b: tensor<2x64x32xf32>) -> tensor<512x64xf32> attributes {lepton.kernel} {
+    %0 = lepton.packed_matmul %a, %b {n = 64 : i64} : (tensor<512x64xf32>, tensor<2x64x32xf32>) -> tensor<512x64xf32>
+    return %0 : tensor<512x64xf32>
+  }
+  // CUT-LABEL: func private @LeftStays
+  // CUT:         scf.forall ({{.*}}) in (8, 2)
+  func.func private @LeftStays(%a: tensor<128x64xf32>, %b: tensor<8x64x32xf32>) -> tensor<128x256xf32> attributes {lepton.kernel} {
+    %0 = lepton.packed_matmul %a, %b {n = 256 : i64} : (tensor<128x64xf32>, tensor<8x64x32xf32>) -> tensor<128x256xf32>
+    return %0 : tensor<128x256xf32>
+  }
+}
