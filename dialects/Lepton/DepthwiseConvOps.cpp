@@ -3,6 +3,8 @@
 #include "dialects/Lepton/SeparableEmitter.h"
 #include "dialects/Lepton/TileEmitter.h"
 
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
 using namespace mlir;
 using namespace lepton;
 

@@ -3,6 +3,7 @@
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Lepton/TileEmitter.h"
 
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;

@@ -2,6 +2,8 @@
 
 #include "dialects/Lepton/SourceNode.h"
 
+#include "mlir/IR/BuiltinAttributes.h"
+
 using namespace mlir;
 using namespace lepton;
 

@@ -3,6 +3,7 @@
 #include "dialects/Lepton/TileEmitter.h"
 #include "dialects/Lepton/LeptonOps.h"
 
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

@@ -1,4 +1,5 @@
-"""Whatever bytes are read, what reads them ends in words: libFuzzer on the importer, the files of tensors and the tuning database.
+"""Whatever bytes are read, what reads them ends in words: libFuzzer on the importer, the dialect's parser, the files of
+tensors, the tuning database and the loader of artifacts.
 
 They are there where `ninja -C build fuzzers` has built them. LEPTON_FUZZER_SECONDS says for how long each runs. What it found lies in build/fuzzers/NAME: the corpus
 that the next run goes on from, and the input of a failure.
@@ -55,15 +56,36 @@ def databases(folder):
             connection.commit()
 
 
-@pytest.mark.parametrize("name, seed", [("importer", models), ("tensor_files", tensors), ("tuning_database", databases)], ids=lambda part: part if isinstance(part, str) else "")
-def test_fuzzer(name, seed, tmp_path):
+def modules(folder):
+    """What the tests of the passes and of the dialect are about."""
+    for file in sorted(TEST.glob("dialects/**/*.mlir")) + sorted(TEST.glob("passes/*.mlir")):
+        for i, part in enumerate(file.read_text().split("// -----")):
+            if len(part) <= LARGEST:
+                (folder / f"{file.stem}-{i}").write_text(part)
+
+
+def artifacts(folder):
+    """64 bytes where the signature goes, then a shared library: its head, and all of a small one."""
+    library = folder / "library.so"
+    subprocess.run(["clang-22", "-shared", "-nostdlib", "-x", "c", "-", "-o", library, "-s"], input="int lepton_artifact_api(void) { return 0; }", text=True, check=True)
+    content = library.read_bytes()
+    library.unlink()
+    for name, size in {"all": len(content), "head": 512}.items():
+        (folder / name).write_bytes(bytes(64) + content[:size])
+
+
+SEEDS = {"importer": models, "text_parser": modules, "tensor_files": tensors, "tuning_database": databases, "artifact_loader": artifacts}
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_fuzzer(name, tmp_path):
     program = BUILD / f"test/bin/{name}_fuzzer"
     if not program.exists():
         pytest.skip("not built: ninja -C build fuzzers")
     seeds, found = tmp_path / "seeds", BUILD / "fuzzers" / name
     seeds.mkdir()
     found.mkdir(parents=True, exist_ok=True)
-    seed(seeds)
+    SEEDS[name](seeds)
     limits = [f"-max_total_time={SECONDS}", "-timeout=10", "-rss_limit_mb=2048", f"-max_len={4 * LARGEST}"]
     result = subprocess.run([program, *limits, f"-artifact_prefix={found}-", "-print_final_stats=1", found, seeds], capture_output=True, text=True, errors="replace", timeout=SECONDS + 120)
     assert result.returncode == 0, result.stderr[-4000:]
