@@ -25,6 +25,21 @@ bool Compilation::choosePrecision() {
   return true;
 }
 
+bool Compilation::chooseDeterminism() {
+  if (!options.deterministic)
+    return true;
+  if (!chosen.gpu.empty())
+    return failUsage("--deterministic is for CPUs; leave it out, or compile for one");
+  if (!chosen.fma)
+    return failUsage("--deterministic needs fused multiply-adds, which " + chosen.cpu +
+                     " lacks; compile for --cpu=x86-64-v3 or another one that has them");
+  if (!options.tuningDb.empty())
+    return failUsage("--deterministic and --tuning-db exclude each other: what is fastest on one processor adds up in "
+                     "another order than elsewhere; leave one out");
+  module()->setAttr("lepton.deterministic", UnitAttr::get(context.get()));
+  return true;
+}
+
 bool Compilation::chooseWeightsPlace() {
   const std::string &place = options.weights;
   if (place != "" && place != "embed" && place != "file" && place != "section")

@@ -50,6 +50,7 @@ static CompileOptions optionsOf(const lepton_compile_options *given) {
   result.optLevel = int(options.opt_level);
   result.maxSeconds = options.max_seconds;
   result.maxMemory = options.max_memory;
+  result.deterministic = options.deterministic != 0;
   result.verifyKey = text(options.verify_key);
   result.audit = text(options.audit);
   for (uint32_t i = 0; i < options.dim_count; ++i)

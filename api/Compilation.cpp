@@ -90,9 +90,9 @@ std::vector<std::string> lepton::phaseNames() {
 bool Compilation::runPhases() {
   if (options.optLevel < 0 || options.optLevel > 3)
     return failUsage("unknown optimization level " + std::to_string(options.optLevel) + "; there are 0, 1, 2 and 3");
-  if (!chooseTarget() || !choosePrecision() || !chooseWeightsPlace())
+  if (!chooseTarget() || !choosePrecision() || !chooseDeterminism() || !chooseWeightsPlace())
     return false;
-  module()->setAttr("lepton.target", targetAttribute(*context, chosen));
+  module()->setAttr("lepton.target", targetAttribute(*context, chosen, options.deterministic));
   if (options.observer)
     module()->setAttr("lepton.observed", UnitAttr::get(context.get()));
   describe();
@@ -156,7 +156,7 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   pipeline.listSchedules = !options.dumpKernels.empty();
   pipeline.gpu = !chosen.gpu.empty();
   bool constantsFailed = false;
-  pipeline.evaluate = makeConstantEvaluator(context, options.optLevel, constantsFailed);
+  pipeline.evaluate = makeConstantEvaluator(context, options.optLevel, options.deterministic, constantsFailed);
   PassManager pm(context.get());
   pm.enableVerifier(options.timing || !options.dumpPhases.empty());
   TimingScope timed = timing.nest(name);
@@ -173,8 +173,9 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   // fails later, is our fault.
   const bool isLate = llvm::is_contained({"buffer", "schedule", "vector", "llvm"}, llvm::StringRef(name)),
              isInWordsOfMlir = llvm::StringRef(errors).contains("failed to legalize"),
-             isFoundByCheck = llvm::StringRef(errors).contains("after phase '");
-  if (!isLate && !constantsFailed && !errors.empty() && !isInWordsOfMlir && !isFoundByCheck) {
+             isFoundByCheck = llvm::StringRef(errors).contains("after phase '"),
+             isRefused = module()->hasAttr("lepton.refused"); // what the options rule out
+  if ((!isLate || isRefused) && !constantsFailed && !errors.empty() && !isInWordsOfMlir && !isFoundByCheck) {
     failure = Failure::input;
     return false;
   }

@@ -17,14 +17,16 @@ using namespace lepton;
 
 /// A pool of its own, so that a pass can wait for it.
 static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContext *context, int optLevel,
-                                                     bool &isFault) {
+                                                     bool isDeterministic, bool &isFault) {
   std::string error;
   auto target = lookupTarget("", "", error);
   auto main = module.lookupSymbol<func::FuncOp>("main");
   SmallVector<Type> types(main.getResultTypes());
   PipelineOptions options;
   options.optLevel = std::min(optLevel, 1);
-  module->setAttr("lepton.target", targetAttribute(*context, *target));
+  module->setAttr("lepton.target", targetAttribute(*context, *target, isDeterministic));
+  if (isDeterministic)
+    module->setAttr("lepton.deterministic", UnitAttr::get(context));
   PassManager pm(context);
   buildKernelPipeline(pm, options);
   buildTilePipeline(pm, options);
@@ -32,8 +34,10 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   buildSchedulePipeline(pm, options);
   buildVectorPipeline(pm, options);
   buildLlvmPipeline(pm);
-  if (failed(pm.run(module)) || !module->hasAttr("lepton.arena_bytes")) // given up: not all passes ran
+  if (failed(pm.run(module)) || !module->hasAttr("lepton.arena_bytes")) { // given up: not all passes ran
+    isFault = !module->hasAttr("lepton.refused");
     return failure();
+  }
   ModelInfo info;
   info.name = "constants";
   for (auto [i, type] : llvm::enumerate(types)) {
@@ -78,10 +82,11 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   return values;
 }
 
-ConstantEvaluator lepton::makeConstantEvaluator(std::shared_ptr<MLIRContext> context, int optLevel, bool &isFault) {
-  return [context, optLevel, &isFault](ModuleOp module) {
+ConstantEvaluator lepton::makeConstantEvaluator(std::shared_ptr<MLIRContext> context, int optLevel,
+                                                bool isDeterministic, bool &isFault) {
+  return [context, optLevel, isDeterministic, &isFault](ModuleOp module) {
     isFault = true;
-    auto values = evaluate(module, context.get(), optLevel, isFault);
+    auto values = evaluate(module, context.get(), optLevel, isDeterministic, isFault);
     isFault &= failed(values);
     return values;
   };

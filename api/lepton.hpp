@@ -72,6 +72,8 @@ struct CompileOptions {
       verifyKey; ///< file of a public key (Ed25519, PEM): only an artifact that it signed is opened; see lepton sign
   std::string
       audit; ///< file to which a line of JSON is added for each artifact that is opened: file, hash, signer, process
+  bool deterministic =
+      false; ///< the same bits on all processors with fused multiply-add, whatever their vectors; slower where those are wide
   bool locations = false;                    ///< print IR with the ONNX nodes that its ops come from
   bool timing = false;                       ///< report the time of each phase and pass on standard error
   const lepton_observer *observer = nullptr; ///< is told of each kernel that a run comes to; for Executable::compile

@@ -33,12 +33,13 @@ namespace {
 /// (name, minimum, maximum, versions)
 using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
 
-/// (target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit)
-using Choices =
-    std::tuple<std::string, std::string, uint32_t, int, Dims, std::string, double, uint64_t, std::string, std::string>;
+/// (target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit, deterministic)
+using Choices = std::tuple<std::string, std::string, uint32_t, int, Dims, std::string, double, uint64_t, std::string,
+                           std::string, bool>;
 
 CompileOptions optionsOf(const Choices &choices) {
-  const auto &[target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit] = choices;
+  const auto &[target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit, deterministic] =
+      choices;
   CompileOptions result;
   result.target = target;
   result.cpu = cpu;
@@ -47,6 +48,7 @@ CompileOptions optionsOf(const Choices &choices) {
   result.tuningDb = tuningDb;
   result.maxSeconds = maxSeconds;
   result.maxMemory = maxMemory;
+  result.deterministic = deterministic;
   result.verifyKey = verifyKey;
   result.audit = audit;
   for (const auto &[name, minimum, maximum, versions] : dims)

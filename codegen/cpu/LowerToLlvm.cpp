@@ -6,6 +6,8 @@
 
 #include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/Passes.h"
+#include "codegen/cpu/BasicMath.h"
+#include "codegen/cpu/LaneMath.h"
 #include "codegen/cpu/LowerRuntimeOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
@@ -38,6 +40,8 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
+#include <cmath>
+
 namespace lepton {
 #define GEN_PASS_DEF_LOWERTOLLVM
 #include "codegen/Passes.h.inc"
@@ -64,7 +68,16 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
     arith::populateExpandBFloat16Patterns(simpler); // in integers, which vectorize everywhere
     if (failed(applyPatternsGreedily(module, std::move(simpler))))
       return signalPassFailure();
-    module.walk([](Operation *op) { ignoreSignOfZero(op); });
+    const bool isDeterministic = module->hasAttr("lepton.deterministic");
+    if (isDeterministic) {
+      if (callsLibm(module)) {
+        module->setAttr("lepton.refused", UnitAttr::get(context)); // the model's fault, not a phase's
+        return signalPassFailure();
+      }
+      module.walk([](Operation *op) { dropLiberties(op); });
+    } else {
+      module.walk([](Operation *op) { ignoreSignOfZero(op); });
+    }
     declareRuntime(module);
     if (module->hasAttr("lepton.observed") && module.getOps<gpu::GPUModuleOp>().empty()) // launches are told of
       announceKernels(module);
@@ -81,7 +94,7 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
     populateFuncToLLVMConversionPatterns(converter, patterns);
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
-    populateVectorToLLVMConversionPatterns(converter, patterns, /*reassociateFPReductions=*/true);
+    populateVectorToLLVMConversionPatterns(converter, patterns, /*reassociateFPReductions=*/!isDeterministic);
     populateRuntimeToLlvmPatterns(converter, patterns);
     if (!module.getOps<gpu::GPUModuleOp>().empty())
       populateLaunchToLlvmPatterns(converter, patterns);
@@ -92,6 +105,51 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
       return signalPassFailure();
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())
       finish(function);
+  }
+
+  /// What every processor computes alike has an order, and each of its roundings.
+  static void dropLiberties(Operation *op) {
+    if (auto withFlags = dyn_cast<arith::ArithFastMathInterface>(op))
+      op->setAttr(withFlags.getFastMathAttrName(),
+                  arith::FastMathFlagsAttr::get(op->getContext(), arith::FastMathFlags::none));
+    if (isa<arith::FPToSIOp, arith::FPToUIOp>(op))
+      saturate(op);
+  }
+
+  /// A float that an integer type does not hold becomes its nearest number, and what is no number 0: processors have answers of their own.
+  static void saturate(Operation *op) {
+    OpBuilder b(op->getContext());
+    b.setInsertionPointAfter(op);
+    Value x = op->getOperand(0), result = op->getResult(0);
+    LaneMath lanes{b, op->getLoc(), x.getType()};
+    auto type = cast<IntegerType>(getElementTypeOrSelf(result));
+    Type from = getElementTypeOrSelf(x);
+    const bool isSigned = isa<arith::FPToSIOp>(op);
+    const unsigned width = type.getWidth();
+    const llvm::APInt least = isSigned ? llvm::APInt::getSignedMinValue(width) : llvm::APInt::getZero(width),
+                      most = isSigned ? llvm::APInt::getSignedMaxValue(width) : llvm::APInt::getMaxValue(width);
+    auto floats = [&](double value) { return lanes.splat(b.getFloatAttr(from, value)); };
+    auto integers = [&](const llvm::APInt &value) { return lanes.splat(IntegerAttr::get(type, value)); };
+    Value isSmall = lanes.is(arith::CmpFPredicate::OLT, x, floats(isSigned ? -std::ldexp(1.0, width - 1) : 0.0)),
+          isLarge = lanes.is(arith::CmpFPredicate::OGE, x, floats(std::ldexp(1.0, isSigned ? width - 1 : width))),
+          isNan = lanes.is(arith::CmpFPredicate::UNO, x, x);
+    Value chosen = lanes.select(isSmall, integers(least), result);
+    auto *inside = chosen.getDefiningOp();
+    chosen = lanes.select(isLarge, integers(most), chosen);
+    chosen = lanes.select(isNan, integers(llvm::APInt::getZero(width)), chosen);
+    result.replaceAllUsesExcept(chosen, inside);
+  }
+
+  /// Says of the first op that ends in a call of the C library that its result differs from one to the next.
+  static bool callsLibm(ModuleOp module) {
+    WalkResult result = module.walk([](Operation *op) {
+      if (isBasicMath(op))
+        return WalkResult::advance();
+      op->emitError() << "is computed by '" << op->getName() << "' of " << op->getResult(0).getType()
+                      << ", for which each C library has bits of its own; use float32, or leave --deterministic out";
+      return WalkResult::interrupt();
+    });
+    return result.wasInterrupted();
   }
 
   /// ONNX does not say which of -0 and 0 is larger, and what IEEE 754 says of it takes x86 several instructions more.

@@ -6,6 +6,7 @@
 
 #include "codegen/gpu/LowerToNvvm.h"
 #include "codegen/Passes.h"
+#include "codegen/cpu/BasicMath.h"
 #include "codegen/cpu/LowerRuntimeOps.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -78,9 +79,7 @@ struct LowerToNvvm : lepton::impl::LowerToNvvmBase<LowerToNvvm> {
   /// Whether each function is an instruction of the GPU or has become arithmetic.
   static bool isWithinReach(gpu::GPUModuleOp module) {
     WalkResult result = module.walk([](Operation *op) {
-      if (!isa<math::MathDialect>(op->getDialect()) ||
-          isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::CopySignOp, math::FloorOp, math::FmaOp, math::RoundOp,
-              math::RoundEvenOp, math::SqrtOp, math::TruncOp, math::CountLeadingZerosOp>(op))
+      if (isBasicMath(op) && !isa<math::IPowIOp>(op))
         return WalkResult::advance();
       op->emitError() << "is computed by '" << op->getName() << "' of " << op->getResult(0).getType()
                       << ", which there is not for a GPU yet; compile it for a CPU";

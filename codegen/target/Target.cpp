@@ -210,7 +210,10 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
   return std::nullopt;
 }
 
-TargetAttr lepton::targetAttribute(mlir::MLIRContext &context, const Target &target) {
+TargetAttr lepton::targetAttribute(mlir::MLIRContext &context, const Target &target, bool isDeterministic) {
+  if (isDeterministic) // what two registers of 128 bits hold, one of 256, or half of one of 512
+    return TargetAttr::get(&context, "any", /*vector_bits=*/256, /*registers=*/16, /*fma=*/true, /*l1=*/32 << 10,
+                           /*l2=*/512 << 10, /*multiply_adds=*/2, /*shared_memory=*/0);
   if (!target.gpu.empty())
     return TargetAttr::get(&context, target.gpu, /*vector_bits=*/128, /*registers=*/255, /*fma=*/true,
                            /*l1=*/128 << 10, /*l2=*/40 << 20, /*multiply_adds=*/2, sharedMemory);

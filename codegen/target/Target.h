@@ -46,8 +46,8 @@ const Architecture &architectureOf(llvm::StringRef name);
 /// The target for the flags --target (a triple, or `cuda` or `cuda:` and a GPU, beside this machine) and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
 std::optional<Target> lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error);
 
-/// What passes may know of it.
-TargetAttr targetAttribute(mlir::MLIRContext &context, const Target &target);
+/// What passes may know of it. Where code is to be deterministic that is the same of all processors, so that they get the same operations in the same order.
+TargetAttr targetAttribute(mlir::MLIRContext &context, const Target &target, bool isDeterministic = false);
 
 } // namespace lepton
 

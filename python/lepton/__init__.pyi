@@ -101,7 +101,7 @@ class InferenceSession:
     def __init__(
         self, path_or_bytes: str | PathLike[str] | bytes | bytearray | nn.Graph, sess_options: SessionOptions | None = None, providers: Sequence[Any] | None = None,
         provider_options: Sequence[Any] | None = None, *, threads: int = 0, cpu: str = "", target: str = "", opt_level: int = 3,
-        dims: _Dims | None = None, tuning_db: str | PathLike[str] | None = None, max_time: float = 0, max_memory: int = 0, verify_key: str | PathLike[str] | None = None,
+        dims: _Dims | None = None, tuning_db: str | PathLike[str] | None = None, max_time: float = 0, max_memory: int = 0, deterministic: bool = False, verify_key: str | PathLike[str] | None = None,
         audit: str | PathLike[str] | None = None, **others: Any,
     ) -> None: ...
     def get_inputs(self) -> list[NodeArg]: ...
@@ -120,7 +120,7 @@ class InferenceSession:
 
 def compile(
     model: str | PathLike[str] | nn.Graph, output: str | PathLike[str], *, cpu: str = "", target: str = "", emit: str = "", weights: str = "", runtime: str = "", threads: int = 1, opt_level: int = 3,
-    dims: _Dims | None = None, tuning_db: str | PathLike[str] | None = None, max_time: float = 0, max_memory: int = 0,
+    dims: _Dims | None = None, tuning_db: str | PathLike[str] | None = None, max_time: float = 0, max_memory: int = 0, deterministic: bool = False,
 ) -> None: ...
 def from_torch(module: Any, example_inputs: Sequence[Any], *, dynamic_shapes: Any = None, **options: Any) -> Any: ...
 def install_as_onnxruntime() -> None: ...

@@ -1,13 +1,14 @@
 //===- half.cpp - Conversions to and from 16-bit floats in software ---------===//
 //
 // The names are compiler-rt's and libgcc's: what LLVM calls where no instruction converts. x86-64 has none for float16
-// before F16C, none from double before AVX512-FP16, none for bfloat16 before AVX512-BF16. LLVM for AArch64 calls none.
+// before F16C, none from double before AVX512-FP16, none for bfloat16 before AVX512-BF16; RISC-V has none before Zfh.
+// LLVM for AArch64 calls none.
 //
 //===----------------------------------------------------------------------===//
 #include <stdint.h>
 #include <string.h>
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__riscv)
 
 namespace {
 

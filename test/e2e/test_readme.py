@@ -13,6 +13,7 @@ from common import ROOT
 PAGES = {
     "README.md": ("First use", "sh python python c sh", {"c": "build/first/main.c"}),
     "docs/gpu.md": (None, "sh", {}),
+    "docs/determinism.md": (None, "sh", {}),
     "docs/coming-from.md": (None, "python python sh", {}),
     "docs/library.md": (
         None,

@@ -54,6 +54,9 @@ static cl::opt<std::string> dumpPhases("dump-phases", cl::desc("folder for the I
                                        cl::value_desc("DIR"), cl::sub(compileCommand), cl::sub(runCommand));
 static cl::opt<std::string> dumpKernels("dump-kernels", cl::value_desc("DIR"), cl::sub(compileCommand),
                                         cl::desc("folder for each kernel that can be tuned, as a model of its own"));
+static cl::opt<bool> deterministic("deterministic",
+                                   cl::desc("the same bits on every processor with fused multiply-add; slower"),
+                                   cl::sub(compileCommand), cl::sub(runCommand));
 static cl::opt<std::string> tuningDb("tuning-db", cl::value_desc("FILE"), cl::sub(compileCommand), cl::sub(runCommand),
                                      cl::desc("database of schedules that lepton tune found, to be obeyed"));
 static cl::opt<std::string> tuneSeconds("tune", cl::ValueOptional, cl::value_desc("SECONDS"), cl::sub(compileCommand),
@@ -148,6 +151,7 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   options.dumpPhases = dumpPhases;
   options.dumpKernels = dumpKernels;
   options.tuningDb = tuningDb;
+  options.deterministic = deterministic;
   options.timing = timing;
   options.locations = locations;
   options.report = htmlReport;
@@ -179,6 +183,10 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
 
 /// Tunes the model for what it is compiled for, into the database that is then obeyed; the exit status.
 static int tuneFirst(CompileOptions &options) {
+  if (options.deterministic)
+    return cli::report(Failure::usage,
+                       "--tune and --deterministic exclude each other: what is fastest on one processor "
+                       "adds up in another order than elsewhere");
   if (options.tuningDb.empty())
     options.tuningDb = cli::defaultTuningDb();
   std::vector<std::string> arguments = {model, "--tuning-db=" + options.tuningDb,
