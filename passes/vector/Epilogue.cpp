@@ -3,6 +3,7 @@
 #include "passes/vector/Epilogue.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -11,8 +12,16 @@
 using namespace mlir;
 using namespace lepton;
 
-/// More operations than this per vector, times the vectors of a register block, are code that is better off in a loop of its own.
+/// More operations than this per vector, times the vectors of a register block, are code that is better off in a loop of its own. An exponential counts as one:
+/// in twelve by two registers its polynomial is still a fraction of the instruction cache, and a body seldom has two.
 static constexpr unsigned mostOps = 16;
+
+/// exp of f32, of which SiLU, sigmoid and ELU are made, is twenty operations without a branch. Their constants have to find registers beside the sums: with 16 of
+/// those a loop over the tile is faster (EfficientNet-B0 by 2 to 5 %). The longer polynomials of tanh and erf gained nothing (GELU in BERT), and what stays a call of libm
+/// would spill all other sums.
+static bool isPolynomial(Operation &inner, TargetAttr target) {
+  return isa<math::ExpOp>(inner) && inner.getResult(0).getType().isF32() && target.getRegisters() >= 32;
+}
 
 /// The sizes of a memref as its subview gives them; nothing where a dynamic one is not to be seen.
 static std::optional<SmallVector<OpFoldResult>> sizesOf(Value memref) {
@@ -66,7 +75,7 @@ static bool isOnlyUsedBy(Value memory, ArrayRef<Operation *> ops) {
   });
 }
 
-std::optional<Epilogue> Epilogue::find(linalg::GenericOp contraction, const Contraction &analysis) {
+std::optional<Epilogue> Epilogue::find(linalg::GenericOp contraction, const Contraction &analysis, TargetAttr target) {
   Value c = contraction.getDpsInits().front();
   Value root = rootOf(c);
   Operation *fill = nullptr, *next = contraction->getNextNode();
@@ -76,6 +85,7 @@ std::optional<Epilogue> Epilogue::find(linalg::GenericOp contraction, const Cont
     if (isa<linalg::FillOp>(user))
       fill = user;
   Epilogue found;
+  found.target = target;
   found.op = dyn_cast_or_null<linalg::GenericOp>(next);
   if (!found.op || !root.getDefiningOp<memref::AllocaOp>() || !fill || found.op.getNumDpsInputs() ||
       found.op.getNumDpsInits() != 1 || found.op.getNumReductionLoops() ||
@@ -86,8 +96,7 @@ std::optional<Epilogue> Epilogue::find(linalg::GenericOp contraction, const Cont
   AffineMap map = contraction.getIndexingMapsArray().back();
   if (!map.isProjectedPermutation() || map.getDimPosition(map.getNumResults() - 1) != analysis.vectorDim)
     return std::nullopt;
-  if (!found.readsSums(c) || !found.coversSums(c) || !hasUnitStride(found.op.getDpsInits().front()) ||
-      !found.classify())
+  if (!found.readsSums(c) || !found.coversSums() || !hasUnitStride(found.op.getDpsInits().front()) || !found.classify())
     return std::nullopt;
   return found;
 }
@@ -120,14 +129,19 @@ bool Epilogue::readsSums(Value c) {
   return !groups.empty() && dimOfLoop.back() == groups.size() - 1;
 }
 
-/// Whether the loops go over all sums, each once.
-bool Epilogue::coversSums(Value c) {
+/// Whether the loops go over all sums, each once. The last loop may end before the sums do, as in the last block of a filter (not after: the body's loads would leave
+/// C), where masks cost nothing: AVX2's masked stores take longer than a loop over the tile.
+bool Epilogue::coversSums() {
   auto sizes = sizesOf(sumsMemory), extents = sizesOf(op.getDpsInits().front());
   if (!sizes || !extents || extents->size() != dimOfLoop.size())
     return false;
+  const bool hasFastMasks = target.hasMasks() && target.getVectorBits() >= 512;
   size_t matched = 0;
-  for (auto [dim, extent] : llvm::zip_equal(dimOfLoop, *extents)) {
-    if (dim ? !isEqualConstantIntOrValue(extent, (*sizes)[*dim]) : getConstantIntValue(extent) != 1)
+  for (auto [loop, dim, extent] : llvm::enumerate(dimOfLoop, *extents)) {
+    const bool isWhole = dim ? isEqualConstantIntOrValue(extent, (*sizes)[*dim]) : getConstantIntValue(extent) == 1;
+    if (!isWhole && loop + 1 == dimOfLoop.size() && hasFastMasks)
+      end = extent;
+    else if (!isWhole)
       return false;
     matched += dim.has_value();
   }
@@ -167,7 +181,7 @@ std::optional<Epilogue::Kind> Epilogue::kindOf(Operation &inner) {
     return Kind::Uniform;
   const bool isArithmetic =
       isa<arith::ArithDialect>(inner.getDialect()) && OpTrait::hasElementwiseMappableTraits(&inner);
-  return isArithmetic ? std::optional(Kind::Vector) : std::nullopt;
+  return isArithmetic || isPolynomial(inner, target) ? std::optional(Kind::Vector) : std::nullopt;
 }
 
 bool Epilogue::classify() {
@@ -198,6 +212,10 @@ void Epilogue::write(OpBuilder &b, ArrayRef<OpFoldResult> position, Value sums, 
     indices.push_back(at);
   }
   auto vectorOf = [&](Type element) { return VectorType::get(lanes, element); };
+  if (end) { // which is not after the end of the sums, where `mask` ends
+    Value left = arith::SubIOp::create(b, loc, index(end), indices.back());
+    mask = vector::CreateMaskOp::create(b, loc, vectorOf(b.getI1Type()), left);
+  }
   IRMapping mapping;
   auto asVector = [&](Value value) -> Value {
     Value mapped = mapping.lookupOrDefault(value);

@@ -7,6 +7,7 @@
 #ifndef LEPTON_PASSES_VECTOR_EPILOGUE_H
 #define LEPTON_PASSES_VECTOR_EPILOGUE_H
 
+#include "dialects/Lepton/LeptonOps.h"
 #include "passes/vector/ContractionAnalysis.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -16,7 +17,7 @@ namespace lepton {
 class Epilogue {
 public:
   /// The epilogue of `op`, a contraction into C from zero; nothing where what follows is none, or no vector of C is one of what is written.
-  static std::optional<Epilogue> find(mlir::linalg::GenericOp op, const Contraction &contraction);
+  static std::optional<Epilogue> find(mlir::linalg::GenericOp op, const Contraction &contraction, TargetAttr target);
 
   mlir::linalg::GenericOp getOp() const { return op; }
 
@@ -29,16 +30,18 @@ private:
   enum class Kind { Uniform, Linear, Vector };
 
   bool readsSums(mlir::Value c);
-  bool coversSums(mlir::Value c);
+  bool coversSums();
   bool classify();
   std::optional<Kind> kindOf(mlir::Operation &inner);
   std::optional<Kind> kindOfLoad(mlir::memref::LoadOp load);
 
+  TargetAttr target;
   mlir::linalg::GenericOp op;
   mlir::Value sumsMemory;                                  // what the body loads the sums from
   llvm::SmallVector<llvm::SmallVector<int64_t, 2>> groups; // dimensions of C that each dimension of it is
   llvm::SmallVector<int64_t> shape;                        // of C
   llvm::SmallVector<std::optional<unsigned>> dimOfLoop;    // of `sumsMemory`; none: a loop of one iteration
+  mlir::OpFoldResult end; // of the last loop, where it is not that of the sums; null else
   llvm::DenseMap<mlir::Value, Kind> kinds;
 };
 

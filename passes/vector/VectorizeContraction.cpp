@@ -228,7 +228,7 @@ LogicalResult lepton::vectorizeContraction(RewriterBase &rewriter, linalg::Gener
   linalg::FillOp fill = zeroFill(op);
   std::optional<Epilogue> epilogue;
   if (fill && contraction->form == ContractionForm::Columns)
-    epilogue = Epilogue::find(op, *contraction);
+    epilogue = Epilogue::find(op, *contraction, target);
   rewriter.setInsertionPoint(epilogue ? epilogue->getOp() : op);
   LoopNest(rewriter, op, *contraction, schedule, target, /*fromZero=*/bool(fill), epilogue ? &*epilogue : nullptr)
       .emit();

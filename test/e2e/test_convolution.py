@@ -2,6 +2,7 @@
 
 import lepton
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -92,6 +93,23 @@ def test_integer_convolution(name, level):
     x = rng.choice(np.array([0, 1, 77, 255], np.uint8), shape)
     expected = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
     np.testing.assert_array_equal(lepton.InferenceSession(model, opt_level=level).run(None, {"x": x})[0], expected)
+
+
+@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("activation", ["Relu", "Sigmoid", "SiLU", "Tanh", "Gelu"])
+@pytest.mark.parametrize("outputs", [32, 58, 130])
+def test_activation(activation, outputs, level):
+    """What follows the sums is applied in registers, also to the part of a block that the last outputs are."""
+    model, x = model_of("Conv", (1, 16, 9, 30), (outputs, 16, 3, 3), {"pads": [1, 1, 1, 1]}, outputs)
+    model = onnx.load_model_from_string(model)
+    node = model.graph.node[1]
+    if activation == "SiLU":
+        node.CopyFrom(helper.make_node("Sigmoid", ["y"], ["s"]))
+        model.graph.node.append(helper.make_node("Mul", ["y", "s"], ["z"]))
+    else:
+        node.op_type = activation
+    model.opset_import[0].version = 20
+    require_agreement(model.SerializeToString(), x, level, threads=1)
 
 
 TRANSPOSED = {
