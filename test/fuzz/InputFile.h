@@ -18,7 +18,10 @@ public:
     if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0)
       abort();
   }
-  ~InputFile() { unlink(name.c_str()); }
+  ~InputFile() {
+    for (const char *beside : {"", "-shm", "-wal"}) // what SQLite adds
+      unlink((name + beside).c_str());
+  }
   InputFile(const InputFile &) = delete;
 
   const std::string &path() const { return name; }

@@ -12,15 +12,17 @@
 #include <memory>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <sys/mman.h>
 
+/// In memory, where nothing is left of it.
 static std::string writePublicKey() {
   std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"),
                                                           EVP_PKEY_free);
-  const std::string path = "/tmp/lepton-fuzzer-" + std::to_string(getpid()) + ".pem";
-  FILE *file = fopen(path.c_str(), "w");
-  if (!key || !file || !PEM_write_PUBKEY(file, key.get()) || fclose(file) != 0)
+  const int descriptor = memfd_create("key", 0);
+  FILE *file = fdopen(descriptor, "w");
+  if (!key || !file || !PEM_write_PUBKEY(file, key.get()) || fflush(file) != 0)
     abort();
-  return path;
+  return "/proc/self/fd/" + std::to_string(descriptor);
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
