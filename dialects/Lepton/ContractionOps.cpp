@@ -185,11 +185,11 @@ static int64_t blocksPerItem(AffineExpr rows, int64_t blocks, int64_t vectorsPer
   return largestDivisor(blocks, llvm::divideCeil(accumulators, std::max<int64_t>(*count * vectorsPerBlock, 1)));
 }
 
-/// Blocks of columns outermost read the right operand once and the left one, once per block, from L2 where it fits. Where it
+/// Blocks of columns outermost read the right operand once, and the left one once per block, from L2 where it fits. Where it
 /// does not, tiles of rows come first: there are more rows in a tile than columns in a block.
 static bool hasRowsOutermost(AffineExpr rows, AffineExpr depth, Type element, TargetAttr target) {
   auto m = ShapeAnalysis::constantValue(rows), k = ShapeAnalysis::constantValue(depth);
-  return m && k && *m * *k * llvm::divideCeil(element.getIntOrFloatBitWidth(), 8) > target.getL2();
+  return m && k && *m * *k * elementBytes(element) > target.getL2();
 }
 
 SmallVector<Value> PackedMatMulOp::emitKernel(KernelEmitter &e, ValueRange inits) {

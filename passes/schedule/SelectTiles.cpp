@@ -30,13 +30,13 @@ static Operation *findCut(func::FuncOp kernel) {
 
 /// A right operand that no cache holds comes from memory, a block of columns at a time, while the first rows of a tile are computed: more rows hide that.
 static int64_t defaultRows(Operation *cut) {
-  constexpr int64_t cachesPerL2 = 8, rowsFromMemory = 256;
+  constexpr int64_t timesL2 = 8, rowsFromMemory = 256;
   auto product = dyn_cast<PackedMatMulOp>(cut);
   auto rhs = product ? cast<RankedTensorType>(product.getRhs().getType()) : RankedTensorType();
   if (!rhs || !rhs.hasStaticShape())
     return standardTileRows;
-  const int64_t bytes = rhs.getNumElements() * llvm::divideCeil(rhs.getElementTypeBitWidth(), 8);
-  return bytes > cachesPerL2 * targetOf(cut).getL2() ? rowsFromMemory : standardTileRows;
+  const int64_t bytes = rhs.getNumElements() * elementBytes(rhs.getElementType());
+  return bytes > timesL2 * targetOf(cut).getL2() ? rowsFromMemory : standardTileRows;
 }
 
 /// Numbers of rows that cut the result in different ways, the default first and then those nearest to it; none where sizes are unknown.
