@@ -25,7 +25,7 @@ bool Compilation::choosePrecision() {
   return true;
 }
 
-bool Compilation::chooseDeterminism() {
+bool Compilation::checkDeterminism() {
   if (!options.deterministic)
     return true;
   if (!chosen.gpu.empty())
@@ -36,7 +36,6 @@ bool Compilation::chooseDeterminism() {
   if (!options.tuningDb.empty())
     return failUsage("--deterministic and --tuning-db exclude each other: what is fastest on one processor adds up in "
                      "another order than elsewhere; leave one out");
-  module()->setAttr("lepton.deterministic", UnitAttr::get(context.get()));
   return true;
 }
 

@@ -90,7 +90,7 @@ std::vector<std::string> lepton::phaseNames() {
 bool Compilation::runPhases() {
   if (options.optLevel < 0 || options.optLevel > 3)
     return failUsage("unknown optimization level " + std::to_string(options.optLevel) + "; there are 0, 1, 2 and 3");
-  if (!chooseTarget() || !choosePrecision() || !chooseDeterminism() || !chooseWeightsPlace())
+  if (!chooseTarget() || !choosePrecision() || !checkDeterminism() || !chooseWeightsPlace())
     return false;
   module()->setAttr("lepton.target", targetAttribute(*context, chosen, options.deterministic));
   if (options.observer)

@@ -59,7 +59,7 @@ public:
 private:
   bool chooseTarget();
   bool choosePrecision();
-  bool chooseDeterminism();
+  bool checkDeterminism();
   bool chooseWeightsPlace();
   bool chooseRuntime();
   /// Says what code without a runtime would call of one, and the node that it is for.

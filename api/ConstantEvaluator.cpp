@@ -25,8 +25,6 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   PipelineOptions options;
   options.optLevel = std::min(optLevel, 1);
   module->setAttr("lepton.target", targetAttribute(*context, *target, isDeterministic));
-  if (isDeterministic)
-    module->setAttr("lepton.deterministic", UnitAttr::get(context));
   PassManager pm(context);
   buildKernelPipeline(pm, options);
   buildTilePipeline(pm, options);

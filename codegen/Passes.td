@@ -11,7 +11,7 @@ def ApproximateMath : InterfacePass<"lepton-approximate-math", "::mlir::Function
     For exp and log (errors up to 2 ulp), expm1, log1p, erf and tanh (6 ulp), where the result is a normal number; smaller ones may become 0. What is made of these
     has bounds of its own: Sigmoid 2.5 ulp, Softplus 3, Gelu 3 of its operand. Sine, cosine (1 ulp) and powers (1.5) are computed in f64. The others
     stay calls of libm (1.5 ulp). Where `#lepton.target` has no fused multiply-add, the polynomials
-    multiply and add, and sine, cosine and powers stay calls, too. A GPU has no libm, and a module with `lepton.deterministic` may not call one: inverse trigonometric
+    multiply and add, and sine, cosine and powers stay calls, too. A GPU has no libm, and a deterministic target (`#lepton.target<cpu = "any", ...>`) may not call one: inverse trigonometric
     functions become polynomials, hyperbolic ones and the tangent are made of others.
 
     Example: `math.exp %x : vector<8xf32>` -> `math.fma` and integer ops on `vector<8xf32>`.
@@ -37,7 +37,7 @@ def LowerToLlvm : Pass<"lepton-lower-to-llvm", "::mlir::ModuleOp"> {
 
     Example: `lrt.alloc %context(%n) : memref<?xf32>` -> `llvm.call @lepton_rt_alloc_tensor`.
   }];
-  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+  let dependentDialects = ["::lepton::LeptonDialect", "::mlir::LLVM::LLVMDialect"];
 }
 
 #endif // LEPTON_CODEGEN_PASSES_TD

@@ -64,7 +64,7 @@ struct ApproximateMath : lepton::impl::ApproximateMathBase<ApproximateMath> {
   void runOnOperation() override {
     SmallVector<StringRef> names = {"math.tanh", "math.erf", "math.log", "math.log1p", "math.expm1"};
     // A GPU has no libm, and the processors that are to agree have different ones.
-    if (targetOf(getOperation()).isGpu() || isDeterministic()) {
+    if (TargetAttr target = targetOf(getOperation()); target.isGpu() || target.isDeterministic()) {
       names.append({"math.acos", "math.asin", "math.atan"});
       makeOfOthers();
     }
@@ -78,11 +78,6 @@ struct ApproximateMath : lepton::impl::ApproximateMathBase<ApproximateMath> {
     (void)applyPatternsGreedily(getOperation(), std::move(patterns));
     if (!targetOf(getOperation()).getFma())
       getOperation()->walk([](math::FmaOp op) { split(op); });
-  }
-
-  bool isDeterministic() {
-    auto module = getOperation()->getParentOfType<ModuleOp>();
-    return module && module->hasAttr("lepton.deterministic");
   }
 
   /// The hyperbolic functions, their inverses and the tangent are made of exp, log, sin and cos.

@@ -9,6 +9,7 @@
 #include "codegen/cpu/BasicMath.h"
 #include "codegen/cpu/LaneMath.h"
 #include "codegen/cpu/LowerRuntimeOps.h"
+#include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -68,7 +69,7 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
     arith::populateExpandBFloat16Patterns(simpler); // in integers, which vectorize everywhere
     if (failed(applyPatternsGreedily(module, std::move(simpler))))
       return signalPassFailure();
-    const bool isDeterministic = module->hasAttr("lepton.deterministic");
+    const bool isDeterministic = targetOf(module).isDeterministic();
     if (isDeterministic) {
       if (callsLibm(module)) {
         module->setAttr("lepton.refused", UnitAttr::get(context)); // the model's fault, not a phase's

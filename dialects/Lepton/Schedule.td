@@ -14,7 +14,8 @@ class Lepton_Attr<string name, string attrMnemonic> : AttrDef<Lepton_Dialect, na
 def Lepton_TargetAttr : Lepton_Attr<"Target", "target"> {
   let summary = "the processor that code is made for";
   let description = [{
-    All that a pass may know of the target; it stands on the module as `lepton.target`. Sizes of caches are in bytes, of one core.
+    All that a pass may know of the target; it stands on the module as `lepton.target`. Sizes of caches are in bytes, of one core. The processor "any" stands for
+    all those with fused multiply-add, which are to compute the same bits (`--deterministic`).
 
     Example: `#lepton.target<cpu = "znver3", vector_bits = 256, registers = 16, fma = true, l1 = 32768, l2 = 524288>`
   }];
@@ -34,6 +35,7 @@ def Lepton_TargetAttr : Lepton_Attr<"Target", "target"> {
     /// Masked loads and stores are single instructions: the two AVX families have them, SSE and NEON would branch once per element.
     bool hasMasks() const { return getFma() && getVectorBits() >= 256; }
     bool isGpu() const { return getSharedMemory() > 0; }
+    bool isDeterministic() const { return getCpu() == "any"; }
   }];
 }
 

@@ -8,6 +8,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -51,7 +52,9 @@ void ShapeAnalysis::setShape(Value value, ArrayRef<AffineExpr> sizes) {
 const SmallVector<AffineExpr> &ShapeAnalysis::shape(Value value) {
   auto it = shapes.find(value.getAsOpaquePointer());
   if (it == shapes.end()) {
-    it = shapes.insert_or_assign(value.getAsOpaquePointer(), computeShape(value)).first; // over what was only assumed
+    llvm::SaveAndRestore nested(underway, underway + 1);
+    SmallVector<AffineExpr> sizes = underway > reach ? leafShape(value) : computeShape(value);
+    it = shapes.insert_or_assign(value.getAsOpaquePointer(), std::move(sizes)).first; // over what was only assumed
     knownSizes.insert(it->second.begin(), it->second.end());
   }
   return it->second;
@@ -181,8 +184,10 @@ AffineExpr ShapeAnalysis::element(Value value, int64_t flatIndex) {
   auto key = std::make_pair(value, flatIndex);
   if (auto it = elementCache.find(key); it != elementCache.end())
     return it->second;
+  llvm::SaveAndRestore nested(underway, underway + 1);
   AffineExpr expr;
-  if (value.getDefiningOp() && isa<IntegerType>(cast<RankedTensorType>(value.getType()).getElementType()))
+  if (underway <= reach && value.getDefiningOp() &&
+      isa<IntegerType>(cast<RankedTensorType>(value.getType()).getElementType()))
     expr = elementOfDefinition(value, flatIndex);
   if (!expr)
     expr = elementLeaf(value, flatIndex);

@@ -70,6 +70,10 @@ public:
   /// Where what ops require of sizes is collected; null but for the pass that has the run check it.
   llvm::SmallVectorImpl<mlir::AffineExpr> *requirements = nullptr;
 
+  /// How many definitions are followed, each from inside the one before. What lies beyond is known by its type alone: the stack is bounded
+  /// for a chain of any length, and for values that depend on themselves, which a verifier meets before dominance is checked.
+  size_t reach = 1024;
+
   /// The tensor type of an inferred shape.
   mlir::RankedTensorType type(const ResultShape &result) const;
 
@@ -111,6 +115,7 @@ private:
   mlir::Value materializeLeaf(mlir::OpBuilder &builder, mlir::Location loc, const Leaf &leaf);
 
   mlir::MLIRContext *context;
+  size_t underway = 0;      // definitions that are being followed
   std::vector<Leaf> leaves; // symbol number -> what it stands for
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::AffineExpr> dimLeaves, elementLeaves, elementCache;
   llvm::DenseMap<std::pair<mlir::Operation *, mlir::StringAttr>, mlir::AffineExpr> namedSymbols;

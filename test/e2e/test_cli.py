@@ -356,6 +356,16 @@ def test_text_of_large_constants(tmp_path):
         require_fault(lepton("run", text, "--random-inputs=0"), INPUT, text, "lacks the data of its large constants", "-o FILE.mlir")
 
 
+def test_long_chain_of_unknown_sizes(tmp_path):
+    """Verifiers look at few of the ops before theirs: neither the stack nor the time grows with the length of a chain."""
+    ops = [f"%{i} = lepton.neg %{i - 1 if i else 'x'} : (tensor<?xf32>) -> tensor<?xf32>" for i in range(20_000)]
+    lines = ["func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {", *ops, "return %19999 : tensor<?xf32>", "}"]
+    (tmp_path / "chain.mlir").write_text("\n".join(lines))
+    result = lepton("compile", tmp_path / "chain.mlir", "--compile-to=import")
+    assert result.returncode == OK, result.stderr
+    assert result.stdout.count("lepton.neg") == 20_000
+
+
 def test_locations_name_the_nodes(tmp_path, model):
     for phase in PHASES:
         result = lepton("compile", model, f"--compile-to={phase}", "--mlir-print-debuginfo")
