@@ -50,6 +50,18 @@ def DecomposeConvTranspose : Pass<"lepton-decompose-conv-transpose", "::mlir::fu
   }];
 }
 
+def CutRecurrences : Pass<"lepton-cut-recurrences", "::mlir::func::FuncOp"> {
+  let summary = "Cuts the layers of a recurrent stack into parts of the time: a wavefront";
+  let description = [{
+    Where step t of a loop reads what step t of another one collected, its first part may run beside the second part of the other. Each loop becomes four, and
+    `lepton-pair-loops` runs them side by side: so two threads have work where a step is too small to be halved. Layers whose weights exceed
+    a core's L2 stay whole: halved steps leave each thread half of the weights in its cache.
+
+    Example: `%a = loop(100) { .. x[t] .. }; loop(100) { .. %a[t] .. }` -> `%a0 = loop(25) { .. x[0:25][t] .. }; %a1 = loop(25) { .. x[25:50][t] .. }; loop(25) { .. %a0[t] .. }; ..`.
+  }];
+  let options = [Option<"threads", "threads", "unsigned", "2", "threads of a run">];
+}
+
 def FoldConstants : Pass<"lepton-fold-constants", "::mlir::func::FuncOp"> {
   let summary = "Computes what depends on constants alone";
   let description = [{

@@ -18,6 +18,8 @@ void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &option
   if (options.optLevel == 0)
     return;
   pm.addNestedPass<func::FuncOp>(createDecomposeConvTranspose());
+  if (!options.gpu)
+    pm.addNestedPass<func::FuncOp>(createCutRecurrences({.threads = options.threads}));
   if (!options.gpu) // blocked weights are for the lanes of a CPU
     pm.addNestedPass<func::FuncOp>(createAssignLayouts());
   pm.addNestedPass<func::FuncOp>(createFoldConstantsPass(options.evaluate));

@@ -183,12 +183,17 @@ struct PairLoops : lepton::impl::PairLoopsBase<PairLoops> {
     return false;
   }
 
-  /// As many iterations that take about as long.
+  /// Loops that take about as long.
   static bool areTwins(scf::ForOp first, scf::ForOp second) {
-    if (first.getLowerBound() != second.getLowerBound() || first.getUpperBound() != second.getUpperBound() ||
-        first.getStep() != second.getStep())
+    const bool isCounted = first.getStaticTripCount() && second.getStaticTripCount();
+    if (!isCounted && (first.getLowerBound() != second.getLowerBound() ||
+                       first.getUpperBound() != second.getUpperBound() || first.getStep() != second.getStep()))
       return false;
-    const int64_t a = EntryAnalysis::cost(first), b = EntryAnalysis::cost(second);
+    int64_t a = EntryAnalysis::cost(first), b = EntryAnalysis::cost(second);
+    if (isCounted) {
+      a *= first.getStaticTripCount()->getSExtValue();
+      b *= second.getStaticTripCount()->getSExtValue();
+    }
     auto isStatic = [](Value result) {
       auto type = dyn_cast<MemRefType>(result.getType());
       return result.use_empty() || (type && type.hasStaticShape() && type.getLayout().isIdentity());
