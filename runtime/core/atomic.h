@@ -1,4 +1,4 @@
-//===- atomic.h - Atomics, a spin lock and the futex ------------------------===//
+//===- atomic.h - Atomics and a spin lock -----------------------------------===//
 //
 // What <atomic> and <mutex> would give, without any header or symbol of a C++ library, so that the runtime
 // cross-compiles with nothing but a C library. All types are valid when their memory is zero, and therefore live in
@@ -8,11 +8,8 @@
 #ifndef LEPTON_RUNTIME_CORE_ATOMIC_H
 #define LEPTON_RUNTIME_CORE_ATOMIC_H
 
-#include <linux/futex.h>
 #include <sched.h>
 #include <stdint.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 namespace lepton::rt {
 
@@ -66,15 +63,6 @@ public:
 private:
   Atomic<uint32_t> held;
 };
-
-/// Sleeps while `word` holds `expected`; may wake for no reason.
-inline void futexWait(Atomic<uint32_t> &word, uint32_t expected) {
-  syscall(SYS_futex, word.address(), FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
-}
-
-inline void futexWake(Atomic<uint32_t> &word, uint32_t count) {
-  syscall(SYS_futex, word.address(), FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
-}
 
 } // namespace lepton::rt
 

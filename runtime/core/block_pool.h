@@ -10,9 +10,11 @@ namespace lepton::rt {
 constexpr uint64_t kAlignment = 64;
 constexpr uint64_t kHugePage = uint64_t(2) << 20;
 /// No process maps more than this, so sizes up to it can be rounded up and added without overflow.
-constexpr uint64_t kMaxBytes = uint64_t(1) << 47;
+constexpr uint64_t kMaxBytes = uint64_t(1) << (sizeof(void *) == 8 ? 47 : 31);
 
 constexpr uint64_t alignUp(uint64_t bytes, uint64_t alignment) { return (bytes + alignment - 1) & ~(alignment - 1); }
+/// What a request takes in whole pages.
+constexpr uint64_t mappedBytes(uint64_t bytes) { return alignUp(bytes, bytes >= 2 * kHugePage ? kHugePage : 4096); }
 
 /// Zeroed pages, on a huge-page boundary and with huge pages advised when there is room for some. Null on exhaustion.
 void *mapPages(uint64_t bytes);

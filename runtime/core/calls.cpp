@@ -15,12 +15,10 @@ void fail(lepton_context *context, lepton_status status, const char *message) {
     Text(context->message, sizeof context->message).add("%s", message);
 }
 
-/// Ends the run: this thread unwinds to the end of its range or, outside of regions, to session_run. Compiled code
-/// holds nothing that would need to be released on the way.
+/// Ends the run.
 [[noreturn]] static void abandon(lepton_context *context) {
   context->abandoned.store(1);
-  jmp_buf *worker = context->session->pool.escapeOf(pthread_self());
-  _longjmp(worker ? *worker : *context->escape, 1);
+  context->session->pool.leave(context);
 }
 
 [[noreturn]] static void runOutOfMemory(lepton_context *context, const char *what, uint64_t bytes) {

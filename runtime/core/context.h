@@ -2,11 +2,14 @@
 #ifndef LEPTON_RUNTIME_CORE_CONTEXT_H
 #define LEPTON_RUNTIME_CORE_CONTEXT_H
 
-#include "../cpu/thread_pool.h"
 #include "block_pool.h"
-#include "fork_guard.h"
 #include "lepton_abi.h"
-#include <setjmp.h>
+#if defined(__wasi__)
+#include "../wasi/single_thread.h"
+#else
+#include "../cpu/thread_pool.h"
+#include "fork_guard.h"
+#endif
 
 /// Valid when its memory is zero.
 struct lepton_session {
@@ -43,7 +46,7 @@ struct lepton_context {
   const lepton_tensor **handles;          // one per output
   char *kept;                             // where the next small block of `keep` goes
   uint64_t keptLeft;                      // bytes behind it
-  jmp_buf *escape;                        // where the caller's thread goes when it cannot go on
+  lepton::rt::Escape *escape;             // where the caller's thread goes when it cannot go on
   lepton::rt::Atomic<uint32_t> abandoned; // 1: memory ran out, the run ends as soon as its threads notice
   lepton::rt::Atomic<uint32_t> status;    // lepton_status; who changes it from LEPTON_OK writes the message
   char message[sizeof(lepton_error::message)];

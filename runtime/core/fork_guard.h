@@ -9,6 +9,7 @@
 #define LEPTON_RUNTIME_CORE_FORK_GUARD_H
 
 #include "block_pool.h"
+#include <unistd.h>
 
 namespace lepton::rt {
 

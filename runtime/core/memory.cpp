@@ -1,4 +1,4 @@
-//===- memory.cpp - Pages, and the pool of dynamically sized blocks ---------===//
+//===- memory.cpp - The pool of dynamically sized blocks ---------------------===//
 //
 // A chunk is a range of pages: its own header, then blocks side by side, then a sentinel header that is never free. A
 // block is a header of 64 bytes and its payload, a multiple of 64 bytes: every payload is therefore aligned.
@@ -6,49 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "block_pool.h"
 #include <string.h>
-#include <sys/mman.h>
 
 namespace lepton::rt {
-
-//===----------------------------------------------------------------------===//
-// Pages
-//===----------------------------------------------------------------------===//
-
-static void *mapAnonymous(uint64_t bytes) {
-  void *pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return pages == MAP_FAILED ? nullptr : pages;
-}
-
-static uint64_t mappedBytes(uint64_t bytes) { return alignUp(bytes, bytes >= 2 * kHugePage ? kHugePage : 4096); }
-
-void *mapPages(uint64_t bytes) {
-  if (bytes > kMaxBytes)
-    return nullptr;
-  bytes = mappedBytes(bytes);
-  if (bytes < 2 * kHugePage)
-    return mapAnonymous(bytes);
-  char *pages = static_cast<char *>(mapAnonymous(bytes + kHugePage));
-  if (!pages)
-    return nullptr;
-  // Cut the range that was asked for too much into what lies before and after the aligned part.
-  uint64_t address = reinterpret_cast<uint64_t>(pages);
-  uint64_t before = alignUp(address, kHugePage) - address;
-  if (before)
-    munmap(pages, before);
-  if (before != kHugePage)
-    munmap(pages + before + bytes, kHugePage - before);
-  madvise(pages + before, bytes, MADV_HUGEPAGE);
-  return pages + before;
-}
-
-void unmapPages(void *pages, uint64_t bytes) {
-  if (pages)
-    munmap(pages, mappedBytes(bytes));
-}
-
-//===----------------------------------------------------------------------===//
-// Blocks
-//===----------------------------------------------------------------------===//
 
 struct alignas(kAlignment) BlockPool::Block {
   Block *before;  // the neighbour at the lower address; null for a chunk's first block

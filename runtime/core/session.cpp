@@ -129,15 +129,6 @@ static lepton_status checkModel(const lepton_model *model, lepton_error &error) 
   return LEPTON_OK;
 }
 
-static uint32_t threadCount(const lepton_model *model, const lepton_options &options) {
-  if (options.threads)
-    return options.threads;
-  if (model->default_threads)
-    return model->default_threads;
-  cpu_set_t cores;
-  return sched_getaffinity(0, sizeof cores, &cores) == 0 ? uint32_t(CPU_COUNT(&cores)) : 1;
-}
-
 static void destroySession(lepton_session *session) {
   session->pool.destroy();
   while (lepton_context *context = session->made) {
@@ -189,7 +180,7 @@ static lepton_status createSession(const lepton_model *model, const lepton_optio
   if (all.pool)
     made->pool.borrow(*all.pool);
   else
-    made->pool.create(threadCount(model, all));
+    made->pool.create(all.threads ? all.threads : model->default_threads);
   const lepton_device_runtime *device = deviceOf(made);
   lepton_status status = openWeights(made, all.weights_path, error);
   if (status == LEPTON_OK && device)
@@ -207,11 +198,7 @@ static lepton_status createSession(const lepton_model *model, const lepton_optio
 //===----------------------------------------------------------------------===//
 
 static void enterModel(lepton_context *context, lepton_entry_function entry) {
-  jmp_buf end;
-  context->escape = &end;
-  if (_setjmp(end) != 0)
-    return;
-  int32_t status = entry(context);
+  int32_t status = ThreadPool::enter(context, entry);
   if (status != LEPTON_OK)
     fail(context, static_cast<lepton_status>(status), "the model failed and gave no reason");
 }

@@ -93,7 +93,7 @@ bool denseBytes(uint32_t elementBytes, const int64_t *shape, uint32_t rank, uint
     if (__builtin_mul_overflow(product, shape[d], &product))
       return false;
   bytes = uint64_t(product);
-  return true;
+  return product <= PTRDIFF_MAX;
 }
 
 } // namespace lepton::rt

@@ -56,7 +56,7 @@ bool indexDimNames(lepton_session *session) {
 static bool isAligned(const lepton_tensor &tensor) {
   uint32_t bytes = dtypeBytes(tensor.dtype);
   uint32_t alignment = bytes > 8 ? 8 : bytes ? bytes : 1;
-  return reinterpret_cast<uint64_t>(tensor.data) % alignment == 0;
+  return reinterpret_cast<uintptr_t>(tensor.data) % alignment == 0;
 }
 
 /// Type, rank, and the sizes that the model fixes.
@@ -206,7 +206,7 @@ bool checkOutput(const lepton_value_info &info, const lepton_tensor &given, cons
              Number(bytes), Number(given.bytes));
     return false;
   }
-  if (reinterpret_cast<uint64_t>(given.data) % 8 && !isAligned({given.data, nullptr, info.dtype, 0, 0})) {
+  if (reinterpret_cast<uintptr_t>(given.data) % 8 && !isAligned({given.data, nullptr, info.dtype, 0, 0})) {
     Text(error).add("the buffer of output '%.100s' begins in the middle of a %s at address %p; give aligned memory",
                     info.name, dtypeName(info.dtype), given.data);
     return false;

@@ -1,5 +1,6 @@
 //===- thread_pool.cpp - Threads that share parallel loops ------------------===//
 #include "../core/context.h"
+#include "futex.h"
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,7 +62,14 @@ void *ThreadPool::workerMain(void *argument) {
   return nullptr;
 }
 
+static uint32_t coreCount() {
+  cpu_set_t cores;
+  return sched_getaffinity(0, sizeof cores, &cores) == 0 ? uint32_t(CPU_COUNT(&cores)) : 1;
+}
+
 void ThreadPool::create(uint32_t threads) {
+  if (threads == 0)
+    threads = coreCount();
   if (threads > kMaxThreads)
     threads = kMaxThreads;
   if (threads < 2)
@@ -101,7 +109,8 @@ void ThreadPool::destroy() {
   free(slots);
 }
 
-jmp_buf *ThreadPool::escapeOf(pthread_t thread) {
+/// Null if the thread works on no range, or is the one that opened the region.
+Escape *ThreadPool::escapeOf(pthread_t thread) {
   guestLock.lock();
   Guest *guest = guests;
   while (guest && !pthread_equal(guest->thread, thread))
@@ -113,6 +122,17 @@ jmp_buf *ThreadPool::escapeOf(pthread_t thread) {
     if (pthread_equal(workers[i].thread, thread))
       return &workers[i].escape;
   return nullptr;
+}
+
+int32_t ThreadPool::enter(lepton_context *context, lepton_entry_function entry) {
+  Escape end;
+  context->escape = &end;
+  return _setjmp(end.place) == 0 ? entry(context) : LEPTON_OK;
+}
+
+void ThreadPool::leave(lepton_context *context) {
+  Escape *ofRange = escapeOf(pthread_self());
+  _longjmp((ofRange ? ofRange : context->escape)->place, 1);
 }
 
 //===----------------------------------------------------------------------===//
@@ -156,7 +176,7 @@ void ThreadPool::work(Worker &worker) {
       continue;
     worker.taken = 0;
     // Whoever gives up inside a range comes back to here, and takes what is left without running it.
-    _setjmp(worker.escape);
+    _setjmp(worker.escape.place);
     takeRanges(r, number, worker.slot, worker.taken);
     if (!worker.taken)
       continue;
@@ -210,7 +230,7 @@ void ThreadPool::takeLentRange(void *argument, uint32_t range) {
   guest.next = pool->guests;
   pool->guests = &guest;
   pool->guestLock.unlock();
-  if (_setjmp(guest.escape) == 0)
+  if (_setjmp(guest.escape.place) == 0)
     takeRange(region, range);
   pool->guestLock.lock();
   Guest **place = &pool->guests;
@@ -272,10 +292,9 @@ void ThreadPool::waitForWorkers(uint32_t ranges) {
 void ThreadPool::runOnWorkers(const Region &r) {
   uint64_t number = publish(r);
   callersTaken = 0;
-  jmp_buf here;
-  jmp_buf *outer = r.context->escape;
+  Escape here, *outer = r.context->escape;
   r.context->escape = &here;
-  _setjmp(here);
+  _setjmp(here.place);
   takeRanges(r, number, 0, callersTaken);
   r.context->escape = outer;
   waitForWorkers(uint32_t(r.ranges) - callersTaken);
@@ -301,7 +320,7 @@ void ThreadPool::run(lepton_context *context, int64_t n, int64_t grain, lepton_r
   }
   busy.value.storeRelease(0);
   if (context->abandoned.load())
-    _longjmp(*context->escape, 1);
+    _longjmp(context->escape->place, 1);
 }
 
 } // namespace lepton::rt

@@ -27,12 +27,17 @@
 
 namespace lepton::rt {
 
+/// Where a thread goes when it cannot go on.
+struct Escape {
+  jmp_buf place;
+};
+
 /// Valid when its memory is zero.
 class ThreadPool {
 public:
   static constexpr uint32_t kMaxThreads = 256;
 
-  /// `threads` take part in a region, the caller's included. Fewer are made where the system gives no more.
+  /// `threads` take part in a region, the caller's included; 0: one for each core. Fewer are made where the system gives no more.
   void create(uint32_t threads);
   /// In place of `create`: whose threads take part.
   void borrow(const lepton_pool &pool) { lent = pool; }
@@ -45,8 +50,10 @@ public:
   uint32_t threads() const { return lent.run ? lent.threads : workerCount + 1; }
   /// body(context, args, begin, end) over ranges of at least `grain` that cover [0, n).
   void run(lepton_context *context, int64_t n, int64_t grain, lepton_rt_body body, void *args);
-  /// Where `thread` goes when it cannot go on; null if it works on no range, or is the one that opened the region.
-  jmp_buf *escapeOf(pthread_t thread);
+  /// What the model's entry returns; LEPTON_OK where it was left.
+  static int32_t enter(lepton_context *context, lepton_entry_function entry);
+  /// Ends what this thread does: a range or, outside of regions, the entry. Compiled code holds nothing that would need to be released on the way.
+  [[noreturn]] void leave(lepton_context *context);
 
 private:
   struct Worker {
@@ -54,7 +61,7 @@ private:
     uint32_t slot;
     uint32_t taken; // ranges of the loop at hand
     pthread_t thread;
-    jmp_buf escape;
+    Escape escape;
   };
   struct Region {
     lepton_context *context;
@@ -68,7 +75,7 @@ private:
   struct Guest {
     Guest *next;
     pthread_t thread;
-    jmp_buf escape;
+    Escape escape;
   };
   struct LentRegion {
     ThreadPool *pool;
@@ -92,6 +99,7 @@ private:
   };
 
   static void *workerMain(void *worker);
+  Escape *escapeOf(pthread_t thread);
   void work(Worker &worker);
   uint64_t waitForLoop(uint64_t last);
   bool readLoop(uint64_t number, Region &region) const;

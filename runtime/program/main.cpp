@@ -7,6 +7,9 @@
 #include "../core/lepton_abi.h"
 #include "../core/text.h"
 #include "npy.h"
+#if defined(__wasi__)
+#include "../wasi/single_thread.h"
+#endif
 
 #include <errno.h>
 #include <stdio.h>
@@ -138,6 +141,11 @@ int run(const Settings &settings, const lepton_tensor *inputs) {
 }
 
 } // namespace
+
+#if defined(__wasi__)
+/// In the place of a trap: the program has said why on standard error.
+void lepton::rt::endProgram() { exit(inputAtFault); }
+#endif
 
 int main(int count, char **arguments) {
   Settings settings;
