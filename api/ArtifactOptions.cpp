@@ -2,6 +2,8 @@
 
 #include "api/Compilation.h"
 
+#include "dialects/Lepton/ElementTypes.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -43,6 +45,10 @@ bool Compilation::chooseWeightsPlace() {
   const std::string &place = options.weights;
   if (place != "" && place != "embed" && place != "file" && place != "section")
     return failUsage("unknown --weights=" + place + "; there are embed, file and section");
+  if (chosen.isWasm() && place != "" && place != "embed")
+    return failUsage("--weights=" + place +
+                     " is for systems that map files into memory; a module of WebAssembly has "
+                     "the constants in it: leave it out");
   if (!chosen.gpu.empty() && place == "file")
     return failUsage("--weights=file is for CPUs: a GPU gets the constants from the artifact; leave it out");
   modelInfo.weightsPlace = place == "file"      ? WeightsPlace::file
@@ -53,6 +59,43 @@ bool Compilation::chooseWeightsPlace() {
     module()->setAttr("lepton.weights_file", UnitAttr::get(context.get()));
   }
   return true;
+}
+
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+// WebAssembly
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+
+bool Compilation::suitsWasm() {
+  if (!chosen.isWasm())
+    return true;
+  if (options.threads > 1)
+    return failUsage("WebAssembly has one thread; leave out --threads");
+  Operation *handles = nullptr;
+  auto isHandleTensor = [](Type type) { return isHandle(getElementTypeOrSelf(type)); };
+  module().walk([&](Operation *op) {
+    if (llvm::any_of(op->getOperandTypes(), isHandleTensor) || llvm::any_of(op->getResultTypes(), isHandleTensor)) {
+      handles = op;
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  if (!handles)
+    return true;
+  auto node = handles->getLoc()->findInstanceOf<NameLoc>();
+  return fail(Failure::input, (node ? "node '" + node.getName().getValue().str() + "' " : "the model ") +
+                                  "has strings, sequences, optionals or maps, which there are not for WebAssembly; "
+                                  "compile it for another target");
+}
+
+bool Compilation::fitsWasm() {
+  // The C library gives no block of more than half of what an address reaches.
+  constexpr uint64_t mostAtOnce = uint64_t(1) << 31, most = uint64_t(1) << 32;
+  const uint64_t weights = modelInfo.weightsBytes, arena = modelInfo.arenaBytes;
+  return !chosen.isWasm() || (arena <= mostAtOnce && weights + arena < most) ||
+         fail(Failure::input, "it takes " + std::to_string(weights) + " bytes of constants and " +
+                                  std::to_string(arena) +
+                                  " of workspace, and addresses of WebAssembly reach 4 GiB, a workspace at most 2 GiB; "
+                                  "compile it for smaller inputs, or for another target");
 }
 
 //===----------------------------------------------------------------------------------------------------------------------------------===//

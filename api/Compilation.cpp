@@ -90,7 +90,7 @@ std::vector<std::string> lepton::phaseNames() {
 bool Compilation::runPhases() {
   if (options.optLevel < 0 || options.optLevel > 3)
     return failUsage("unknown optimization level " + std::to_string(options.optLevel) + "; there are 0, 1, 2 and 3");
-  if (!chooseTarget() || !choosePrecision() || !checkDeterminism() || !chooseWeightsPlace())
+  if (!chooseTarget() || !choosePrecision() || !checkDeterminism() || !chooseWeightsPlace() || !suitsWasm())
     return false;
   module()->setAttr("lepton.target", targetAttribute(*context, chosen, options.deterministic));
   if (options.observer)
@@ -125,7 +125,7 @@ bool Compilation::runPhases() {
   modelInfo.weightsBytes = bytes("lepton.constant_bytes");
   if (options.facts)
     options.facts->liveBytes = modelInfo.liveBytes;
-  return true;
+  return fitsWasm();
 }
 
 /// What the options want to know of the IR when a phase has ended.
@@ -565,6 +565,9 @@ bool Compilation::emitGpu(bool ptx, std::string &text) {
 bool Compilation::link(MemoryFile &library) {
   std::vector<ObjectBytes> objects;
   std::string error;
+  if (chosen.isWasm())
+    return fail(Failure::usage,
+                "code for WebAssembly runs in an engine for it; write it to a file with lepton compile");
   if (modelInfo.isBare)
     return fail(Failure::usage, "a model that is run at once needs the runtime; leave out runtime=none");
   if (modelInfo.weightsPlace == WeightsPlace::file)

@@ -61,6 +61,10 @@ private:
   bool choosePrecision();
   bool checkDeterminism();
   bool chooseWeightsPlace();
+  /// Whether there is for WebAssembly what the model and the options ask for.
+  bool suitsWasm();
+  /// Whether its addresses reach all of the model.
+  bool fitsWasm();
   bool chooseRuntime();
   /// Says what code without a runtime would call of one, and the node that it is for.
   bool checkBareCode();

@@ -43,16 +43,16 @@ static std::string formOf(const std::string &output, const std::string &emit) {
   if (!emit.empty())
     return emit;
   llvm::StringRef ending = llvm::sys::path::extension(output);
-  return ending == ".o"        ? "obj"
-         : ending == ".a"      ? "archive"
-         : ending == ".so"     ? "shared"
-         : ending == ".s"      ? "asm"
-         : ending == ".ll"     ? "llvm"
-         : ending == ".ptx"    ? "ptx"
-         : ending == ".mlir"   ? "mlir"
-         : ending == ".mlirbc" ? "bytecode"
-         : ending == ".h"      ? "header"
-                               : "";
+  return ending == ".o"                         ? "obj"
+         : ending == ".a"                       ? "archive"
+         : ending == ".so" || ending == ".wasm" ? "shared"
+         : ending == ".s"                       ? "asm"
+         : ending == ".ll"                      ? "llvm"
+         : ending == ".ptx"                     ? "ptx"
+         : ending == ".mlir"                    ? "mlir"
+         : ending == ".mlirbc"                  ? "bytecode"
+         : ending == ".h"                       ? "header"
+                                                : "";
 }
 
 /// Writes text to a file that appears whole or not at all; "-" is standard output.
@@ -87,7 +87,7 @@ static bool writeLinked(const ArtifactParts &parts, const std::string &form, con
                                                      llvm::sys::path::filename(output).str(), target, temporary, error)
                 : form == "archive" ? writeArchive(objects, target, !parts.info.isBare, temporary, error)
                 : form == "exe"     ? linkExecutable(objects, target, temporary, error)
-                                    : writeObject(objects, temporary, error);
+                                    : writeObject(objects, target, temporary, error);
   if (linked && (form == "shared" || form == "exe"))
     problem = llvm::sys::fs::setPermissions(temporary, llvm::sys::fs::perms(0755));
   // Before the artifact, which is of no use without them.
@@ -165,7 +165,7 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
   if (!isText && !isBinary) {
     error = options.emit.empty()
                 ? "cannot tell what to write to '" + output +
-                      "'; end its name in .so, .a, .o, .s, .ll, .ptx, .h, .mlir or .mlirbc, or say --emit"
+                      "'; end its name in .so, .wasm, .a, .o, .s, .ll, .ptx, .h, .mlir or .mlirbc, or say --emit"
                 : "unknown kind of output '" + form +
                       "'; there are shared, archive, obj, exe, asm, ptx, llvm, mlir, bytecode and header";
     return Failure::usage;
@@ -173,6 +173,11 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
   const bool isForGpu = llvm::StringRef(wanted.target).starts_with("cuda");
   if (isForGpu && form == "asm") {
     error = "the assembly of a GPU is PTX; end the output's name in .ptx";
+    return Failure::usage;
+  }
+  if (llvm::StringRef(output).ends_with(".wasm") && !llvm::StringRef(wanted.target).starts_with("wasm")) {
+    error =
+        "'" + output + "' would be a module of WebAssembly; add --target=wasm32-wasi, or end its name in another way";
     return Failure::usage;
   }
   if (!isForGpu && form == "ptx") {
@@ -374,7 +379,7 @@ std::shared_ptr<Executable> Executable::open(const std::string &path, const Comp
   } else {
     llvm::consumeError(file.takeError());
   }
-  if (llvm::StringRef(magic, 4) != "\177ELF") {
+  if (!llvm::is_contained({llvm::StringRef("\177ELF"), llvm::StringRef("\0asm", 4)}, llvm::StringRef(magic, 4))) {
     if (options.verifyKey.empty())
       return compile(path, options, error, failure);
     error =

@@ -47,7 +47,7 @@ Failure lepton::compileVersions(llvm::function_ref<bool(Compilation &)> read, co
       error = compilation.takeError();
       return compilation.failure;
     }
-    if (!joinObjects(objects, parts.objects.emplace_back(), error))
+    if (!joinObjects(objects, compilation.target(), parts.objects.emplace_back(), error))
       return Failure::internal;
     const ModelInfo &made = compilation.info();
     if (made.weightsPlace == WeightsPlace::file)

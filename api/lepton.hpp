@@ -38,7 +38,7 @@ struct DimRange {
 };
 
 struct CompileOptions {
-  std::string target; ///< triple, or cuda:GPU; empty or "native": this machine
+  std::string target; ///< triple, as wasm32-wasi, or cuda:GPU; empty or "native": this machine
   std::string
       cpu; ///< processor; empty or "native": this machine's; several, with commas between, for an artifact that has code for each
   std::string

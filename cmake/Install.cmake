@@ -13,7 +13,7 @@ set_target_properties(lepton lepton_shared PROPERTIES
   INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}" INSTALL_RPATH_USE_LINK_PATH ON)
 install(TARGETS lepton RUNTIME)
 install(TARGETS lepton_shared EXPORT LeptonTargets LIBRARY)
-install(DIRECTORY ${PROJECT_BINARY_DIR}/lib/x86_64 ${PROJECT_BINARY_DIR}/lib/aarch64 ${PROJECT_BINARY_DIR}/lib/riscv64
+install(DIRECTORY ${PROJECT_BINARY_DIR}/lib/x86_64 ${PROJECT_BINARY_DIR}/lib/aarch64 ${PROJECT_BINARY_DIR}/lib/riscv64 ${PROJECT_BINARY_DIR}/lib/wasm32
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/lepton FILES_MATCHING PATTERN "*.a")
 install(FILES api/lepton.h api/lepton.hpp frontend/native/graph.hpp frontend/native/ops.hpp runtime/core/lepton_abi.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lepton)

@@ -17,4 +17,4 @@ add_definitions(${llvm_definitions})
 
 # The linker as a library, for the layer that writes shared objects and executables.
 add_library(lepton_lld INTERFACE)
-target_link_libraries(lepton_lld INTERFACE lldELF lldCommon)
+target_link_libraries(lepton_lld INTERFACE lldELF lldWasm lldCommon)

@@ -26,12 +26,14 @@ bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &ta
 bool linkExecutable(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
                     std::string &error);
 /// Joins objects (without the runtime) into one relocatable object, whose hidden symbols are local, so that several models go into one program.
-bool joinObjects(const std::vector<ObjectBytes> &objects, ObjectBytes &joined, std::string &error);
+bool joinObjects(const std::vector<ObjectBytes> &objects, const Target &target, ObjectBytes &joined,
+                 std::string &error);
 /// The same with what stands for the runtime of a model that has none. Gives the names that are still defined nowhere.
 bool joinBareObjects(const std::vector<ObjectBytes> &objects, const Target &target, ObjectBytes &joined,
                      std::vector<std::string> &undefined, std::string &error);
 /// What joinObjects gives as a file.
-bool writeObject(const std::vector<ObjectBytes> &objects, const std::string &path, std::string &error);
+bool writeObject(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
+                 std::string &error);
 /// The same object and, if wanted, the runtime's members as a static archive.
 bool writeArchive(const std::vector<ObjectBytes> &objects, const Target &target, bool withRuntime,
                   const std::string &path, std::string &error);

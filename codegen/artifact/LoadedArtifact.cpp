@@ -4,6 +4,7 @@
 #include "codegen/artifact/Signature.h"
 #include "codegen/target/Target.h"
 
+#include "llvm/BinaryFormat/Wasm.h"
 #include "llvm/Object/ELF.h"
 #include "llvm/Support/Chrono.h"
 #include "llvm/Support/FileSystem.h"
@@ -26,6 +27,8 @@ using namespace lepton;
 
 /// Says what is wrong with a library that the loader would misread: it maps segments without asking whether the file holds them.
 static std::string faultOf(llvm::StringRef bytes) {
+  if (bytes.starts_with(llvm::StringRef(llvm::wasm::WasmMagic, sizeof llvm::wasm::WasmMagic)))
+    return "is a module of WebAssembly; run it in an engine for it, or compile the model for this machine";
   auto file = llvm::object::ELF64LEFile::create(bytes);
   if (!file) {
     llvm::consumeError(file.takeError());

@@ -62,6 +62,19 @@ struct Constants {
     return found;
   }
 
+  /// A function of pointers that the runtime defines. WebAssembly tells functions apart by their types, too.
+  llvm::Constant *function(const char *name, llvm::Type *result, unsigned arguments) {
+    auto *type = llvm::FunctionType::get(result, std::vector<llvm::Type *>(arguments, pointer), false);
+    return llvm::cast<llvm::Constant>(module.getOrInsertFunction(name, type).getCallee());
+  }
+
+  /// A struct whose second field is its size.
+  llvm::Constant *sized(std::vector<llvm::Constant *> fields) {
+    auto *type = llvm::ConstantStruct::getAnon(fields)->getType();
+    fields[1] = u32(module.getDataLayout().getTypeAllocSize(type));
+    return llvm::ConstantStruct::getAnon(fields);
+  }
+
   /// A lepton_device_code.
   llvm::Constant *deviceCode(const DeviceCode &code) {
     if (code.image.empty())
@@ -95,26 +108,26 @@ struct Constants {
 
 void lepton::addModelDescriptor(llvm::Module &module, const ModelInfo &info) {
   Constants c{module};
-  llvm::Constant *model = llvm::ConstantStruct::getAnon({c.u32(LEPTON_ABI_VERSION),
-                                                         c.u32(sizeof(lepton_model)),
-                                                         c.string(info.name),
-                                                         c.string(info.target),
-                                                         c.string(info.required),
-                                                         c.values(info.inputs),
-                                                         c.values(info.outputs),
-                                                         c.u32(info.inputs.size()),
-                                                         c.u32(info.outputs.size()),
-                                                         c.u64(info.arenaBytes),
-                                                         c.u64(info.weightsBytes),
-                                                         c.u64(info.hash),
-                                                         c.u32(info.threads),
-                                                         c.u32(info.kernels),
-                                                         module.getFunction("lepton_entry"),
-                                                         c.bounds(info.dimBounds),
-                                                         c.u64(info.dimBounds.size()),
-                                                         c.deviceCode(info.device),
-                                                         c.weightsFile(info),
-                                                         c.u64(uint64_t(info.weightsPlace))});
+  llvm::Constant *model = c.sized({c.u32(LEPTON_ABI_VERSION),
+                                   c.u32(0),
+                                   c.string(info.name),
+                                   c.string(info.target),
+                                   c.string(info.required),
+                                   c.values(info.inputs),
+                                   c.values(info.outputs),
+                                   c.u32(info.inputs.size()),
+                                   c.u32(info.outputs.size()),
+                                   c.u64(info.arenaBytes),
+                                   c.u64(info.weightsBytes),
+                                   c.u64(info.hash),
+                                   c.u32(info.threads),
+                                   c.u32(info.kernels),
+                                   module.getFunction("lepton_entry"),
+                                   c.bounds(info.dimBounds),
+                                   c.u64(info.dimBounds.size()),
+                                   c.deviceCode(info.device),
+                                   c.weightsFile(info),
+                                   c.u64(uint64_t(info.weightsPlace))});
   // Weak: where several models are linked into one program, the runtime's lepton_artifact_api gives the first.
   new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::WeakAnyLinkage, model,
                            "lepton_artifact_model");
@@ -123,19 +136,18 @@ void lepton::addModelDescriptor(llvm::Module &module, const ModelInfo &info) {
     return;
   // The table refers to this model whatever becomes of the weak name.
   auto *own = new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::PrivateLinkage, model);
-  std::vector<llvm::Constant *> table = {c.u32(LEPTON_ABI_VERSION), c.u32(sizeof(lepton_api)), own};
-  for (const char *name :
-       {"lepton_session_create", "lepton_session_run", "lepton_session_destroy", "lepton_tensor_release"})
-    table.push_back(llvm::cast<llvm::Constant>(
-        module.getOrInsertFunction(name, llvm::FunctionType::get(llvm::Type::getVoidTy(c.context), false))
-            .getCallee()));
+  llvm::Type *status = llvm::Type::getInt32Ty(c.context), *none = llvm::Type::getVoidTy(c.context);
+  llvm::Constant *table =
+      c.sized({c.u32(LEPTON_ABI_VERSION), c.u32(0), own, c.function("lepton_session_create", status, 4),
+               c.function("lepton_session_run", status, 4), c.function("lepton_session_destroy", none, 1),
+               c.function("lepton_tensor_release", none, 1)});
   std::string name = info.symbol + "_api";
   if (llvm::GlobalValue *taken = module.getNamedValue(name))
     taken->setName(name + "_kernel");
   auto *function = llvm::Function::Create(llvm::FunctionType::get(c.pointer, false), llvm::GlobalValue::ExternalLinkage,
                                           name, module);
   auto *block = llvm::BasicBlock::Create(c.context, "", function);
-  llvm::ReturnInst::Create(c.context, c.global(llvm::ConstantStruct::getAnon(table)), block);
+  llvm::ReturnInst::Create(c.context, c.global(table), block);
 }
 
 void lepton::addModelChooser(llvm::Module &module, llvm::ArrayRef<std::string> versions, const std::string &symbol) {

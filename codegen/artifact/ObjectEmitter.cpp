@@ -50,9 +50,11 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, in
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   options.MCOptions.ABIName = architectureOf(target.arch).abi;
   // Without optimization too values stay in registers within a loop: through memory, plain loops would run eight times as slow.
+  // A module of WebAssembly is linked whole.
+  auto relocation = target.isWasm() ? llvm::Reloc::Static : llvm::Reloc::PIC_;
   auto level = optLevel <= 1 ? llvm::CodeGenOptLevel::Less : llvm::CodeGenOptLevel::Aggressive;
   return std::unique_ptr<llvm::TargetMachine>(
-      known->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_, std::nullopt, level));
+      known->createTargetMachine(triple, target.cpu, target.features, options, relocation, std::nullopt, level));
 }
 
 static void setAttributes(llvm::Module &module, const Target &target) {

@@ -11,7 +11,7 @@
 
 namespace lepton {
 
-/// A relocatable ELF object that defines `lepton_weights`: the module's constants (`lepton.constants`) at their offsets (`lepton.constant_offsets`) in one
+/// A relocatable object that defines `lepton_weights`: the module's constants (`lepton.constants`) at their offsets (`lepton.constant_offsets`) in one
 /// read-only section, `.lepton.weights`. They never pass through LLVM. Where they are to have a section of their own it begins with a page and fills whole ones, so
 /// that nothing else lies on its pages.
 llvm::SmallVector<char, 0> writeWeightsObject(mlir::ModuleOp module, const Architecture &architecture,

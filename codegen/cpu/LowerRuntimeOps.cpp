@@ -148,9 +148,11 @@ struct LowerSlots : RuntimePattern<lrt::SlotsOp> {
   LogicalResult matchAndRewrite(lrt::SlotsOp op, OpAdaptor, ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     const int64_t count = int64_t(op.getCount());
-    Value memory = stack(b, loc, LLVM::LLVMArrayType::get(pointer(b), count), op),
-          zero = LLVM::ConstantOp::create(b, loc, b.getI8Type(), b.getI8IntegerAttr(0));
-    LLVM::MemsetOp::create(b, loc, memory, zero, i64(b, loc, count * int64_t(sizeof(void *))), /*isVolatile=*/false);
+    Type array = LLVM::LLVMArrayType::get(pointer(b), count);
+    Value memory = stack(b, loc, array, op),
+          zero = LLVM::ConstantOp::create(b, loc, b.getI8Type(), b.getI8IntegerAttr(0)),
+          bytes = getSizeInBytes(loc, array, b); // as the target's pointers want it
+    LLVM::MemsetOp::create(b, loc, memory, zero, bytes, /*isVolatile=*/false);
     b.replaceOp(op, memory);
     return success();
   }

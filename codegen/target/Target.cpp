@@ -17,15 +17,16 @@ using namespace lepton;
 
 namespace {
 
-constexpr Architecture architectures[] = {
-    {"x86_64", "x86-64-v3", "", "/lib64/ld-linux-x86-64.so.2", llvm::ELF::EM_X86_64, 0},
-    {"aarch64", "generic", "", "/lib/ld-linux-aarch64.so.1", llvm::ELF::EM_AARCH64, 0},
-    {"riscv64", "generic-rv64", "lp64d", "/lib/ld-linux-riscv64-lp64d.so.1", llvm::ELF::EM_RISCV,
-     llvm::ELF::EF_RISCV_RVC | llvm::ELF::EF_RISCV_FLOAT_ABI_DOUBLE},
-};
+constexpr const char *linuxSystem = "linux-gnu", *wasiSystem = "wasi";
 
-/// What every Linux for RISC-V expects, and LLVM's generic processor lacks: multiplication, atomics, floats, short instructions.
-constexpr const char *riscvFeatures = "+m,+a,+f,+d,+c";
+/// Every Linux for RISC-V expects multiplication, atomics, floats, short instructions; every engine of WebAssembly has vectors.
+constexpr Architecture architectures[] = {
+    {"x86_64", linuxSystem, "x86-64-v3", "", "", "/lib64/ld-linux-x86-64.so.2", llvm::ELF::EM_X86_64, 0},
+    {"aarch64", linuxSystem, "generic", "", "", "/lib/ld-linux-aarch64.so.1", llvm::ELF::EM_AARCH64, 0},
+    {"riscv64", linuxSystem, "generic-rv64", "+m,+a,+f,+d,+c", "lp64d", "/lib/ld-linux-riscv64-lp64d.so.1",
+     llvm::ELF::EM_RISCV, llvm::ELF::EF_RISCV_RVC | llvm::ELF::EF_RISCV_FLOAT_ABI_DOUBLE},
+    {"wasm32", wasiSystem, "lime1", "+simd128", "", "", llvm::ELF::EM_NONE, 0},
+};
 
 struct Processor {
   const char *name;
@@ -61,6 +62,7 @@ constexpr Processor processors[] = {
     {"cortex-a72", "aarch64", 128, 32, true},
     {"neoverse-n1", "aarch64", 128, 32, true, 64, 1024},
     {"generic-rv64", "riscv64", 128, 8, true}, // four of 32 registers make a vector
+    {"lime1", "wasm32", 128, 16, false}, // what engines agree on; its values get the registers of x86-64, the fewest
 };
 
 struct Gpu {
@@ -106,10 +108,9 @@ static llvm::StringMap<bool> featuresOf(const Processor &processor) {
 static Target fromTable(const Processor &processor) {
   Target target;
   target.arch = processor.arch;
-  target.triple = target.arch + "-unknown-linux-gnu";
+  target.triple = target.arch + "-unknown-" + architectureOf(target.arch).system;
   target.cpu = processor.name;
-  if (target.arch == "riscv64")
-    target.features = riscvFeatures;
+  target.features = architectureOf(target.arch).features;
   target.vectorBits = processor.vectorBits;
   target.vectorRegisters = processor.registers;
   target.fma = processor.fma;
@@ -154,6 +155,11 @@ const Architecture &lepton::architectureOf(llvm::StringRef name) {
   return *llvm::find_if(architectures, [&](const Architecture &known) { return name == known.name; });
 }
 
+/// As --target names it.
+static std::string tripleOf(const Architecture &architecture) {
+  return std::string(architecture.name) + "-" + architecture.system;
+}
+
 static std::optional<Target> lookupGpu(llvm::StringRef name, llvm::StringRef cpu, std::string &error) {
   // Any processor of this architecture can launch the kernels.
   const std::string host = llvm::Triple(llvm::sys::getProcessTriple()).getArchName().str() + "-linux-gnu";
@@ -182,10 +188,15 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
   if (isNamed) {
     llvm::Triple triple(llvm::Triple::normalize(target));
     arch = llvm::Triple::getArchTypeName(triple.getArch()).str();
-    auto names = llvm::map_range(architectures, [](const Architecture &known) { return std::string(known.name); });
-    if (!triple.isOSLinux() || !llvm::is_contained(names, arch)) {
-      error = "unknown target '" + target.str() + "'; known are native, " + llvm::join(names, "-linux-gnu, ") +
-              "-linux-gnu, cuda, cuda:sm_80, cuda:sm_90a";
+    const bool isKnown = llvm::any_of(architectures, [&](const Architecture &known) {
+      return known.name == arch && (triple.isOSLinux()  ? linuxSystem
+                                    : triple.isOSWASI() ? wasiSystem
+                                                        : "") == llvm::StringRef(known.system);
+    });
+    if (!isKnown) {
+      auto names = llvm::map_range(architectures, tripleOf);
+      error = "unknown target '" + target.str() + "'; known are native, " + llvm::join(names, ", ") +
+              ", cuda, cuda:sm_80, cuda:sm_90a";
       return std::nullopt;
     }
   }
@@ -201,7 +212,7 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
     if (wanted == processor.name && arch == processor.arch)
       return fromTable(processor);
     if (wanted == processor.name) {
-      error = "processor '" + wanted + "' is no " + arch + "; add --target=" + processor.arch + "-linux-gnu";
+      error = "processor '" + wanted + "' is no " + arch + "; add --target=" + tripleOf(architectureOf(processor.arch));
       return std::nullopt;
     }
     known += std::string(known.empty() ? "" : ", ") + processor.name;

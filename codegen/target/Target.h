@@ -18,10 +18,12 @@ namespace lepton {
 /// What all processors of a family have in common.
 struct Architecture {
   const char *name;      // as in triples and in the folders of the runtime
+  const char *system;    // what stands behind it in triples
   const char *processor; // LLVM's name of the one that code is made for unless another is named
+  const char *features;  // that all processors have and LLVM does not know of; LLVM's list
   const char *abi;       // LLVM's name of the calling convention; empty: there is one
   const char *loader;    // of programs
-  uint16_t machine;      // in ELF files
+  uint16_t machine;      // in ELF files; EM_NONE: the files are WebAssembly's
   uint32_t elfFlags;     // in ELF files
 };
 
@@ -34,8 +36,9 @@ struct Target {
   int64_t vectorBits = 128;
   int64_t vectorRegisters = 16;
   bool fma = false;
-  int64_t l1 = 32 << 10, l2 = 512 << 10; // bytes of data cache of one core
-  int64_t multiplyAdds = 2;              // of whole vectors, begun in a cycle
+  int64_t l1 = 32 << 10, l2 = 512 << 10;           // bytes of data cache of one core
+  int64_t multiplyAdds = 2;                        // of whole vectors, begun in a cycle
+  bool isWasm() const { return arch == "wasm32"; } // 32-bit addresses, one thread, another kind of files
   std::string gpu;         // LLVM's name of the GPU that kernels are made for; empty: they are for the CPU
   std::string gpuFeatures; // LLVM's list: the version of PTX
 };

@@ -189,7 +189,7 @@ class InferenceSession:
 
 
 def compile(model, output, *, cpu="", target="", emit="", weights="", runtime="", threads=1, opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, deterministic=False):
-    """Compiles a model, a file or a graph (lepton.nn), to an artifact; the ending of `output` (.so, .a, .o, .s, .ll) says what it is.
+    """Compiles a model, a file or a graph (lepton.nn), to an artifact; the ending of `output` (.so, .wasm, .a, .o, .s, .ll) says what it is.
 
     weights says where the constants go: "embed", "file" (beside the artifact, shared by all processes that run it), "section" (pages of their own).
     runtime="none" makes an object or archive for one thread that needs nothing but itself.

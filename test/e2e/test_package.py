@@ -24,7 +24,7 @@ def test_files(package):
     _, root = package
     files = {str(file.relative_to(root / "usr")) for file in root.rglob("*") if not file.is_dir()}
     assert {
-        "bin/lepton", "lib/liblepton.so", "lib/lepton/x86_64/liblepton_rt.a", "lib/lepton/aarch64/liblepton_rt.a", "lib/lepton/riscv64/liblepton_rt.a", "lib/pkgconfig/lepton.pc",
+        "bin/lepton", "lib/liblepton.so", "lib/lepton/x86_64/liblepton_rt.a", "lib/lepton/aarch64/liblepton_rt.a", "lib/lepton/riscv64/liblepton_rt.a", "lib/lepton/wasm32/libc.a", "lib/pkgconfig/lepton.pc",
         "lib/cmake/Lepton/LeptonConfig.cmake", "lib/cmake/Lepton/LeptonConfigVersion.cmake", "include/lepton/lepton.h", "include/lepton/lepton.hpp",
         "include/lepton/graph.hpp", "include/lepton/ops.hpp", "include/lepton/lepton_abi.h",
     } <= files
@@ -41,7 +41,7 @@ def test_dependencies(package):
 def test_compiles(package, tmp_path):
     _, root = package
     model = save_small(tmp_path / "small.onnx")
-    for target in ("x86_64-linux-gnu", "riscv64-linux-gnu"):
+    for target in ("x86_64-linux-gnu", "riscv64-linux-gnu", "wasm32-wasi"):
         command = [root / "usr/bin/lepton", "compile", model, "-o", tmp_path / f"{target}.so", f"--target={target}"]
         assert subprocess.run(command, timeout=SECONDS).returncode == 0
     x = np.arange(8, dtype=np.float32).reshape(2, 4)

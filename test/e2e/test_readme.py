@@ -14,6 +14,7 @@ PAGES = {
     "README.md": ("First use", "sh python python c sh", {"c": "build/first/main.c"}),
     "docs/gpu.md": (None, "sh", {}),
     "docs/determinism.md": (None, "sh", {}),
+    "docs/wasm.md": (None, "sh js sh", {"js": "build/wasm/magika.mjs"}),
     "docs/coming-from.md": (None, "python python sh", {}),
     "docs/library.md": (
         None,

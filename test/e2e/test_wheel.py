@@ -72,7 +72,7 @@ def test_what_it_carries(wheel):
     assert wheel.stat().st_size < 80 * MEGABYTE
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"lepton/__init__.py", "lepton/nn.pyi", "lepton/py.typed", "lepton_tune/main.py"} <= names
-    assert {f"lepton/lib/{arch}/liblepton_rt.a" for arch in ("x86_64", "aarch64", "riscv64")} <= names
+    assert {f"lepton/lib/{arch}/liblepton_rt.a" for arch in ("x86_64", "aarch64", "riscv64", "wasm32")} <= names
     assert not [name for name in names if "LLVM" in name or "MLIR" in name]
 
 

@@ -34,8 +34,9 @@ static cl::opt<std::string> weights("weights", cl::sub(compileCommand),
 static cl::opt<std::string> runtime("runtime", cl::sub(compileCommand),
                                     cl::desc("full, or none: an object or archive for one thread that needs no "
                                              "runtime, no C library and no memory but the caller's"));
-static cl::opt<std::string> target("target", cl::desc("target triple, or cuda, cuda:sm_80, cuda:sm_90a"),
-                                   cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
+static cl::opt<std::string>
+    target("target", cl::desc("x86_64-, aarch64- or riscv64-linux-gnu, wasm32-wasi, or cuda, cuda:sm_80, cuda:sm_90a"),
+           cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<std::string> cpu("cpu",
                                 cl::desc("processor: native, x86-64-v2, x86-64-v3, x86-64-v4, znver3, ...; several, "
                                          "with commas between, for one artifact with code for each"),
