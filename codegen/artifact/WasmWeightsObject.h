@@ -3,13 +3,13 @@
 #ifndef LEPTON_CODEGEN_ARTIFACT_WASMWEIGHTSOBJECT_H
 #define LEPTON_CODEGEN_ARTIFACT_WASMWEIGHTSOBJECT_H
 
-#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 
 namespace lepton {
 
-/// A relocatable object that defines `lepton_weights`, these bytes, aligned to 64.
-llvm::SmallVector<char, 0> wrapWasmWeights(llvm::ArrayRef<char> content);
+/// A relocatable object that defines `lepton_weights`, aligned to 64 bytes: `fill` writes what is not zero of it.
+llvm::SmallVector<char, 0> writeWasmWeights(uint64_t size, llvm::function_ref<void(char *)> fill);
 
 } // namespace lepton
 

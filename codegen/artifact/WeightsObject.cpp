@@ -41,17 +41,11 @@ static void writeConstants(ModuleOp module, char *to) {
 /// The largest page of the processors that there is code for.
 static constexpr uint64_t pageBytes = 1 << 16;
 
-static llvm::SmallVector<char, 0> writeWasmObject(ModuleOp module) {
-  llvm::SmallVector<char, 0> content(bytesOfConstants(module), 0);
-  writeConstants(module, content.data());
-  return wrapWasmWeights(content);
-}
-
 /// Sections: null, weights, note.GNU-stack, symtab, strtab, shstrtab.
 llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, const Architecture &architecture,
                                                       WeightsPlace place) {
   if (architecture.machine == ELF::EM_NONE)
-    return writeWasmObject(module);
+    return writeWasmWeights(bytesOfConstants(module), [&](char *to) { writeConstants(module, to); });
   const bool hasPages = place == WeightsPlace::section;
   uint64_t used = bytesOfConstants(module), bytes = hasPages ? llvm::alignTo(used, pageBytes) : used;
   const char names[] = "\0.lepton.weights\0.note.GNU-stack\0.symtab\0.strtab\0.shstrtab\0";
