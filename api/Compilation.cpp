@@ -93,6 +93,8 @@ bool Compilation::runPhases() {
   if (!chooseTarget() || !choosePrecision() || !checkDeterminism() || !chooseWeightsPlace() || !suitsWasm())
     return false;
   module()->setAttr("lepton.target", targetAttribute(*context, chosen, options.deterministic));
+  if (chosen.isWasm())
+    module()->setAttr("lepton.no_half_floats", UnitAttr::get(context.get()));
   if (options.observer)
     module()->setAttr("lepton.observed", UnitAttr::get(context.get()));
   describe();

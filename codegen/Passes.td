@@ -34,10 +34,11 @@ def LowerToLlvm : Pass<"lepton-lower-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Turns functions of control flow, memrefs, vectors and lrt into LLVM functions";
   let description = [{
     Everything that is left is lowered in one conversion. `lepton_entry` stays public, all else becomes internal; the buffers of a kernel are marked as not aliasing.
+    In a module with `lepton.no_half_floats`, float16 and bfloat16 are integers of 16 bits, and what computes with them computes with f32.
 
     Example: `lrt.alloc %context(%n) : memref<?xf32>` -> `llvm.call @lepton_rt_alloc_tensor`.
   }];
-  let dependentDialects = ["::lepton::LeptonDialect", "::mlir::LLVM::LLVMDialect"];
+  let dependentDialects = ["::lepton::LeptonDialect", "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }
 
 #endif // LEPTON_CODEGEN_PASSES_TD

@@ -7,6 +7,7 @@
 #include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/Passes.h"
 #include "codegen/cpu/BasicMath.h"
+#include "codegen/cpu/HalfFloats.h"
 #include "codegen/cpu/LaneMath.h"
 #include "codegen/cpu/LowerRuntimeOps.h"
 #include "dialects/Lepton/LeptonOps.h"
@@ -68,6 +69,8 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
     arith::populateCeilFloorDivExpandOpsPatterns(simpler);
     arith::populateExpandBFloat16Patterns(simpler); // in integers, which vectorize everywhere
     if (failed(applyPatternsGreedily(module, std::move(simpler))))
+      return signalPassFailure();
+    if (module->hasAttr("lepton.no_half_floats") && failed(emulateHalfFloats(module)))
       return signalPassFailure();
     const bool isDeterministic = targetOf(module).isDeterministic();
     if (isDeterministic) {

@@ -2,13 +2,13 @@
 //
 // The names are compiler-rt's and libgcc's: what LLVM calls where no instruction converts. x86-64 has none for float16
 // before F16C, none from double before AVX512-FP16, none for bfloat16 before AVX512-BF16; RISC-V has none before Zfh.
-// WebAssembly has none at all. LLVM for AArch64 calls none.
+// LLVM for AArch64 calls none, and for WebAssembly none is left to it (codegen/cpu/HalfFloats.h).
 //
 //===----------------------------------------------------------------------===//
 #include <stdint.h>
 #include <string.h>
 
-#if !defined(__aarch64__)
+#if defined(__x86_64__) || defined(__riscv)
 
 namespace {
 
@@ -57,17 +57,11 @@ template <typename From, typename To> uint16_t narrow(typename From::Bits bits) 
   return uint16_t(sign | result);
 }
 
-#if defined(__wasm__) // whose C++ has no such type; LLVM passes the bits
-using Half = uint16_t;
-#else
-using Half = _Float16;
-#endif
-
 } // namespace
 
 extern "C" {
 
-float __extendhfsf2(Half value) {
+float __extendhfsf2(_Float16 value) {
   const uint32_t bits = bitsAs<uint16_t>(value), sign = (bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
   if (magnitude >= 0x7c00u)
     return bitsAs<float>(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13 | (magnitude > 0x7c00u ? 0x400000u : 0u));
@@ -76,14 +70,12 @@ float __extendhfsf2(Half value) {
   return bitsAs<float>(sign | ((magnitude << 13) + ((127u - 15u) << 23)));
 }
 
-double __extendhfdf2(Half value) { return double(__extendhfsf2(value)); }
+double __extendhfdf2(_Float16 value) { return double(__extendhfsf2(value)); }
 
-Half __truncsfhf2(float value) { return bitsAs<Half>(narrow<Float, Float16>(bitsAs<uint32_t>(value))); }
-Half __truncdfhf2(double value) { return bitsAs<Half>(narrow<Double, Float16>(bitsAs<uint64_t>(value))); }
-#if !defined(__wasm__)
+_Float16 __truncsfhf2(float value) { return bitsAs<_Float16>(narrow<Float, Float16>(bitsAs<uint32_t>(value))); }
+_Float16 __truncdfhf2(double value) { return bitsAs<_Float16>(narrow<Double, Float16>(bitsAs<uint64_t>(value))); }
 __bf16 __truncsfbf2(float value) { return bitsAs<__bf16>(narrow<Float, BFloat16>(bitsAs<uint32_t>(value))); }
 __bf16 __truncdfbf2(double value) { return bitsAs<__bf16>(narrow<Double, BFloat16>(bitsAs<uint64_t>(value))); }
-#endif
 }
 
 #endif
