@@ -28,6 +28,7 @@ rows = np.arange(8, dtype=np.float32).reshape(2, 4)
 np.save(f"{folder}/y.npy", lepton.InferenceSession(f"{folder}/small.onnx").run(None, {"x": rows})[0])
 graph = nn.Sequential([nn.Dense(3, activation="relu")], seed=1).graph((4,))
 lepton.compile(graph, f"{folder}/dense.so", target="aarch64-linux-gnu")
+lepton.compile(graph, f"{folder}/dense.wasm", target="wasm32-wasi")
 assert lepton.InferenceSession(graph).run(None, {"input": rows})[0].shape == (2, 3)
 print(*{line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}, sep="\\n")
 """
