@@ -54,6 +54,9 @@ bool Compilation::chooseWeightsPlace() {
   modelInfo.weightsPlace = place == "file"      ? WeightsPlace::file
                            : place == "section" ? WeightsPlace::section
                                                 : WeightsPlace::embed;
+  if (!options.weightsKey.empty() && place != "file")
+    return failUsage("--weights-key encrypts the constants in a file of their own, beside an artifact; add "
+                     "--weights=file, or leave out the key");
   if (place == "file") {
     modelInfo.weightsFile = options.weightsFile;
     module()->setAttr("lepton.weights_file", UnitAttr::get(context.get()));

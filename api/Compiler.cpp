@@ -76,8 +76,9 @@ static std::string headerBeside(const std::string &output, const std::string &fo
   return output.substr(0, output.size() - llvm::sys::path::extension(output).size()) + ".h";
 }
 
+/// `key`: with which files of constants are encrypted; null: they are not.
 static bool writeLinked(const ArtifactParts &parts, const std::string &form, const std::string &output,
-                        const std::string &header, CompileFacts *facts, std::string &error) {
+                        const std::string &header, const WeightsKey *key, CompileFacts *facts, std::string &error) {
   PhaseClock clock(facts, "artifact");
   const std::vector<ObjectBytes> &objects = parts.objects;
   const Target &target = parts.target;
@@ -95,7 +96,12 @@ static bool writeLinked(const ArtifactParts &parts, const std::string &form, con
   for (const auto &[name, content] : parts.weightsFiles) {
     llvm::SmallString<128> path(folder);
     llvm::sys::path::append(path, name);
-    if (!linked || problem || writeWhole(std::string(path), {content.data(), content.size()}, error))
+    auto encrypt = [&, bytes = llvm::StringRef(content.data(), content.size())](llvm::raw_ostream &os) {
+      return encryptWeights(bytes, *key, os, error);
+    };
+    if (!linked || problem ||
+        (key ? writeWhole(std::string(path), encrypt, error)
+             : writeWhole(std::string(path), {content.data(), content.size()}, error)))
       continue;
     (void)llvm::sys::fs::remove(temporary);
     return false;
@@ -204,6 +210,15 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
             " names several processors, among which the runtime chooses; name one with --runtime=none";
     return Failure::usage;
   }
+  if (!wanted.weightsKey.empty() && form == "exe") {
+    error =
+        "a program reads its constants without a key, so they cannot be encrypted; make a library, an archive or an "
+        "object, or leave out --weights-key";
+    return Failure::usage;
+  }
+  WeightsKey key;
+  if (!wanted.weightsKey.empty() && !readWeightsKey(wanted.weightsKey, key, error))
+    return Failure::input;
   const std::string header = headerBeside(output, form);
   if (header == output) {
     error =
@@ -240,7 +255,7 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
     parts.target = compilation.target();
   }
   if (isBinary)
-    done = writeLinked(parts, form, output, header, wanted.facts, error);
+    done = writeLinked(parts, form, output, header, wanted.weightsKey.empty() ? nullptr : &key, wanted.facts, error);
   if (done && !options.report.empty())
     done = writeText(options.report, writeReport(model, *wanted.facts, parts.info), error);
   return done ? Failure::none : Failure::input;
@@ -293,7 +308,11 @@ struct Executable::State {
 
   static std::shared_ptr<Executable> start(std::shared_ptr<LoadedArtifact> artifact, uint32_t threads,
                                            const lepton_observer *observer, std::string &error) {
-    lepton_options options = {sizeof(lepton_options), threads, nullptr, observer, artifact->weightsPath()};
+    lepton_options options = {};
+    options.struct_bytes = sizeof options;
+    options.threads = threads;
+    options.observer = observer;
+    artifact->placeWeights(options);
     lepton_error problem = {};
     auto state = std::make_unique<State>();
     state->artifact = std::move(artifact);
@@ -365,7 +384,7 @@ std::shared_ptr<Executable> Executable::load(const std::string &artifact, uint32
 
 std::shared_ptr<Executable> Executable::load(const std::string &artifact, const CompileOptions &options,
                                              std::string &error) {
-  auto loaded = LoadedArtifact::load(artifact, error, {options.verifyKey, options.audit});
+  auto loaded = LoadedArtifact::load(artifact, error, {options.verifyKey, options.audit, options.weightsKey});
   return loaded ? State::start(std::move(loaded), options.threads, /*observer=*/nullptr, error) : nullptr;
 }
 
@@ -380,11 +399,14 @@ std::shared_ptr<Executable> Executable::open(const std::string &path, const Comp
     llvm::consumeError(file.takeError());
   }
   if (!llvm::is_contained({llvm::StringRef("\177ELF"), llvm::StringRef("\0asm", 4)}, llvm::StringRef(magic, 4))) {
-    if (options.verifyKey.empty())
+    if (options.verifyKey.empty() && options.weightsKey.empty())
       return compile(path, options, error, failure);
     error =
-        path +
-        ": is no artifact, which alone is signed; leave out --verify-key, or compile the model and sign the artifact";
+        path + (options.verifyKey.empty()
+                    ? ": is no artifact, of which alone constants are encrypted; leave out --weights-key, or compile "
+                      "the model with it"
+                    : ": is no artifact, which alone is signed; leave out --verify-key, or compile the model and sign "
+                      "the artifact");
     if (failure)
       *failure = Failure::input;
     return nullptr;

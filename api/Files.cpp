@@ -15,24 +15,35 @@ bool lepton::isReplaceable(const std::string &path, std::string &error) {
 }
 
 bool lepton::writeWhole(const std::string &path, llvm::StringRef content, std::string &error) {
+  auto write = [&](llvm::raw_ostream &os) {
+    os << content;
+    return true;
+  };
+  return writeWhole(path, write, error);
+}
+
+bool lepton::writeWhole(const std::string &path, llvm::function_ref<bool(llvm::raw_ostream &)> write,
+                        std::string &error) {
   if (!isReplaceable(path, error))
     return false;
   const std::string temporary = path + ".part" + std::to_string(llvm::sys::Process::getProcessId());
   std::error_code problem;
+  bool isWritten = false;
   {
     llvm::raw_fd_ostream os(temporary, problem);
     if (!problem) {
-      os << content;
+      isWritten = write(os);
       os.flush();
       problem = os.error();
       os.clear_error();
     }
   }
-  if (!problem)
+  if (!problem && isWritten)
     problem = llvm::sys::fs::rename(temporary, path);
-  if (!problem)
+  if (!problem && isWritten)
     return true;
   (void)llvm::sys::fs::remove(temporary);
-  error = path + ": cannot be written: " + problem.message();
+  if (problem)
+    error = path + ": cannot be written: " + problem.message();
   return false;
 }

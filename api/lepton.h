@@ -39,10 +39,12 @@ typedef struct lepton_compile_options {
   const char *weights;    /* where an artifact has its constants: embed, file, section; NULL: embed */
   const char *runtime;    /* full, or none: an object or archive that needs nothing but itself; NULL: full */
   uint32_t deterministic; /* not 0: the same bits on all processors with fused multiply-add, in longer time */
+  const char
+      *weights_key; /* file of a key of 32 bytes, with which the file of constants is encrypted; NULL: it is not */
 } lepton_compile_options;
 
 #define LEPTON_COMPILE_OPTIONS                                                                                         \
-  {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0}
+  {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, NULL}
 
 /* "0.1.0" */
 const char *lepton_version(void);

@@ -54,6 +54,8 @@ struct CompileOptions {
       runtime; ///< full (or empty), or none: an object or archive for one thread that needs no runtime, no C library and no memory but the caller's
   std::string weightsFile; ///< name of that file; empty: from the output's name
   std::string
+      weightsKey; ///< file of a key (32 bytes): that file is written encrypted, or is so where an artifact is opened; empty: it is not
+  std::string
       compileTo; ///< stop after this phase and write its IR, as bytecode where the file ends in .mlirbc; see phaseNames()
   std::string report;     ///< file for a page of HTML about the compilation
   std::string dumpPhases; ///< folder for the IR after each phase
@@ -114,7 +116,7 @@ public:
                                              Failure *failure = nullptr);
   /// Loads an artifact; `threads` 0: as many as it was compiled for.
   static std::shared_ptr<Executable> load(const std::string &artifact, uint32_t threads, std::string &error);
-  /// The same for an artifact that must be signed, or whose loading is noted; of the options, `threads`, `verifyKey` and `audit` count.
+  /// The same for an artifact that must be signed, whose loading is noted, or whose constants are encrypted; of the options, `threads`, `verifyKey`, `audit` and `weightsKey` count.
   static std::shared_ptr<Executable> load(const std::string &artifact, const CompileOptions &options,
                                           std::string &error);
   /// Compiles a model, or loads it where the file is an artifact.

@@ -33,13 +33,13 @@ namespace {
 /// (name, minimum, maximum, versions)
 using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
 
-/// (target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit, deterministic)
+/// (target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit, deterministic, weightsKey)
 using Choices = std::tuple<std::string, std::string, uint32_t, int, Dims, std::string, double, uint64_t, std::string,
-                           std::string, bool>;
+                           std::string, bool, std::string>;
 
 CompileOptions optionsOf(const Choices &choices) {
-  const auto &[target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit, deterministic] =
-      choices;
+  const auto &[target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit, deterministic,
+               weightsKey] = choices;
   CompileOptions result;
   result.target = target;
   result.cpu = cpu;
@@ -51,6 +51,7 @@ CompileOptions optionsOf(const Choices &choices) {
   result.deterministic = deterministic;
   result.verifyKey = verifyKey;
   result.audit = audit;
+  result.weightsKey = weightsKey;
   for (const auto &[name, minimum, maximum, versions] : dims)
     result.dims.push_back({name, minimum, maximum, versions});
   return result;

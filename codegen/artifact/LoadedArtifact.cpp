@@ -213,38 +213,68 @@ std::shared_ptr<LoadedArtifact> LoadedArtifact::load(const std::string &path, st
     error = "was made by an older Lepton; compile the model again";
     return nullptr;
   }
-  if (!policy.verifyKey.empty() && loaded->table->model->weights_file && !loaded->checkWeights(full, error))
+  const bool hasKey = !policy.verifyKey.empty() || !policy.weightsKey.empty();
+  if (hasKey && !loaded->openWeights(full, policy, error))
     return nullptr;
   return loaded;
 }
 
-bool LoadedArtifact::checkWeights(const std::string &path, std::string &error) {
-  const lepton_weights_file &named = *table->model->weights_file;
+/// A file in the folder of an artifact, with no links on the way.
+static std::string besideArtifact(const std::string &artifact, llvm::StringRef name) {
   llvm::SmallString<256> beside;
-  (void)llvm::sys::fs::real_path(path, beside);
+  (void)llvm::sys::fs::real_path(artifact, beside);
   llvm::sys::path::remove_filename(beside);
-  llvm::sys::path::append(beside, named.name);
-  auto content = llvm::MemoryBuffer::getFile(beside, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!content) {
-    error = "has its constants in " + std::string(beside) + ", which cannot be read: " + content.getError().message();
-    return false;
+  llvm::sys::path::append(beside, name);
+  return std::string(beside);
+}
+
+bool LoadedArtifact::openWeights(const std::string &path, const LoadPolicy &policy, std::string &error) {
+  const lepton_weights_file *named = table->model->weights_file;
+  if (!named) {
+    error = policy.weightsKey.empty() ? "" : "has its constants in itself, not encrypted; leave out --weights-key";
+    return error.empty();
   }
-  auto fixed = readSealed((*content)->getBuffer(), beside, weightsFile);
-  if (!fixed) {
-    error = "has its constants in " + std::string(beside) +
-            ", which cannot be copied into memory: " + fixed.getError().message();
+  const std::string beside = besideArtifact(path, named->name);
+  auto fail = [&](const std::string &reason) {
+    error = "has its constants in " + beside + ", which " + reason;
     return false;
+  };
+  llvm::StringRef content;
+  std::unique_ptr<llvm::MemoryBuffer> fixed;
+  if (!policy.weightsKey.empty()) {
+    WeightsKey key;
+    if (!readWeightsKey(policy.weightsKey, key, error))
+      return false;
+    std::string reason;
+    decrypted = decryptWeights(beside, *table->model, key, reason);
+    if (!decrypted.base())
+      return fail(reason);
+    content = {static_cast<const char *>(decrypted.base()),
+               sizeof(lepton_weights_header) + table->model->weights_bytes};
+  } else {
+    auto buffer = llvm::MemoryBuffer::getFile(beside, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    if (!buffer)
+      return fail("cannot be read: " + buffer.getError().message());
+    if (isEncrypted((*buffer)->getBuffer()))
+      return fail("is encrypted; give the key: --weights-key=FILE");
+    auto copy = readSealed((*buffer)->getBuffer(), beside, weightsFile);
+    if (!copy)
+      return fail("cannot be copied into memory: " + copy.getError().message());
+    fixed = std::move(*copy);
+    content = fixed->getBuffer();
+    weightsPath = "/proc/self/fd/" + std::to_string(weightsFile);
   }
-  llvm::StringRef constants = (*fixed)->getBuffer();
-  constants = constants.drop_front(std::min(constants.size(), sizeof(lepton_weights_header)));
-  if (sha256(constants) != named.sha256) {
-    error = "has its constants in " + std::string(beside) +
-            ", which is not the file that was signed with it: its hash is another; put the file there that was "
-            "written with the artifact";
-    return false;
-  }
-  weights = "/proc/self/fd/" + std::to_string(weightsFile);
+  if (!policy.verifyKey.empty() &&
+      sha256(content.drop_front(std::min(content.size(), sizeof(lepton_weights_header)))) != named->sha256)
+    return fail("is not the file that was signed with it: its hash is another; put the file there that was written "
+                "with the artifact");
   return true;
+}
+
+void LoadedArtifact::placeWeights(lepton_options &options) const {
+  options.weights_path = weightsPath.empty() ? nullptr : weightsPath.c_str();
+  options.weights_data = decrypted.base();
+  options.weights_bytes = decrypted.base() ? sizeof(lepton_weights_header) + table->model->weights_bytes : 0;
 }
 
 LoadedArtifact::~LoadedArtifact() {

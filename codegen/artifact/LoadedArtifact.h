@@ -3,7 +3,9 @@
 #ifndef LEPTON_CODEGEN_ARTIFACT_LOADEDARTIFACT_H
 #define LEPTON_CODEGEN_ARTIFACT_LOADEDARTIFACT_H
 
+#include "codegen/artifact/WeightsEncryption.h"
 #include "runtime/core/lepton_abi.h"
+
 #include <memory>
 #include <string>
 
@@ -11,8 +13,9 @@ namespace lepton {
 
 /// What is asked of an artifact before its code may run.
 struct LoadPolicy {
-  std::string verifyKey; // file of the public key that must have signed it; empty: anybody's
-  std::string audit;     // file to which a line of JSON is added for each load; empty: none
+  std::string verifyKey;  // file of the public key that must have signed it; empty: anybody's
+  std::string audit;      // file to which a line of JSON is added for each load; empty: none
+  std::string weightsKey; // file of the key that its file of constants is encrypted with; empty: it is not
 };
 
 /// A shared library of a compiled model, loaded while the object lives.
@@ -24,15 +27,16 @@ public:
   LoadedArtifact(const LoadedArtifact &) = delete;
   ~LoadedArtifact();
   const lepton_api &api() const { return *table; }
-  /// Of the file of constants, for lepton_options; null where the runtime finds it by itself.
-  const char *weightsPath() const { return weights.empty() ? nullptr : weights.c_str(); }
+  /// Where the constants are, for a session: nothing where the runtime finds their file by itself.
+  void placeWeights(lepton_options &options) const;
 
 private:
   LoadedArtifact() = default;
-  /// Fixes what is in the file of constants, if there is one, and holds it against the hash in the artifact, which was signed.
-  bool checkWeights(const std::string &path, std::string &error);
+  /// Where a key is given: decrypts the file of constants, or fixes what is in it, and holds that against the hash in the artifact, which was signed.
+  bool openWeights(const std::string &path, const LoadPolicy &policy, std::string &error);
   int file = -1, weightsFile = -1;
-  std::string weights;
+  std::string weightsPath;
+  llvm::sys::OwningMemoryBlock decrypted;
   void *library = nullptr;
   const lepton_api *table = nullptr;
 };

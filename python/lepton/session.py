@@ -76,11 +76,12 @@ class InferenceSession:
     deterministic: the same bits on all processors with fused multiply-add, in longer time.
     verify_key: file of a public key (Ed25519, PEM); only an artifact that it signed (`lepton sign`) is loaded.
     audit: file to which a line of JSON is added for each artifact that is loaded: file, hash, signer, process.
+    weights_key: file of the key (32 bytes) that an artifact's file of constants is encrypted with.
     threads: threads that take part in a run; 0: as many as sess_options says, or one.
     Raises ValueError where the model or an input is at fault, with the node's name in the message.
     """
 
-    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", target="", opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, deterministic=False, verify_key=None, audit=None, **others):
+    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", target="", opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, deterministic=False, verify_key=None, audit=None, weights_key=None, **others):
         if others:
             warnings.warn(f"Lepton has no option {', '.join(others)}; it is ignored", stacklevel=2)
         if providers and not any("CPU" in str(provider) for provider in providers):
@@ -88,7 +89,7 @@ class InferenceSession:
         self._options = sess_options or SessionOptions()
         threads = threads or (sess_options.intra_op_num_threads if sess_options else 0)
         policy = os.fspath(verify_key or ""), os.fspath(audit or "")
-        choices = target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy, deterministic
+        choices = target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy, deterministic, os.fspath(weights_key or "")
         if isinstance(path_or_bytes, _lepton.nn.Graph):
             self._executable = _lepton.open_graph(path_or_bytes, choices)
         elif isinstance(path_or_bytes, (bytes, bytearray)):
@@ -188,12 +189,13 @@ class InferenceSession:
         raise ValueError(f"no value for the input '{next(name for name in self._names if name not in input_feed)}'")
 
 
-def compile(model, output, *, cpu="", target="", emit="", weights="", runtime="", threads=1, opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, deterministic=False):
+def compile(model, output, *, cpu="", target="", emit="", weights="", runtime="", threads=1, opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, deterministic=False, weights_key=None):
     """Compiles a model, a file or a graph (lepton.nn), to an artifact; the ending of `output` (.so, .wasm, .a, .o, .s, .ll) says what it is.
 
     weights says where the constants go: "embed", "file" (beside the artifact, shared by all processes that run it), "section" (pages of their own).
+    weights_key: file of a key (32 bytes) with which weights="file" encrypts them; a session of the artifact takes the same one.
     runtime="none" makes an object or archive for one thread that needs nothing but itself.
     The other options are those of InferenceSession that say how a model is compiled.
     """
     model = model if isinstance(model, _lepton.nn.Graph) else os.fspath(model)
-    _lepton.compile(model, os.fspath(output), emit, weights, runtime, (target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", "", deterministic))
+    _lepton.compile(model, os.fspath(output), emit, weights, runtime, (target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", "", deterministic, os.fspath(weights_key or "")))

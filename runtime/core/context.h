@@ -23,7 +23,8 @@ struct lepton_session {
   lepton_context *idle; // contexts that no run uses; guarded by lock
   lepton_context *made; // all contexts, those too whose run a callback left by an exception; guarded by lock
   void *device;         // what the model's part of the runtime has on its GPU
-  const void *weights;  // the file of constants that is mapped, its header first; null where they are in the artifact
+  const void *weights;  // the file of constants, its header first; null where they are in the artifact
+  void *mappedWeights;  // the same, where it is not the caller's memory
 };
 
 namespace lepton::rt {

@@ -130,16 +130,19 @@ typedef struct lepton_weights_file {
 } lepton_weights_file;
 
 #define LEPTON_WEIGHTS_MAGIC "LEPTONW"
+#define LEPTON_ENCRYPTED_WEIGHTS_MAGIC "LEPTONX"
 #define LEPTON_WEIGHTS_VERSION 1u
 
 /* Begins such a file; its size keeps the constants aligned to 64 bytes. */
 typedef struct lepton_weights_header {
-  char magic[8]; /* LEPTON_WEIGHTS_MAGIC */
+  char magic
+      [8]; /* LEPTON_WEIGHTS_MAGIC; LEPTON_ENCRYPTED_WEIGHTS_MAGIC where a key opens the constants (docs/library.md) */
   uint32_t version;
   uint32_t header_bytes; /* sizeof(lepton_weights_header) */
   uint64_t weights_bytes;
-  char sha256[64]; /* of the constants */
-  char reserved[40];
+  char sha256[64];  /* of the constants */
+  uint8_t salt[32]; /* of an encrypted file; otherwise 0 */
+  char reserved[8];
 } lepton_weights_header;
 
 /* A compiled model: constant data inside the artifact. */
@@ -192,6 +195,10 @@ typedef struct lepton_options {
   const lepton_pool *pool; /* NULL: the session makes threads of its own; otherwise `threads` is not looked at */
   const lepton_observer *observer; /* NULL: nobody is told */
   const char *weights_path; /* of the file of constants; NULL: beside the artifact, where the model has such a file */
+  /* What is in the file of constants, its header first, in memory of the caller: aligned to 64 bytes, and there as long as the session. For constants that
+   * are decrypted, or come from elsewhere than a file. NULL: the file is read. */
+  const void *weights_data;
+  uint64_t weights_bytes;
 } lepton_options;
 
 typedef struct lepton_session lepton_session;

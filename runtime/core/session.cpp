@@ -182,7 +182,7 @@ static lepton_status createSession(const lepton_model *model, const lepton_optio
   else
     made->pool.create(all.threads ? all.threads : model->default_threads);
   const lepton_device_runtime *device = deviceOf(made);
-  lepton_status status = openWeights(made, all.weights_path, error);
+  lepton_status status = openWeights(made, all, error);
   if (status == LEPTON_OK && device)
     status = device->open(made, error);
   if (status != LEPTON_OK) {

@@ -1,6 +1,7 @@
 //===- weights.cpp - Constants in a file beside the artifact ----------------===//
 //
-// The artifact says the file's name and the hash of its constants. The hash is compared with the one in the file's header, not computed: that would
+// The artifact says the file's name and the hash of its constants. An encrypted file is decrypted by liblepton (codegen/artifact/WeightsEncryption.h), which has
+// the cryptography, and gives what is in it. The hash is compared with the one in the file's header, not computed: that would
 // read all of the file. Whoever does not trust the file has it checked by the loader (lepton run --verify-key).
 //
 //===----------------------------------------------------------------------===//
@@ -60,6 +61,10 @@ static char *besideArtifact(const lepton_model *model, const char *name) {
 
 /// What is wrong with a file of this size that begins with this header; null where nothing is.
 static const char *faultOf(const lepton_model *model, const lepton_weights_header &header, uint64_t bytes) {
+  if (bytes >= sizeof header && memcmp(header.magic, LEPTON_ENCRYPTED_WEIGHTS_MAGIC, sizeof header.magic) == 0)
+    return "is encrypted; load the artifact by liblepton, with its key (--weights-key), or decrypt it and give what is "
+           "in "
+           "it in weights_data of the options";
   if (bytes < sizeof header || memcmp(header.magic, LEPTON_WEIGHTS_MAGIC, sizeof header.magic) != 0)
     return "is no file of constants; compile the model again";
   if (header.version != LEPTON_WEIGHTS_VERSION || header.header_bytes != sizeof header)
@@ -93,15 +98,33 @@ static lepton_status mapFile(lepton_session *session, int file, const char *path
                     strerror(errno));
     return LEPTON_OUT_OF_MEMORY;
   }
-  session->weights = mapped;
+  session->weights = session->mappedWeights = mapped;
   return LEPTON_OK;
 }
 
-lepton_status openWeights(lepton_session *session, const char *path, lepton_error &error) {
+static lepton_status takeCallers(lepton_session *session, const lepton_options &options, lepton_error &error) {
+  lepton_weights_header header = {};
+  if (options.weights_bytes >= sizeof header)
+    memcpy(&header, options.weights_data, sizeof header);
+  const char *fault = faultOf(session->model, header, options.weights_bytes);
+  if (!fault && uintptr_t(options.weights_data) % 64 != 0)
+    fault = "is not aligned to 64 bytes";
+  if (fault) {
+    Text(error).add("the constants of model '%.100s': what weights_data of the options points to %s",
+                    session->model->name, fault);
+    return LEPTON_INCOMPATIBLE;
+  }
+  session->weights = options.weights_data;
+  return LEPTON_OK;
+}
+
+lepton_status openWeights(lepton_session *session, const lepton_options &options, lepton_error &error) {
   const lepton_model *model = session->model;
   if (!model->weights_file)
     return LEPTON_OK;
-  const char *name = model->weights_file->name;
+  if (options.weights_data)
+    return takeCallers(session, options, error);
+  const char *name = model->weights_file->name, *path = options.weights_path;
   char *found = path ? nullptr : besideArtifact(model, name);
   if (!path && !found) {
     Text(error).add("the folder of the artifact, where the constants of model '%.100s' lie in '%.200s', is not known: "
@@ -125,8 +148,8 @@ lepton_status openWeights(lepton_session *session, const char *path, lepton_erro
 }
 
 void closeWeights(lepton_session *session) {
-  if (session->weights)
-    munmap(const_cast<void *>(session->weights), sizeof(lepton_weights_header) + session->model->weights_bytes);
+  if (session->mappedWeights)
+    munmap(session->mappedWeights, sizeof(lepton_weights_header) + session->model->weights_bytes);
 }
 
 } // namespace lepton::rt

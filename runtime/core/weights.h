@@ -6,8 +6,9 @@
 
 namespace lepton::rt {
 
-/// Maps the model's file of constants, if it has one, from `path` or from beside the artifact. All processes that do share one copy in memory.
-lepton_status openWeights(lepton_session *session, const char *path, lepton_error &error);
+/// Maps the model's file of constants, if it has one, from where the options say or from beside the artifact, unless they give what is in it. All processes
+/// that map it share one copy in memory.
+lepton_status openWeights(lepton_session *session, const lepton_options &options, lepton_error &error);
 void closeWeights(lepton_session *session);
 
 } // namespace lepton::rt

@@ -117,7 +117,7 @@ int report(const Settings &settings, const lepton_tensor *outputs) {
 
 int run(const Settings &settings, const lepton_tensor *inputs) {
   const lepton_api &api = *lepton_artifact_api();
-  lepton_options options = {sizeof(lepton_options), settings.threads, nullptr, nullptr, nullptr};
+  lepton_options options = {sizeof(lepton_options), settings.threads, nullptr, nullptr, nullptr, nullptr, 0};
   lepton_session *session = nullptr;
   lepton_error error;
   auto *outputs = static_cast<lepton_tensor *>(calloc(model().output_count + 1, sizeof(lepton_tensor)));

@@ -58,6 +58,30 @@ static void run(const lepton_executable *model, lepton_error *error) {
   expect(lepton_executable_run(model, &input, &output, error) == LEPTON_OK && y[0] == 12, "own memory", error);
 }
 
+/* Constants that a key opens: the same one for compiling and for loading. */
+static void encrypt(const char *folder, const char *model, lepton_error *error) {
+  lepton_compile_options options = LEPTON_COMPILE_OPTIONS;
+  lepton_executable *loaded = NULL;
+  char key[4096], library[4096];
+  FILE *file;
+  snprintf(key, sizeof key, "%s/key", folder);
+  snprintf(library, sizeof library, "%s/sealed.so", folder);
+  file = fopen(key, "wb");
+  expect(file && fputs("32 bytes, of which each is known.", file) >= 0 && fclose(file) == 0, "writing a key", error);
+  options.weights = "file";
+  options.weights_key = key;
+  expect(lepton_compile_file(model, library, &options, error) == LEPTON_INVALID_ARGUMENT, "a key of 33 bytes", error);
+  file = fopen(key, "wb");
+  expect(file && fputs("32 bytes, of which each is known", file) >= 0 && fclose(file) == 0, "writing a key", error);
+  expect(lepton_compile_file(model, library, &options, error) == LEPTON_OK, "encrypting", error);
+  expect(lepton_open(library, NULL, &loaded, error) == LEPTON_INVALID_ARGUMENT && !loaded, "no key", error);
+  expect(lepton_open(library, &options, &loaded, error) == LEPTON_OK, "decrypting", error);
+  if (!loaded)
+    return;
+  run(loaded, error);
+  lepton_executable_destroy(loaded);
+}
+
 int main(int argc, char **argv) {
   lepton_error error = {""};
   lepton_compile_options options = LEPTON_COMPILE_OPTIONS;
@@ -83,6 +107,7 @@ int main(int argc, char **argv) {
          "options", &error);
   run(model, &error);
   lepton_executable_destroy(model);
+  encrypt(argv[1], file, &error);
 
   /* A caller of an older version, whose options end before dims: they are not read. */
   options.struct_bytes = offsetof(lepton_compile_options, dims);

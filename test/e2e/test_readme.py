@@ -18,7 +18,7 @@ PAGES = {
     "docs/coming-from.md": (None, "python python sh", {}),
     "docs/library.md": (
         None,
-        "sh cpp cmake sh c sh rust sh",
+        "sh cpp cmake sh c sh rust sh sh",
         {
             "cpp": "build/library/spiral.cpp",
             "cmake": "build/library/CMakeLists.txt",

@@ -67,7 +67,7 @@ private:
 class Session {
 public:
   explicit Session(const lepton_model *model, uint32_t threads = 1)
-      : Session(model, {sizeof(lepton_options), threads, nullptr, nullptr, nullptr}) {}
+      : Session(model, {sizeof(lepton_options), threads, nullptr, nullptr, nullptr, nullptr, 0}) {}
   Session(const lepton_model *model, const lepton_options &options) {
     CHECK_EQ(lepton_session_create(model, &options, &session, &error), LEPTON_OK);
   }

@@ -127,7 +127,7 @@ TEST(aPoolWithoutAFunctionIsRefused) {
 TEST(optionsOfTheFirstVersionAreTaken) {
   FakeModel model(countIndices);
   lepton_pool unseen = {nullptr, 2, nullptr};
-  lepton_options options = {8, 1, &unseen, nullptr, nullptr};
+  lepton_options options = {8, 1, &unseen, nullptr, nullptr, nullptr, 0};
   Session session(model.get(), options);
 }
 
@@ -147,6 +147,63 @@ TEST(anObserverIsToldOfKernels) {
     CHECK_EQ(session.run({}, none), LEPTON_OK);
   CHECK_EQ(unobserved.run({}, none), LEPTON_OK);
   CHECK((heard == std::vector<std::string>{"first", "second", "end", "first", "second", "end"}));
+}
+
+static int32_t copyConstants(lepton_context *context) {
+  int64_t shape[] = {4};
+  memcpy(lepton_rt_output(context, 0, shape), lepton_rt_weights(context), 16);
+  return lepton_rt_status(context);
+}
+
+/// What is in a file of constants, aligned as a mapped one.
+struct alignas(64) ConstantsFile {
+  lepton_weights_header header = {LEPTON_WEIGHTS_MAGIC, LEPTON_WEIGHTS_VERSION, sizeof header, 16, {}, {}, {}};
+  int32_t constants[4] = {1, 2, 3, 4};
+  char more[48] = {};
+
+  explicit ConstantsFile(const std::string &hash) { memcpy(header.sha256, hash.data(), sizeof header.sha256); }
+};
+
+TEST(constantsMayBeInTheCallersMemory) {
+  const std::string hash(64, 'a');
+  FakeModel model(copyConstants);
+  lepton_weights_file file = {"absent.weights", hash.c_str()};
+  model.output("y", LEPTON_INT32, {4});
+  model.model.weights_file = &file;
+  model.model.weights_bytes = 16;
+  ConstantsFile content(hash);
+  lepton_options options = {};
+  options.struct_bytes = sizeof options;
+  options.weights_data = &content;
+  options.weights_bytes = sizeof content.header + 16;
+  for (int i = 0; i < 2; ++i) { // a session does not take the memory with it
+    Session session(model.get(), options);
+    int32_t numbers[4] = {};
+    std::vector<lepton_tensor> outputs = {{numbers, nullptr, 0, 0, sizeof numbers}};
+    CHECK_EQ(session.run({}, outputs), LEPTON_OK);
+    CHECK(std::equal(std::begin(numbers), std::end(numbers), content.constants));
+  }
+  auto refusal = [&](const void *data, uint64_t bytes) {
+    options.weights_data = data;
+    options.weights_bytes = bytes;
+    lepton_session *session = nullptr;
+    lepton_error error;
+    CHECK_EQ(lepton_session_create(model.get(), &options, &session, &error), LEPTON_INCOMPATIBLE);
+    const std::string message = error.message,
+                      begin = "the constants of model 'fake': what weights_data of the options points to ";
+    CHECK_EQ(message.substr(0, begin.size()), begin);
+    return message.substr(begin.size());
+  };
+  const std::string copied = "is truncated; copy it again, or compile the model again";
+  CHECK_EQ(refusal(&content, sizeof content.header + 15), copied);
+  CHECK_EQ(refusal(&content, 100), "is no file of constants; compile the model again");
+  auto *moved = reinterpret_cast<char *>(&content) + 8;
+  memmove(moved, &content, sizeof content.header + 16);
+  CHECK_EQ(refusal(moved, sizeof content.header + 16), "is not aligned to 64 bytes");
+  ConstantsFile other(std::string(64, 'b'));
+  CHECK_EQ(refusal(&other, sizeof other).substr(0, 38), "belongs to another build of the model:");
+  memcpy(other.header.magic, LEPTON_ENCRYPTED_WEIGHTS_MAGIC, sizeof other.header.magic);
+  CHECK_EQ(refusal(&other, sizeof other).substr(0, 13), "is encrypted;");
 }
 
 /// Who leaves a run in the middle: by an exception, or by a jump.

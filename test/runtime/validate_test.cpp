@@ -138,7 +138,7 @@ TEST(refusesOtherVersions) {
   other.model.struct_bytes = 8;
   CHECK_EQ(creationError(other.get(), LEPTON_INCOMPATIBLE).find("the model was compiled for version 2"), 0u);
   other.model.struct_bytes = sizeof(lepton_model);
-  lepton_options old = {4, 1, nullptr, nullptr, nullptr};
+  lepton_options old = {4, 1, nullptr, nullptr, nullptr, nullptr, 0};
   CHECK_EQ(creationError(other.get(), LEPTON_INVALID_ARGUMENT, &old),
            "the options have 4 bytes, expected at least 8; set struct_bytes to sizeof(lepton_options)");
   CHECK_EQ(creationError(nullptr, LEPTON_INVALID_ARGUMENT), "the model is NULL");

@@ -31,6 +31,10 @@ static cl::opt<std::string> emit("emit", cl::desc("shared, archive, obj, exe, as
 static cl::opt<std::string> weights("weights", cl::sub(compileCommand),
                                     cl::desc("where an artifact has its constants: embed, file (beside it, one copy "
                                              "in memory for all processes), section (pages of their own)"));
+static cl::opt<std::string> weightsKey("weights-key", cl::value_desc("FILE"), cl::sub(compileCommand),
+                                       cl::sub(runCommand), cl::sub(inspectCommand),
+                                       cl::desc("key of 32 bytes, with which --weights=file encrypts the constants; "
+                                                "loading the artifact takes the same key"));
 static cl::opt<std::string> runtime("runtime", cl::sub(compileCommand),
                                     cl::desc("full, or none: an object or archive for one thread that needs no "
                                              "runtime, no C library and no memory but the caller's"));
@@ -165,6 +169,7 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   }
   options.verifyKey = verifyKey;
   options.audit = audit;
+  options.weightsKey = weightsKey;
   options.maxSeconds = maxTime;
   if (options.maxSeconds < 0 || !(options.maxSeconds < 1e9)) {
     error = "--max-time takes a positive number of seconds";
