@@ -137,7 +137,8 @@ bool State::import(const ::onnx::ModelProto &alone, std::vector<mlir::Type> &fou
       problem = userMessage(diagnostic);
     return mlir::success();
   });
-  importer::GraphImporter importer(alone, context, {});
+  const ImportOptions options;
+  importer::GraphImporter importer(alone, context, options);
   mlir::OwningOpRef<mlir::ModuleOp> module = importer.run();
   if (!module || mlir::failed(mlir::verify(*module)))
     return false;
