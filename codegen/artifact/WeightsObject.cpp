@@ -17,7 +17,7 @@ static void writeConstant(ElementsAttr attribute, char *to) {
   ConstantBytes bytes = constantBytes(attribute);
   int64_t size = elementBytes(attribute.getElementType()), count = attribute.getNumElements();
   if (!bytes.isSplat) {
-    memcpy(to, bytes.data.data(), std::min<size_t>(bytes.data.size(), size * count));
+    llvm::copy(bytes.data.take_front(size * count), to);
     return;
   }
   for (int64_t i = 0; i < count; ++i)
@@ -103,7 +103,7 @@ llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, const Arc
 
 llvm::SmallVector<char, 0> lepton::writeWeightsFile(ModuleOp module, ModelInfo &info) {
   lepton_weights_header header = {
-      LEPTON_WEIGHTS_MAGIC, LEPTON_WEIGHTS_VERSION, sizeof header, bytesOfConstants(module), {}, {}};
+      LEPTON_WEIGHTS_MAGIC, LEPTON_WEIGHTS_VERSION, sizeof header, bytesOfConstants(module), {}, {}, {}};
   llvm::SmallVector<char, 0> file(sizeof header + header.weights_bytes, 0);
   writeConstants(module, file.data() + sizeof header);
   info.weightsHash = sha256(llvm::StringRef(file.data(), file.size()).drop_front(sizeof header));

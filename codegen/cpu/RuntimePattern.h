@@ -6,6 +6,7 @@
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/Support/CheckedArithmetic.h"
 
 namespace lepton {
 
@@ -75,7 +76,10 @@ template <typename OpT> struct RuntimePattern : mlir::ConvertOpToLLVMPattern<OpT
       result.setStride(b, loc, d, staticStride >= 0 ? i64(b, loc, staticStride) : stride);
       if (d == 0)
         break;
-      staticStride = staticStride < 0 || type.isDynamicDim(d) ? -1 : staticStride * type.getDimSize(d);
+      // An empty tensor may have strides that are no numbers.
+      staticStride = staticStride < 0 || type.isDynamicDim(d)
+                         ? -1
+                         : llvm::checkedMul(staticStride, type.getDimSize(d)).value_or(-1);
       stride = mlir::LLVM::MulOp::create(b, loc, stride, sizes[d]);
     }
     return result;

@@ -28,10 +28,17 @@ using namespace lepton;
 static constexpr int64_t worthwhileWork = 32 * 1024;
 /// Iterations assumed of a loop whose count only the run knows.
 static constexpr int64_t assumedIterations = 64;
+/// What is more is counted as this many, so that a product of two counts is a number.
+static constexpr int64_t mostWork = 1 << 30;
+
+static int64_t times(int64_t a, int64_t b) { return std::min(a * b, mostWork); }
 
 static int64_t staticCount(Value lower, Value upper, Value step) {
   auto l = getConstantIntValue(lower), u = getConstantIntValue(upper), s = getConstantIntValue(step);
-  return l && u && s && *s > 0 ? std::max<int64_t>((*u - *l + *s - 1) / *s, 0) : assumedIterations;
+  if (!l || !u || !s || *s <= 0)
+    return assumedIterations;
+  const uint64_t span = *l < *u ? uint64_t(*u) - uint64_t(*l) : 0; // of an endless loop more than is signed
+  return int64_t(std::min<uint64_t>(llvm::divideCeil(span, uint64_t(*s)), mostWork));
 }
 
 /// Scalar operations that one execution of a block takes, roughly.
@@ -43,7 +50,7 @@ static int64_t work(Block &block) {
       iterations = staticCount(loop.getLowerBound(), loop.getUpperBound(), loop.getStep());
     if (auto loop = dyn_cast<scf::ParallelOp>(op))
       for (auto [l, u, s] : llvm::zip_equal(loop.getLowerBound(), loop.getUpperBound(), loop.getStep()))
-        iterations *= staticCount(l, u, s);
+        iterations = times(iterations, staticCount(l, u, s));
     for (Region &region : op.getRegions())
       for (Block &inner : region)
         body += work(inner);
@@ -51,8 +58,7 @@ static int64_t work(Block &block) {
     for (Type type : op.getResultTypes())
       if (auto vector = dyn_cast<VectorType>(type))
         lanes = std::max(lanes, vector.getNumElements());
-    total += op.getNumRegions() ? iterations * body : lanes;
-    total = std::min<int64_t>(total, 1 << 30);
+    total = std::min(total + (op.getNumRegions() ? times(iterations, body) : lanes), mostWork);
   }
   return total;
 }
@@ -92,7 +98,7 @@ struct OutlineParallelLoops : lepton::impl::OutlineParallelLoopsBase<OutlinePara
   static SmallVector<int64_t> splitLoops(scf::ParallelOp op) {
     int64_t rank = op.getNumLoops(), outside = 1;
     for (int64_t d = 0; d + 1 < rank; ++d)
-      outside *= staticCount(op.getLowerBound()[d], op.getUpperBound()[d], op.getStep()[d]);
+      outside = times(outside, staticCount(op.getLowerBound()[d], op.getUpperBound()[d], op.getStep()[d]));
     bool isTile = !llvm::any_of(op.getBody()->getOps<memref::StoreOp>(), [](auto) { return true; });
     if (isTile)
       return llvm::to_vector(llvm::seq<int64_t>(0, rank));
@@ -115,7 +121,7 @@ struct OutlineParallelLoops : lepton::impl::OutlineParallelLoopsBase<OutlinePara
     int64_t each = work(*op.getBody());
     for (int64_t d = 0; d < int64_t(op.getNumLoops()); ++d)
       if (!llvm::is_contained(split, d))
-        each *= staticCount(op.getLowerBound()[d], op.getUpperBound()[d], op.getStep()[d]);
+        each = times(each, staticCount(op.getLowerBound()[d], op.getUpperBound()[d], op.getStep()[d]));
     bool areTasks = op->hasAttr("lepton.tasks"); // who made them knows that they are worth a thread each
     int64_t grain = areTasks ? 1 : std::max<int64_t>(1, worthwhileWork / std::max<int64_t>(each, 1));
     // The range's function: what the loop captures comes as arguments; constants are cloned.
