@@ -20,6 +20,7 @@ using namespace lepton;
 
 static std::atomic<long> requests;
 
+#if !__has_feature(address_sanitizer) // which has functions of its own in their place
 extern "C" {
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
@@ -48,6 +49,7 @@ void *mmap(void *address, size_t length, int protection, int flags, int file, of
   return reinterpret_cast<void *>(syscall(SYS_mmap, address, length, protection, flags, file, offset));
 }
 }
+#endif
 
 //===----------------------------------------------------------------------===//
 // Models
