@@ -39,10 +39,16 @@ static uint64_t iterationsAround(Operation *op) {
   return times;
 }
 
-static bool isDynamic(Type type) { return !cast<RankedTensorType>(type).hasStaticShape(); }
+/// A list or a map has as many elements as the run gives it.
+static bool isDynamic(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return !tensor || !tensor.hasStaticShape();
+}
 static uint64_t bytesOf(Type type) {
+  if (isDynamic(type))
+    return 0;
   auto tensor = cast<RankedTensorType>(type);
-  return tensor.hasStaticShape() ? tensor.getNumElements() * elementBytes(tensor.getElementType()) : 0;
+  return tensor.getNumElements() * elementBytes(tensor.getElementType());
 }
 
 void lepton::findKernelFacts(ModuleOp module, CompileFacts &facts) {
