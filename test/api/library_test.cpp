@@ -19,8 +19,9 @@ using namespace lepton;
 //===----------------------------------------------------------------------===//
 
 static std::atomic<long> requests;
+static constexpr bool isCounted = !__has_feature(address_sanitizer); // which has functions of its own in their place
 
-#if !__has_feature(address_sanitizer) // which has functions of its own in their place
+#if !__has_feature(address_sanitizer)
 extern "C" {
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
@@ -163,7 +164,7 @@ TEST(asksForNoMemoryOnceItHasRun) {
     std::string error;
     CHECK(model.executable->run(&input, &output, error));
     long before = requests;
-    CHECK(before > 0);
+    CHECK(before > 0 || !isCounted);
     for (int i = 0; i < 20; ++i)
       CHECK(model.executable->run(&input, &output, error));
     CHECK_EQ(requests - before, 0);
