@@ -134,8 +134,10 @@ bool Compilation::runPhases() {
 bool Compilation::lookAfter(void (*build)(OpPassManager &, const PipelineOptions &)) {
   if (options.facts && build == buildGraphPipeline)
     findGraphFacts(module(), *options.facts);
-  if (options.facts && build == buildKernelPipeline)
+  if (options.facts && build == buildKernelPipeline) {
     findKernelFacts(module(), *options.facts);
+    findGraph(module(), *options.facts);
+  }
   if (build == buildSchedulePipeline)
     module()->removeAttr("lepton.tuned"); // obeyed
   if (options.dumpKernels.empty())

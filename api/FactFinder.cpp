@@ -2,6 +2,7 @@
 
 #include "api/FactFinder.h"
 #include "dialects/Lepton/Flops.h"
+#include "dialects/Lepton/SourceNode.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -30,8 +31,7 @@ void lepton::findContents(ModuleOp module, CompileFacts &facts) {
   });
 }
 
-/// How often a call runs, as far as it is known.
-static uint64_t iterationsAround(Operation *op) {
+uint64_t lepton::iterationsAround(Operation *op) {
   uint64_t times = 1;
   for (auto loop = op->getParentOfType<scf::ForOp>(); loop; loop = loop->getParentOfType<scf::ForOp>())
     if (std::optional<APInt> count = loop.getStaticTripCount())
@@ -68,8 +68,10 @@ void lepton::findKernelFacts(ModuleOp module, CompileFacts &facts) {
       for (Type type : types)
         found.bytes += bytesOf(type);
       kernel.walk([&](Operation *op) {
-        if (isa<ShapeOpInterface>(op) && !isa<ConstantOp>(op))
-          found.ops.push_back(op->getName().stripDialect().str());
+        if (!isa<ShapeOpInterface>(op) || isa<ConstantOp>(op))
+          return;
+        found.ops.push_back(op->getName().stripDialect().str());
+        found.nodes.push_back(sourceNode(op->getLoc()).name.str());
       });
     }
     facts.kernels[place->second].calls += iterationsAround(call);

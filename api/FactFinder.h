@@ -37,6 +37,10 @@ void findContents(mlir::ModuleOp module, CompileFacts &facts);
 void findGraphFacts(mlir::ModuleOp module, CompileFacts &facts);
 /// The kernels; after the phase `kernel`.
 void findKernelFacts(mlir::ModuleOp module, CompileFacts &facts);
+/// How often a call runs, as far as it is known.
+uint64_t iterationsAround(mlir::Operation *op);
+/// The steps of the entry function and the values between them; after the phase `kernel`.
+void findGraph(mlir::ModuleOp module, CompileFacts &facts);
 
 } // namespace lepton
 

@@ -13,11 +13,22 @@ namespace lepton {
 
 struct KernelFacts {
   std::string name;
-  std::vector<std::string> ops; ///< in the order in which they are computed
-  uint64_t flops = 0;           ///< of one call
-  uint64_t bytes = 0;           ///< that one call reads and writes at least: its operands and results
-  bool isSymbolic = false;      ///< whether `flops` and `bytes` leave out what depends on sizes that only the run knows
-  uint64_t calls = 0; ///< places that call it, counted with the iterations of their loops where these are known
+  std::vector<std::string> ops;   ///< in the order in which they are computed
+  std::vector<std::string> nodes; ///< the model's node that each of them comes from, of the first call; may be empty
+  uint64_t flops = 0;             ///< of one call
+  uint64_t bytes = 0;             ///< that one call reads and writes at least: its operands and results
+  bool isSymbolic = false; ///< whether `flops` and `bytes` leave out what depends on sizes that only the run knows
+  uint64_t calls = 0;      ///< places that call it, counted with the iterations of their loops where these are known
+};
+
+/// An input or output of the model, or a step of its entry function.
+struct GraphNode {
+  enum Kind { input, output, kernel, other } kind;
+  std::string name;            ///< of the value, the kernel or the op
+  std::string node;            ///< the model's node that it comes from; may be empty
+  std::string type;            ///< of its first result: `1x64xf32`
+  std::vector<size_t> sources; ///< the steps whose results it takes, all of which come before it
+  uint64_t times = 1;          ///< that it runs, as far as the iterations of its loops are known
 };
 
 /// Filled by a compilation that is given it (CompileOptions::facts).
@@ -28,6 +39,7 @@ struct CompileFacts {
   std::map<std::string, unsigned> symbolicFlops;       ///< the other ops: operator -> nodes
   uint64_t liveBytes = 0;                              ///< of the arena, at most at one time: none could be smaller
   std::vector<KernelFacts> kernels;                    ///< as first called
+  std::vector<GraphNode> graph;                        ///< inputs, steps in their order, outputs
   std::vector<std::pair<std::string, double>> seconds; ///< of each phase
   std::vector<std::string> warnings;
 };

@@ -1,63 +1,23 @@
-//===- Report.cpp - a page about a compilation --------------------------------------------------------------------------------===//
+//===- Report.cpp - what a compilation found out, as JSON in a page ----------------------------------------------------===//
+//
+// The page (api/report) shows the facts that are put into it here. All that a model may have named goes through `text`.
+//
+//===--------------------------------------------------------------------------------------------------------------------===//
 
 #include "api/Report.h"
 #include "runtime/core/lepton_abi.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/JSON.h"
 
 using namespace lepton;
+namespace json = llvm::json;
 
-static const char head[] = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{0}</title><style>
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; color: #222; }
-table {{ border-collapse: collapse; width: 100%; margin-bottom: 2em; }
-td, th {{ text-align: left; padding: .2em .8em .2em 0; border-bottom: 1px solid #ddd; vertical-align: top; }
-.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.bar {{ width: 25%; } .bar div {{ background: #47a; height: .9em; margin-top: .3em; }
-code {{ overflow-wrap: anywhere; } .warning {{ background: #fec; padding: .4em .8em; margin: .4em 0; }
-</style></head><body><h1>{0}</h1>
-)";
-
-static std::string escape(llvm::StringRef text) {
-  std::string result;
-  llvm::raw_string_ostream os(result);
-  llvm::printHTMLEscaped(text, os);
-  return result;
-}
+/// A model's names may be no UTF-8, which JSON has to be.
+static std::string text(llvm::StringRef name) { return json::fixUTF8(name); }
 
 static std::string count(uint64_t number) { return llvm::formatv("{0:n}", number); }
-
-namespace {
-/// The rows of one table; a bar shows a row's part of the whole.
-class Table {
-public:
-  Table(llvm::raw_ostream &os, const char *title, llvm::ArrayRef<const char *> columns) : os(os) {
-    os << "<h2>" << title << "</h2>\n<table><tr>";
-    for (const char *column : columns)
-      os << "<th>" << column << "</th>";
-    os << "</tr>\n";
-  }
-  Table(const Table &) = delete;
-  ~Table() { os << "</table>\n"; }
-
-  void row(llvm::ArrayRef<std::string> cells, double part = -1) {
-    os << "<tr>";
-    for (const std::string &cell : cells) {
-      bool isNumber = !cell.empty() && llvm::isDigit(cell[0]);
-      os << (isNumber ? "<td class=\"number\">" : "<td>") << cell << "</td>";
-    }
-    if (part >= 0)
-      os << llvm::formatv("<td class=\"number\">{0:f1}%</td><td class=\"bar\"><div style=\"width:{0:f1}%\"></div></td>",
-                          100 * part);
-    os << "</tr>\n";
-  }
-
-private:
-  llvm::raw_ostream &os;
-};
-} // namespace
 
 /// `[N, 3]`, `sequence of [3]`
 static std::string shapeText(const ValueInfo &value) {
@@ -70,77 +30,96 @@ static std::string shapeText(const ValueInfo &value) {
   std::string text = "[";
   for (auto [d, size] : llvm::enumerate(value.shape)) {
     const std::string &name = value.dimNames[d];
-    text += (d ? ", " : "") + (size >= 0 ? std::to_string(size) : name.empty() ? "?" : escape(name));
+    text += (d ? ", " : "") + (size >= 0 ? std::to_string(size) : name.empty() ? "?" : name);
   }
   return text + "]";
 }
 
-static std::string valueText(const ValueInfo &value) { return escape(value.name) + ": " + shapeText(value); }
+/// `Add 3, Relu 1`
+template <typename CountsT> static std::string list(const CountsT &counts) {
+  std::string text;
+  for (const auto &[name, number] : counts)
+    text += (text.empty() ? "" : ", ") + name + " " + std::to_string(number);
+  return text;
+}
 
-static void writeSummary(llvm::raw_ostream &os, const CompileFacts &facts, const ModelInfo &info) {
-  Table table(os, "Model", {});
-  table.row({"target", escape(info.target)});
+/// Pairs of a name and a text.
+static json::Array summaryOf(const CompileFacts &facts, const ModelInfo &info) {
+  json::Array rows;
+  auto row = [&](const char *name, llvm::StringRef value) { rows.push_back(json::Array{name, text(value)}); };
+  row("target", info.target);
   for (const ValueInfo &value : info.inputs)
-    table.row({"input", valueText(value)});
+    row("input", value.name + ": " + shapeText(value));
   for (const ValueInfo &value : info.outputs)
-    table.row({"output", valueText(value)});
-  std::string ops;
-  for (const auto &[op, number] : facts.ops)
-    ops += (ops.empty() ? "" : ", ") + escape(op) + " " + std::to_string(number);
-  table.row({"operators", ops});
-  table.row({"parameters", count(facts.parameters)});
-  table.row({"FLOPs", count(facts.flops) + (facts.symbolicFlops.empty() ? "" : " and those of unknown sizes")});
-  table.row({"weights", count(info.weightsBytes) + " bytes"});
-  table.row({"arena", count(info.arenaBytes) + " bytes, of which " + count(info.liveBytes) + " live at one time"});
+    row("output", value.name + ": " + shapeText(value));
+  row("operators", list(facts.ops));
+  row("parameters", count(facts.parameters));
+  row("FLOPs", count(facts.flops) + (facts.symbolicFlops.empty() ? "" : " and those of unknown sizes"));
+  row("weights", count(info.weightsBytes) + " bytes");
+  row("arena", count(info.arenaBytes) + " bytes, of which " + count(info.liveBytes) + " live at one time");
+  return rows;
 }
 
-static void writePhases(llvm::raw_ostream &os, const CompileFacts &facts) {
-  double total = 0;
-  for (const auto &[phase, seconds] : facts.seconds)
-    total += seconds;
-  Table table(os, "Phases", {"phase", "milliseconds", "share"});
-  for (const auto &[phase, seconds] : facts.seconds)
-    table.row({phase, llvm::formatv("{0:f1}", 1000 * seconds)}, total > 0 ? seconds / total : 0);
-  table.row({"all", llvm::formatv("{0:f1}", 1000 * total)});
+static json::Array warningsOf(const CompileFacts &facts) {
+  json::Array warnings;
+  for (const std::string &warning : facts.warnings)
+    warnings.push_back(text(warning));
+  if (!facts.symbolicFlops.empty())
+    warnings.push_back("Sizes that only the run knows hide the arithmetic of these operators, and code for any size "
+                       "may be slower; --dim gives sizes: " +
+                       list(facts.symbolicFlops));
+  return warnings;
 }
 
-static void writeKernels(llvm::raw_ostream &os, const CompileFacts &facts) {
-  double total = 0;
-  std::vector<const KernelFacts *> sorted;
+static json::Array phasesOf(const CompileFacts &facts) {
+  json::Array phases;
+  for (const auto &[name, seconds] : facts.seconds)
+    phases.push_back(json::Object{{"name", name}, {"seconds", seconds}});
+  return phases;
+}
+
+static json::Array kernelsOf(const CompileFacts &facts) {
+  json::Array kernels;
   for (const KernelFacts &kernel : facts.kernels) {
-    total += double(kernel.flops) * kernel.calls;
-    sorted.push_back(&kernel);
+    json::Array ops;
+    for (auto [name, node] : llvm::zip_equal(kernel.ops, kernel.nodes))
+      ops.push_back(json::Object{{"name", name}, {"node", text(node)}});
+    kernels.push_back(json::Object{{"name", kernel.name},
+                                   {"ops", std::move(ops)},
+                                   {"flops", kernel.isSymbolic ? json::Value(nullptr) : json::Value(kernel.flops)},
+                                   {"bytes", kernel.isSymbolic ? json::Value(nullptr) : json::Value(kernel.bytes)},
+                                   {"calls", kernel.calls}});
   }
-  auto work = [](const KernelFacts *kernel) { return double(kernel->flops) * kernel->calls; };
-  llvm::sort(sorted, [&](const KernelFacts *a, const KernelFacts *b) {
-    return std::make_pair(-work(a), a->name) < std::make_pair(-work(b), b->name);
-  });
-  Table table(os, "Kernels", {"kernel", "ops", "calls", "FLOPs of a call", "share of FLOPs"});
-  for (const KernelFacts *kernel : sorted)
-    table.row({"<code>" + escape(kernel->name) + "</code>", escape(llvm::join(kernel->ops, ", ")), count(kernel->calls),
-               kernel->isSymbolic ? "unknown" : count(kernel->flops)},
-              total > 0 ? work(kernel) / total : 0);
+  return kernels;
+}
+
+static json::Array graphOf(const CompileFacts &facts) {
+  static constexpr const char *kinds[] = {"input", "output", "kernel", "other"};
+  std::map<llvm::StringRef, size_t> places; // of kernels
+  for (auto [i, kernel] : llvm::enumerate(facts.kernels))
+    places[kernel.name] = i;
+  json::Array nodes;
+  for (const GraphNode &node : facts.graph)
+    nodes.push_back(json::Object{
+        {"kind", kinds[node.kind]},
+        {"name", text(node.name)},
+        {"node", text(node.node)},
+        {"type", text(node.type)},
+        {"inputs", json::Array(node.sources)},
+        {"times", node.times},
+        {"kernel", node.kind == GraphNode::kernel ? json::Value(places.at(node.name)) : json::Value(nullptr)}});
+  return nodes;
 }
 
 std::string lepton::writeReport(const std::string &model, const CompileFacts &facts, const ModelInfo &info) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  os << llvm::formatv(head, escape(model));
-  auto warn = [&](const std::string &warning) { os << "<p class=\"warning\">" << escape(warning) << "</p>\n"; };
-  for (const std::string &warning : facts.warnings)
-    warn(warning);
-  if (!facts.symbolicFlops.empty()) {
-    std::string ops;
-    for (const auto &[op, nodes] : facts.symbolicFlops)
-      ops += (ops.empty() ? "" : ", ") + op + " " + std::to_string(nodes);
-    warn("Sizes that only the run knows hide the arithmetic of these operators, and code for any size may be slower; "
-         "--dim gives "
-         "sizes: " +
-         ops);
-  }
-  writeSummary(os, facts, info);
-  writePhases(os, facts);
-  writeKernels(os, facts);
-  os << "</body></html>\n";
-  return text;
+  json::Value all =
+      json::Object{{"model", text(model)},      {"summary", summaryOf(facts, info)}, {"warnings", warningsOf(facts)},
+                   {"phases", phasesOf(facts)}, {"kernels", kernelsOf(facts)},       {"graph", graphOf(facts)}};
+  std::string written;
+  llvm::raw_string_ostream(written) << all;
+  auto [before, after] = llvm::StringRef(reportPage).split("%FACTS%");
+  std::string page = before.str();
+  for (char c : written) // of the characters of JSON, only those in strings could end the script that holds it
+    c == '<' ? page += "\\u003c" : page += c;
+  return page + after.str();
 }

@@ -8,7 +8,11 @@
 
 namespace lepton {
 
-/// A page of HTML that needs no other file: time of each phase, kernels and their share of the arithmetic, memory, warnings.
+/// The page, with %FACTS% where the facts go as JSON; made of the files in api/report.
+extern const char *const reportPage;
+
+/// A page of HTML that needs no other file and no network: the graph of kernels, which can be searched, what each kernel computes, time of each phase, memory,
+/// warnings.
 std::string writeReport(const std::string &model, const CompileFacts &facts, const ModelInfo &info);
 
 } // namespace lepton

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 
 import numpy as np
 import onnx
@@ -430,50 +429,6 @@ def test_standard_output_that_is_full(model):
         with open("/dev/full", "w") as full:
             result = subprocess.run([LEPTON, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=SECONDS)
         assert result.returncode == INPUT and result.stderr.startswith("error: standard output"), result.stderr
-
-
-class Page(HTMLParser):
-    """The cells of the tables by heading, and what the page refers to."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tables, self.references, self.open, self.rows = {}, [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.references += [value for name, value in attributes if name in ("src", "href")]
-        if tag != "meta":
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] == "h2":
-            self.rows = self.tables.setdefault(data, [])
-        elif "td" in self.open:
-            self.rows[-1].append(data)
-
-
-def test_report(tmp_path, model):
-    page = tmp_path / "r.html"
-    assert lepton("compile", model, "--dim=N=10", "-o", tmp_path / "a.so", f"--report={page}").returncode == OK
-    text = page.read_text()
-    parsed = Page(text)
-    assert parsed.open == [] and parsed.references == [] and "<script" not in text and "warning\"" not in text
-    facts = dict(row[:2] for row in parsed.tables["Model"] if row)
-    assert facts["FLOPs"] == "300" and re.fullmatch(r"[\d,]+ bytes, of which [\d,]+ live at one time", facts["arena"])
-    assert [row[0] for row in parsed.tables["Phases"] if row] == [*PHASES, "object", "artifact", "all"]
-    kernels = [row for row in parsed.tables["Kernels"] if row]
-    assert sum(int(row[2]) * int(row[3]) for row in kernels) == 300 and "matmul" in kernels[0][1] and kernels[0][4].endswith("%")
-    assert lepton("compile", model, "-o", tmp_path / "a.ll", "--report", page).returncode == OK
-    assert "--dim" in page.read_text() and "unknown" in page.read_text()
-    missing = tmp_path / "absent/r.html"
-    require_fault(lepton("compile", model, "-o", tmp_path / "b.so", f"--report={missing}"), INPUT, missing, "no folder")
-    assert not (tmp_path / "b.so").exists()
 
 
 def test_phases_that_cannot_be_dumped(tmp_path, model):

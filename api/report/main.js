@@ -1,0 +1,4 @@
+showSummary();
+showKernels();
+showGraph();
+showPhases();

@@ -1,0 +1,203 @@
+"""lepton compile --report: the facts in the page, and the page in a browser."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from browser import CHROMIUM, Browser
+from common import lepton, save, save_small
+
+OK, INPUT = 0, 1
+PHASES = ["import", "graph", "kernel", "tile", "buffer", "schedule", "vector", "llvm", "object", "artifact"]
+FLOAT = TensorProto.FLOAT
+
+
+@pytest.fixture
+def model(tmp_path):
+    return save_small(tmp_path / "small.onnx")
+
+
+def report(model, *flags, output="a.so"):
+    """The page of a compilation."""
+    page = model.parent / "r.html"
+    result = lepton("compile", model, "-o", model.parent / output, f"--report={page}", *flags)
+    assert result.returncode == OK and result.stderr == "", result.stderr
+    return page
+
+
+def facts_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="facts">(.*?)</script>', page.read_text(), re.DOTALL)[1])
+
+
+# ---- facts -----------------------------------------------------------------------------------------------------------
+
+
+def test_facts(model):
+    facts = facts_of(report(model, "--dim=N=10"))
+    summary = dict(facts["summary"])
+    assert summary["FLOPs"] == "300" and re.fullmatch(r"[\d,]+ bytes, of which [\d,]+ live at one time", summary["arena"])
+    assert [phase["name"] for phase in facts["phases"]] == PHASES and facts["warnings"] == []
+    assert sum(kernel["flops"] * kernel["calls"] for kernel in facts["kernels"]) == 300
+    ops = [op for kernel in facts["kernels"] for op in kernel["ops"]]
+    assert {"name": "relu", "node": "relu"} in ops and any("matmul" in op["name"] and op["node"] == "product" for op in ops)
+
+
+def test_sizes_that_are_unknown_are_said(model):
+    facts = facts_of(report(model, output="a.ll"))
+    assert "--dim" in facts["warnings"][0] and all(kernel["flops"] is None for kernel in facts["kernels"])
+
+
+def test_graph(model):
+    graph = facts_of(report(model, "--dim=N=10", "-O0"))["graph"]
+    assert [node["kind"] for node in graph] == ["input", "kernel", "kernel", "kernel", "output"]
+    assert [node["inputs"] for node in graph] == [[], [0], [1], [2], [3]]
+    assert [node["node"] for node in graph[1:4]] == ["product", "sum", "relu"]
+    assert (graph[0]["name"], graph[-1]["name"], graph[1]["type"]) == ("x", "y", "10x3xf32")
+
+
+def test_graph_through_branches_and_loops(tmp_path):
+    def value(name, dtype=FLOAT, dims=()):
+        return helper.make_tensor_value_info(name, dtype, dims)
+
+    inputs = [value("i", TensorProto.INT64), value("c", TensorProto.BOOL), value("v", dims=[600])]
+    body = helper.make_graph([helper.make_node("Sin", ["v"], ["w"], name="wave"), helper.make_node("Identity", ["c"], ["d"])], "body", inputs, [value("d", TensorProto.BOOL), value("w", dims=[600])])
+    three = np.array(3, np.int64)
+    path = save(
+        tmp_path / "m.onnx",
+        [helper.make_node("Loop", ["n", "", "x"], ["u"], body=body), helper.make_node("Neg", ["u"], ["y"], name="negative")],
+        *({"x": (FLOAT, [600])}, {"y": (FLOAT, [600])}),
+        {"n": three},
+    )
+    graph = facts_of(report(path))["graph"]
+    wave, negative = (next(i for i, node in enumerate(graph) if node["node"] == name) for name in ("wave", "negative"))
+    assert wave in graph[negative]["inputs"] and graph[wave]["times"] == 3 and graph[-1]["inputs"] == [negative]
+    assert all(source < i for i, node in enumerate(graph) for source in node["inputs"])
+
+
+def test_page_without_kernels(model):
+    facts = facts_of(report(model, "--compile-to=graph", output="a.mlir"))
+    assert facts["graph"] == [] and facts["kernels"] == []
+
+
+def test_folder_that_is_absent(tmp_path, model):
+    missing = tmp_path / "absent/r.html"
+    result = lepton("compile", model, "-o", tmp_path / "b.so", f"--report={missing}")
+    assert result.returncode == INPUT and f"{missing}: cannot be written: there is no folder" in result.stderr
+    assert not (tmp_path / "b.so").exists()
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+HOSTILE = "</script><script>document.title='stolen'</script><img src=x onerror=\"document.title='stolen'\">"
+
+
+def save_chain(path, length):
+    """Pairs of a sine, which ends a kernel where its value is an output too, and a sum with the value before."""
+    nodes, outputs, last = [], {}, "x"
+    for i in range(length):
+        nodes += [helper.make_node("Sin", [last], [f"s{i}"], name=f"wave{i}"), helper.make_node("Add", [f"s{i}", last], [f"a{i}"], name=f"sum{i}")]
+        outputs |= {f"s{i}": (FLOAT, [4]), f"a{i}": (FLOAT, [4])}
+        last = f"a{i}"
+    return save(path, nodes, {"x": (FLOAT, [4])}, outputs)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    assert CHROMIUM, "there is no chromium; tools/setup/setup.sh installs it"
+    with Browser(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
+
+
+def open_page(browser, page):
+    """Opens a page and sees that it needs nothing else and complains of nothing."""
+    browser.complaints.clear()
+    browser.requests.clear()
+    browser.open(page)
+    assert browser.complaints == [] and browser.requests == [page.as_uri()]
+    browser.show("#graph")
+
+
+def test_page_shows_all(browser, model):
+    page = report(model, "--dim=N=10")
+    open_page(browser, page)
+    facts = facts_of(page)
+    assert browser.value("document.title") == str(model)
+    assert browser.value("document.querySelectorAll('.node').length") == len(facts["graph"])
+    assert browser.value("document.querySelectorAll('#kernels tr[data-kernel]').length") == len(facts["kernels"])
+    shown = browser.value("[...document.querySelectorAll('#phases tr')].slice(1).map(row => row.cells[0].textContent)")
+    assert shown == [*PHASES, "all"]
+
+
+def test_pages_of_what_ends_early_or_is_symbolic(browser, model):
+    for flags, output in ((["--compile-to=graph"], "a.mlir"), (["--compile-to=import"], "a.mlir"), ([], "a.s"), (["-O0"], "a.so")):
+        open_page(browser, report(model, *flags, output=output))
+        assert browser.value("document.querySelectorAll('section').length") >= 4
+
+
+def test_search_marks_kernels_and_finds_the_next(browser, tmp_path):
+    open_page(browser, report(save_chain(tmp_path / "chain.onnx", 6)))
+    browser.type("#search", "wave3")
+    assert browser.value("byId('matches').textContent").startswith("1 of ")
+    assert browser.value("document.querySelectorAll('.node.found').length") == 1
+    assert browser.value("document.querySelectorAll('#kernels tr.found').length") == 1
+    browser.press_enter()
+    canvas, found = browser.middle("#canvas"), browser.middle(".node.found")
+    assert canvas == pytest.approx(found, abs=2)  # it has come to the middle
+    assert "wave3" in browser.value("byId('details').textContent")
+    browser.type("#search", "no such thing")
+    assert browser.value("byId('matches').textContent").startswith("0 of ")
+    browser.type("#search", "sin")
+    assert browser.value("document.querySelectorAll('.node.found').length") >= 6
+
+
+def test_zoom_and_drag(browser, tmp_path):
+    open_page(browser, report(save_chain(tmp_path / "chain.onnx", 6)))
+    browser.click("#fit")
+    x, y = browser.middle(".node.input")
+    scale = browser.value("camera.scale")
+    browser.wheel(x, y, -400)
+    assert browser.value("camera.scale") == pytest.approx(scale * np.e)
+    assert browser.middle(".node.input") == pytest.approx([x, y], abs=2)  # what is under the pointer stays there
+    browser.drag(x, y, 50, 30)
+    assert browser.middle(".node.input") == pytest.approx([x + 50, y + 30], abs=2)
+    browser.click("#fit")
+    assert browser.value("camera.scale") == pytest.approx(scale) and browser.middle(".node.input") == pytest.approx([x, y], abs=2)
+    browser.click("#closer")
+    assert browser.value("camera.scale") > scale
+    browser.click("#farther")
+    assert browser.value("camera.scale") == pytest.approx(scale)
+
+
+def test_click_shows_a_kernel(browser, model):
+    open_page(browser, report(model, "--dim=N=10"))
+    browser.click(".node.kernel")
+    shown = browser.value("byId('details').textContent")
+    assert "product" in shown and "matmul" in shown
+    browser.click("#kernels tr[data-kernel]")
+    assert browser.value("document.querySelectorAll('.node.selected').length") == 1
+
+
+def test_names_are_text(browser, tmp_path):
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["p"], name=HOSTILE), helper.make_node("Relu", ["p"], [HOSTILE], name="\\u003c<!--<script>")]
+    path = save(tmp_path / "m.onnx", nodes, {"x": (FLOAT, ["<b>", 4])}, {HOSTILE: (FLOAT, ["<b>", 3])}, {"w": np.ones((4, 3), np.float32)})
+    page = report(path)
+    open_page(browser, page)
+    assert browser.value("document.title") == str(path) and browser.value("document.querySelectorAll('img, b').length") == 0
+    assert browser.value("facts.graph.at(-1).name") == HOSTILE
+    browser.click(".node.kernel")
+    assert HOSTILE in browser.value("byId('details').textContent")
+
+
+def test_boxes_stand_apart(browser, tmp_path):
+    """Hundreds of kernels: no two boxes overlap, and each stands below those that it takes values from."""
+    open_page(browser, report(save_chain(tmp_path / "chain.onnx", 100)))
+    places = browser.value("layOut(facts.graph).boxes")
+    assert len(places) >= 300
+    rows = {}
+    for box in places:
+        rows.setdefault(box["y"], []).append((box["x"] - box["width"] / 2, box["x"] + box["width"] / 2))
+    assert all(left[1] < right[0] for row in map(sorted, rows.values()) for left, right in zip(row, row[1:]))
+    assert browser.value("(boxes => facts.graph.every((node, i) => node.inputs.every(input => boxes[input].y < boxes[i].y)))(layOut(facts.graph).boxes)") is True
