@@ -3,6 +3,7 @@
 #include "api/Compilation.h"
 #include "api/FactFinder.h"
 #include "api/Files.h"
+#include "api/Measurement.h"
 #include "api/Report.h"
 #include "api/Versions.h"
 #include "codegen/artifact/HeaderWriter.h"
@@ -149,9 +150,17 @@ static bool writeIr(Compilation &compilation, const std::string &form, const std
   return writeText(output, text, error);
 }
 
-/// Compiles what `read` reads, whose name is `model`.
-static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compilation &)> read,
-                         const std::string &output, const CompileOptions &options, std::string &error) {
+namespace {
+/// What is compiled.
+struct Source {
+  std::string name;
+  llvm::function_ref<bool(Compilation &)> read;
+  LoadFn load;
+};
+} // namespace
+
+static Failure compileTo(const Source &source, const std::string &output, const CompileOptions &options,
+                         std::string &error) {
   CompileOptions wanted = options;
   std::string form = formOf(output, options.emit);
   if (wanted.symbol.empty())
@@ -238,11 +247,12 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
               "program can be made; name one for '" + form + "'";
       return Failure::usage;
     }
-    if (Failure failure = compileVersions(read, wanted, parts, error); failure != Failure::none)
+    if (Failure failure = compileVersions(source.read, wanted, parts, error); failure != Failure::none)
       return failure;
   } else {
     Compilation compilation(wanted);
-    if (!read(compilation) || !compilation.runPhases() || (isBinary && !compilation.emitObjects(parts.objects))) {
+    if (!source.read(compilation) || !compilation.runPhases() ||
+        (isBinary && !compilation.emitObjects(parts.objects))) {
       error = compilation.takeError();
       return compilation.failure;
     }
@@ -256,15 +266,20 @@ static Failure compileTo(const std::string &model, llvm::function_ref<bool(Compi
   }
   if (isBinary)
     done = writeLinked(parts, form, output, header, wanted.weightsKey.empty() ? nullptr : &key, wanted.facts, error);
-  if (done && !options.report.empty())
-    done = writeText(options.report, writeReport(model, *wanted.facts, parts.info), error);
+  if (done && !options.report.empty()) {
+    measureKernels(source.load, options, parts.target, *wanted.facts);
+    done = writeText(options.report, writeReport(source.name, *wanted.facts, parts.info), error);
+  }
   return done ? Failure::none : Failure::input;
 }
 
 Failure lepton::compileFile(const std::string &model, const std::string &output, const CompileOptions &options,
                             std::string &error) {
   auto read = [&](Compilation &compilation) { return compilation.readFile(model); };
-  return compileTo(model, read, output, options, error);
+  auto load = [&](const CompileOptions &wanted, std::string &problem) {
+    return Executable::compile(model, wanted, problem);
+  };
+  return compileTo({model, read, load}, output, options, error);
 }
 
 Failure lepton::compileFile(nn::Graph &graph, const std::string &output, const CompileOptions &options,
@@ -279,7 +294,10 @@ Failure lepton::compileFile(nn::Graph &graph, const std::string &output, const C
   if (ending.starts_with(".mlir") && wanted.compileTo.empty())
     wanted.compileTo = "import"; // the graph as it was built
   auto read = [&](Compilation &compilation) { return compilation.readGraph(graph); };
-  return compileTo(graph.name(), read, output, wanted, error);
+  auto load = [&](const CompileOptions &again, std::string &problem) {
+    return Executable::compile(graph, again, problem);
+  };
+  return compileTo({graph.name(), read, load}, output, wanted, error);
 }
 
 Failure lepton::signFile(const std::string &artifact, const std::string &key, std::string &error) {

@@ -3,6 +3,8 @@
 #ifndef LEPTON_API_FACTS_H
 #define LEPTON_API_FACTS_H
 
+#include "tune/MachineLimits.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,8 +19,10 @@ struct KernelFacts {
   std::vector<std::string> nodes; ///< the model's node that each of them comes from, of the first call; may be empty
   uint64_t flops = 0;             ///< of one call
   uint64_t bytes = 0;             ///< that one call reads and writes at least: its operands and results
-  bool isSymbolic = false; ///< whether `flops` and `bytes` leave out what depends on sizes that only the run knows
-  uint64_t calls = 0;      ///< places that call it, counted with the iterations of their loops where these are known
+  bool isSymbolic = false;    ///< whether `flops` and `bytes` leave out what depends on sizes that only the run knows
+  double seconds = 0;         ///< of a run, all its calls together, at least; 0 where it was not measured
+  uint64_t measuredCalls = 0; ///< of that run
+  uint64_t calls = 0;         ///< places that call it, counted with the iterations of their loops where these are known
 };
 
 /// An input or output of the model, or a step of its entry function.
@@ -41,6 +45,9 @@ struct CompileFacts {
   std::vector<KernelFacts> kernels;                    ///< as first called
   std::vector<GraphNode> graph;                        ///< inputs, steps in their order, outputs
   std::vector<std::pair<std::string, double>> seconds; ///< of each phase
+  std::string unmeasured;                              ///< why kernels have no times; empty where they have
+  unsigned measuredRuns = 0;                           ///< of which the kernels' times are the least
+  MachineLimits limits;                                ///< of this machine, for as many threads as the runs had
   std::vector<std::string> warnings;
 };
 

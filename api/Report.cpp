@@ -88,9 +88,22 @@ static json::Array kernelsOf(const CompileFacts &facts) {
                                    {"ops", std::move(ops)},
                                    {"flops", kernel.isSymbolic ? json::Value(nullptr) : json::Value(kernel.flops)},
                                    {"bytes", kernel.isSymbolic ? json::Value(nullptr) : json::Value(kernel.bytes)},
+                                   {"seconds", kernel.seconds > 0 ? json::Value(kernel.seconds) : json::Value(nullptr)},
+                                   {"measuredCalls", kernel.measuredCalls},
                                    {"calls", kernel.calls}});
   }
   return kernels;
+}
+
+/// Null where they were not measured.
+static json::Value limitsOf(const MachineLimits &limits) {
+  if (limits.gflops == 0 || limits.dram == 0)
+    return nullptr;
+  return json::Object{{"gflops", limits.gflops},
+                      {"bandwidths", json::Array{json::Object{{"name", "L1"}, {"gbs", limits.l1}},
+                                                 json::Object{{"name", "L2"}, {"gbs", limits.l2}},
+                                                 json::Object{{"name", "L3"}, {"gbs", limits.l3}},
+                                                 json::Object{{"name", "memory"}, {"gbs", limits.dram}}}}};
 }
 
 static json::Array graphOf(const CompileFacts &facts) {
@@ -112,9 +125,11 @@ static json::Array graphOf(const CompileFacts &facts) {
 }
 
 std::string lepton::writeReport(const std::string &model, const CompileFacts &facts, const ModelInfo &info) {
-  json::Value all =
-      json::Object{{"model", text(model)},      {"summary", summaryOf(facts, info)}, {"warnings", warningsOf(facts)},
-                   {"phases", phasesOf(facts)}, {"kernels", kernelsOf(facts)},       {"graph", graphOf(facts)}};
+  json::Value all = json::Object{{"model", text(model)},          {"summary", summaryOf(facts, info)},
+                                 {"warnings", warningsOf(facts)}, {"phases", phasesOf(facts)},
+                                 {"kernels", kernelsOf(facts)},   {"graph", graphOf(facts)},
+                                 {"threads", info.threads},       {"unmeasured", text(facts.unmeasured)},
+                                 {"runs", facts.measuredRuns},    {"limits", limitsOf(facts.limits)}};
   std::string written;
   llvm::raw_string_ostream(written) << all;
   auto [before, after] = llvm::StringRef(reportPage).split("%FACTS%");

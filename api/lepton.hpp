@@ -57,7 +57,8 @@ struct CompileOptions {
       weightsKey; ///< file of a key (32 bytes): that file is written encrypted, or is so where an artifact is opened; empty: it is not
   std::string
       compileTo; ///< stop after this phase and write its IR, as bytecode where the file ends in .mlirbc; see phaseNames()
-  std::string report;     ///< file for a page of HTML about the compilation
+  std::string
+      report; ///< file for a page of HTML about the compilation; the model is compiled once more and run, to be measured
   std::string dumpPhases; ///< folder for the IR after each phase
   std::string
       dumpKernels; ///< folder for a model of each kernel whose schedule can be tuned, and for kernels.json, which lists them

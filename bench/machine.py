@@ -18,7 +18,7 @@ def describe():
 
 
 def limits(threads):
-    """GFLOP/s and GB/s from caches and memory, by number of threads; {} where they cannot be measured. See limits.cpp."""
+    """GFLOP/s and GB/s from caches and memory, by number of threads; {} where they cannot be measured. See limits.cpp and tune/MachineLimits.h."""
     program = Path(os.environ.get("LEPTON_COMMAND", "lepton")).parent / "lepton-limits"
     result = subprocess.run([program, str(threads)], stdout=subprocess.PIPE, text=True)
     return json.loads(result.stdout) if result.returncode == 0 else {}

@@ -16,6 +16,8 @@ const byId = (id) => document.getElementById(id);
 const count = (number) => number.toLocaleString("en");
 const fixed = (number, digits) => number.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
+const microseconds = (seconds) => fixed(1e6 * seconds, seconds < 1e-4 ? 2 : 0);
+
 /// A cell: text, a number that is set to the right, or an element.
 function cell(content) {
   return html("td", /^[\d,.]+%?$/.test(content) ? { class: "number" } : {}, content);

@@ -101,7 +101,7 @@ function search() {
   const kernels = new Set(found.map((element) => String(facts.graph[element.dataset.index].kernel)));
   byId("canvas").classList.toggle("searching", text !== "");
   nodes.forEach((element) => element.classList.toggle("found", found.includes(element)));
-  document.querySelectorAll("tr[data-kernel]").forEach((row) => row.classList.toggle("found", kernels.has(row.dataset.kernel)));
+  document.querySelectorAll("[data-kernel]").forEach((row) => row.classList.toggle("found", kernels.has(row.dataset.kernel)));
   byId("matches").textContent = text ? `${found.length} of ${nodes.length}` : "";
   return found;
 }
@@ -110,11 +110,13 @@ function drawGraph() {
   facts.graph.forEach((node) => { node.title = titleOf(node); });
   const { boxes, edges } = layOut(facts.graph);
   const paths = edges.map(({ points }) => svg("path", { class: "edge", d: pathOf(points) }));
+  const slowest = Math.max(...facts.kernels.map((kernel) => kernel.seconds ?? 0));
   const nodes = facts.graph.map((node, i) => {
-    const { x, y, width } = boxes[i];
+    const { x, y, width } = boxes[i], seconds = kernelOf(node)?.seconds;
+    const fill = seconds ? { style: `fill: rgb(255 165 90 / ${seconds / slowest})` } : {}; // the more of the time, the darker
     return svg("g", { class: `node ${node.kind}`, transform: `translate(${x},${y})`, "data-index": i, "data-x": x, "data-y": y },
       svg("title", {}, kernelOf(node)?.name ?? node.name),
-      svg("rect", { x: -width / 2, y: -box.height / 2, width, height: box.height, rx: 5 }),
+      svg("rect", { x: -width / 2, y: -box.height / 2, width, height: box.height, rx: 5, ...fill }),
       svg("text", { y: -2 }, node.title), svg("text", { class: "type", y: 12 }, node.type));
   });
   byId("camera").append(...paths, ...nodes);

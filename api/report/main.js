@@ -1,4 +1,5 @@
 showSummary();
 showKernels();
 showGraph();
+showRoofline();
 showPhases();

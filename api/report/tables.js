@@ -1,11 +1,15 @@
 // The summary and the tables.
 
-/// What is known of a kernel, as pairs of names and texts.
+/// What is known of a kernel, as pairs of names and texts; empty ones are not known.
 function factsOf(kernel) {
+  const rate = (amount) => (kernel.seconds && amount ? fixed(amount * kernel.measuredCalls / kernel.seconds / 1e9, 1) : "");
   return [
+    ["microseconds of a run", kernel.seconds ? microseconds(kernel.seconds) : ""],
     ["calls", count(kernel.calls)],
     ["FLOPs of a call", kernel.flops === null ? "unknown" : count(kernel.flops)],
     ["bytes of a call", kernel.bytes === null ? "unknown" : count(kernel.bytes)],
+    ["GFLOP/s", rate(kernel.flops)],
+    ["GB/s", rate(kernel.bytes)],
   ];
 }
 
@@ -16,27 +20,32 @@ function showSummary() {
   byId("summary").append(table([], facts.summary.map(([name, value]) => html("tr", {}, html("td", {}, name), html("td", {}, value)))));
 }
 
-/// The kernels, those first that compute most.
+/// Shows a kernel's first call in the graph.
+function findInGraph(event) {
+  const row = event.target.closest("[data-kernel]");
+  const element = row && [...document.querySelectorAll(".node")].find(({ dataset }) => String(facts.graph[dataset.index].kernel) === row.dataset.kernel);
+  if (!element)
+    return;
+  select(element);
+  centre(element, 1);
+  byId("graph").scrollIntoView();
+}
+
+/// The kernels, those first that take most of the time, or compute most where no times are known.
 function showKernels() {
-  const work = (kernel) => (kernel.flops ?? 0) * kernel.calls;
-  const total = facts.kernels.reduce((sum, kernel) => sum + work(kernel), 0);
-  const order = facts.kernels.map((_, i) => i).sort((a, b) => work(facts.kernels[b]) - work(facts.kernels[a]));
+  const isTimed = facts.kernels.some((kernel) => kernel.seconds);
+  const cost = (kernel) => (isTimed ? kernel.seconds ?? 0 : (kernel.flops ?? 0) * kernel.calls);
+  const total = facts.kernels.reduce((sum, kernel) => sum + cost(kernel), 0);
+  const order = facts.kernels.map((_, i) => i).sort((a, b) => cost(facts.kernels[b]) - cost(facts.kernels[a]));
   const rows = order.map((i) => {
-    const kernel = facts.kernels[i], [calls, flops] = factsOf(kernel).map(([, text]) => text);
-    return html("tr", { "data-kernel": i }, cell(html("code", {}, kernel.name)), cell(kernel.ops.map((op) => op.name).join(", ")), cell(calls), cell(flops),
-      ...share(total ? work(kernel) / total : 0));
+    const kernel = facts.kernels[i];
+    return html("tr", { "data-kernel": i }, cell(html("code", {}, kernel.name)), cell(kernel.ops.map((op) => op.name).join(", ")),
+      ...factsOf(kernel).map(([, text]) => cell(text)), ...share(total ? cost(kernel) / total : 0));
   });
-  const list = table(["kernel", "ops", "calls", "FLOPs of a call", "of all FLOPs", ""], rows);
-  list.addEventListener("click", (event) => {
-    const row = event.target.closest("tr[data-kernel]");
-    const element = row && [...document.querySelectorAll(".node")].find(({ dataset }) => String(facts.graph[dataset.index].kernel) === row.dataset.kernel);
-    if (!element)
-      return;
-    select(element);
-    centre(element, 1);
-    byId("graph").scrollIntoView();
-  });
-  byId("kernels").append(list);
+  const names = facts.kernels.length ? factsOf(facts.kernels[0]).map(([name]) => name) : [];
+  byId("kernels").append(table(["kernel", "ops", ...names, isTimed ? "of all time" : "of all FLOPs", ""], rows));
+  byId("kernels").addEventListener("click", findInGraph);
+  byId("roofline").addEventListener("click", findInGraph);
 }
 
 function showPhases() {

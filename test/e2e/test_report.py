@@ -89,6 +89,49 @@ def test_folder_that_is_absent(tmp_path, model):
     assert not (tmp_path / "b.so").exists()
 
 
+def test_kernels_are_measured(model):
+    facts = facts_of(report(model, "--dim=N=10", "--threads=2"))
+    assert facts["unmeasured"] == "" and facts["runs"] >= 3 and facts["threads"] == 2
+    assert all(kernel["seconds"] > 0 and kernel["measuredCalls"] == kernel["calls"] for kernel in facts["kernels"])
+    assert facts["limits"]["gflops"] > 0 and [level["name"] for level in facts["limits"]["bandwidths"]] == ["L1", "L2", "L3", "memory"]
+
+
+def test_calls_of_a_run_are_counted(tmp_path):
+    """What a loop runs is measured as often as it ran, though only the run knows how often."""
+    value = helper.make_tensor_value_info
+    inputs = [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, []), value("v", FLOAT, [600])]
+    body = helper.make_graph([helper.make_node("Sin", ["v"], ["w"]), helper.make_node("Identity", ["c"], ["d"])], "body", inputs, [value("d", TensorProto.BOOL, []), value("w", FLOAT, [600])])
+    nodes = [helper.make_node("Cast", ["x"], ["f"], to=TensorProto.INT64), helper.make_node("ReduceMax", ["f"], ["m"], keepdims=0), helper.make_node("Mul", ["m", "zero"], ["o"])]
+    nodes += [helper.make_node("Add", ["o", "five"], ["n"]), helper.make_node("Loop", ["n", "", "x"], ["y"], body=body)]
+    path = save(tmp_path / "m.onnx", nodes, {"x": (FLOAT, [600])}, {"y": (FLOAT, [600])}, {"zero": np.array(0, np.int64), "five": np.array(5, np.int64)})
+    facts = facts_of(report(path))
+    assert [kernel["measuredCalls"] for kernel in facts["kernels"] if kernel["name"].startswith("sin")] == [5]
+
+
+@pytest.mark.parametrize(
+    "flags, output, reason",
+    [
+        ([], "a.so", "the size of the input 'x' is known at run time only; --dim gives sizes"),
+        (["--dim=N=10", "--target=aarch64-linux-gnu"], "a.o", "the code is for another architecture, aarch64"),
+        (["--dim=N=10", "--cpu=x86-64-v2,x86-64-v3"], "a.so", "the code is for several processors"),
+        (["--dim=N=10", "--compile-to=kernel"], "a.mlir", "the compilation ended after the phase kernel"),
+        (["--dim=N=10", "--target=cuda:sm_80"], "a.so", "the kernels are for a GPU"),
+    ],
+    ids=["sizes", "architecture", "processors", "phase", "gpu"],
+)
+def test_page_says_why_kernels_have_no_times(model, flags, output, reason):
+    facts = facts_of(report(model, *flags, output=output))
+    assert reason in facts["unmeasured"] and facts["runs"] == 0 and facts["limits"] is None
+    assert facts["kernels"] and all(kernel["seconds"] is None for kernel in facts["kernels"])
+
+
+def test_run_that_fails_is_said(tmp_path):
+    """Made-up inputs are one or zero, of which this model wants neither."""
+    nodes = [helper.make_node("Add", ["i", "seven"], ["j"]), helper.make_node("Gather", ["t", "j"], ["y"])]
+    path = save(tmp_path / "m.onnx", nodes, {"i": (TensorProto.INT64, [1]), "t": (FLOAT, [4])}, {"y": (FLOAT, [1])}, {"seven": np.array([7], np.int64)})
+    assert "index" in facts_of(report(path))["unmeasured"]
+
+
 # ---- the page --------------------------------------------------------------------------------------------------------
 
 HOSTILE = "</script><script>document.title='stolen'</script><img src=x onerror=\"document.title='stolen'\">"
@@ -178,6 +221,19 @@ def test_click_shows_a_kernel(browser, model):
     assert "product" in shown and "matmul" in shown
     browser.click("#kernels tr[data-kernel]")
     assert browser.value("document.querySelectorAll('.node.selected').length") == 1
+
+
+def test_roofline_shows_kernels(browser, model):
+    page = report(model, "--dim=N=10")
+    open_page(browser, page)
+    dots = browser.value("[...document.querySelectorAll('#roofline circle')].map(dot => [dot.dataset.kernel, Number(dot.getAttribute('cx')), Number(dot.getAttribute('cy'))])")
+    computing = [i for i, kernel in enumerate(facts_of(page)["kernels"]) if kernel["flops"]]
+    assert [int(kernel) for kernel, _, _ in dots] == computing and all(60 <= x <= 880 and 28 <= y <= 380 for _, x, y in dots)
+    assert browser.value("document.querySelectorAll('#roofline .roof').length") == 5
+    browser.click("#roofline circle")
+    assert browser.value("document.querySelectorAll('.node.selected').length") == 1
+    open_page(browser, report(model))
+    assert "--dim gives sizes" in browser.value("document.querySelector('#roofline .note').textContent")
 
 
 def test_names_are_text(browser, tmp_path):

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const uint32_t expected = data[0] % 32 < 29 ? data[0] % 32 : containers[data[0] % 32 - 29];
   for (const char *ending : {".npy", ".pb"}) {
     InputFile file(data + 1, size - 1, ending);
-    lepton::cli::HostTensor tensor;
+    lepton::HostTensor tensor;
     std::string error;
     if (!lepton::cli::readTensor(file.path(), expected, tensor, error) && error.empty())
       abort(); // refused without a word

@@ -1,9 +1,10 @@
 //===- Run.cpp - lepton run -------------------------------------------------------------------------------------------------===//
 
 #include "api/Files.h"
+#include "api/KernelTrace.h"
+#include "api/MadeUpInputs.h"
 #include "tools/lepton/Commands.h"
 #include "tools/lepton/Faults.h"
-#include "tools/lepton/KernelTrace.h"
 #include "tools/lepton/TensorFiles.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -13,8 +14,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <complex>
-#include <optional>
 #include <random>
 
 using namespace lepton;
@@ -28,88 +27,6 @@ int lepton::cli::report(Failure failure, const std::string &error) {
   for (llvm::StringRef line : lines)
     llvm::errs() << "error: " << line << "\n";
   return int(failure);
-}
-
-/// Sizes known only at run time are as small as may be in made-up inputs.
-static int64_t smallestSize(const lepton_model &model, const lepton_value_info &info, uint32_t dim) {
-  if (info.shape[dim] >= 0)
-    return info.shape[dim];
-  const char *name = info.dim_names ? info.dim_names[dim] : nullptr;
-  for (uint64_t i = 0; name && i < model.dim_bound_count; ++i)
-    if (llvm::StringRef(name) == model.dim_bounds[i].name)
-      return model.dim_bounds[i].minimum;
-  return 1;
-}
-
-/// Random bits that are a number of the type: one of [0, 1) of a small float, 0.5 or 1 of a power of two, otherwise 0 or 1, which is a valid index, flag
-/// and count.
-static uint16_t smallNumber(uint32_t dtype, uint64_t random) {
-  switch (dtype) {
-  case LEPTON_FLOAT16:
-    return random & 0x3bff;
-  case LEPTON_BFLOAT16:
-    return random & 0x3f7f;
-  case LEPTON_FLOAT8E4M3FN:
-  case LEPTON_FLOAT8E4M3FNUZ:
-  case LEPTON_FLOAT8E5M2:
-  case LEPTON_FLOAT8E5M2FNUZ:
-    return random & 0x37;
-  case LEPTON_FLOAT8E8M0:
-    return 126 + (random & 1);
-  case LEPTON_FLOAT6E2M3:
-    return random & 7;
-  case LEPTON_FLOAT6E3M2:
-    return random & 11;
-  default:
-    return random & 1;
-  }
-}
-
-/// Nothing where no memory can hold so many.
-static std::optional<uint64_t> elementCount(const std::vector<int64_t> &shape) {
-  uint64_t count = 1;
-  for (int64_t size : shape)
-    if (__builtin_mul_overflow(count, uint64_t(size), &count) || count > uint64_t(1) << 40)
-      return std::nullopt;
-  return count;
-}
-
-static HostTensor makeUp(const lepton_model &model, const lepton_value_info &info, std::mt19937_64 &random) {
-  HostTensor tensor;
-  tensor.dtype = info.dtype;
-  if (info.element && info.element->rank == LEPTON_ANY_RANK)
-    return tensor; // of nothing
-  if (info.element) {
-    for (int i = 0; i < (info.dtype == LEPTON_MAP ? 2 : 1); ++i)
-      tensor.elements.push_back(makeUp(model, info.element[i], random));
-    return tensor;
-  }
-  for (uint32_t d = 0; d < info.rank; ++d)
-    tensor.shape.push_back(smallestSize(model, info, d));
-  uint64_t count = elementCount(tensor.shape).value_or(0);
-  if (info.dtype == LEPTON_STRING) {
-    tensor.strings.assign(count, "text");
-    return tensor;
-  }
-  size_t bytes = dtypeBytes(info.dtype);
-  tensor.data.resize(count * bytes);
-  std::normal_distribution<float> normal;
-  for (uint64_t i = 0; i < count; ++i) {
-    auto write = [&](const auto &number) { memcpy(tensor.data.data() + i * bytes, &number, sizeof number); };
-    if (info.dtype == LEPTON_FLOAT) {
-      write(normal(random));
-    } else if (info.dtype == LEPTON_DOUBLE) {
-      write(double(normal(random)));
-    } else if (info.dtype == LEPTON_COMPLEX64) {
-      write(std::complex<float>{normal(random), normal(random)});
-    } else if (info.dtype == LEPTON_COMPLEX128) {
-      write(std::complex<double>{normal(random), normal(random)});
-    } else {
-      uint16_t number = smallNumber(info.dtype, random());
-      memcpy(tensor.data.data() + i * bytes, &number, std::min<size_t>(bytes, sizeof number));
-    }
-  }
-  return tensor;
 }
 
 static bool gatherInputs(const RunOptions &options, const lepton_model &model, std::vector<HostTensor> &tensors,
@@ -141,8 +58,7 @@ static bool gatherInputs(const RunOptions &options, const lepton_model &model, s
         return false;
       }
     } else if (options.randomInputs) {
-      tensors.push_back(makeUp(model, info, random));
-      if (!elementCount(tensors.back().shape)) {
+      if (!makeUp(model, info, random, tensors.emplace_back())) {
         error = "input '" + std::string(info.name) + "' has a shape that no memory can hold";
         return false;
       }

@@ -13,80 +13,6 @@
 using namespace lepton;
 using namespace lepton::cli;
 
-namespace {
-struct Dtype {
-  uint32_t number;
-  const char *descr, *text;
-  size_t bytes;
-};
-} // namespace
-
-/// NumPy has no names for bfloat16 and the types narrower than a byte, nor for floats of one: its files hold raw elements of one or two bytes.
-static constexpr const char *rawByte = "<V1";
-static constexpr Dtype dtypes[] = {{LEPTON_FLOAT, "<f4", "float32", 4},
-                                   {LEPTON_DOUBLE, "<f8", "float64", 8},
-                                   {LEPTON_FLOAT16, "<f2", "float16", 2},
-                                   {LEPTON_BFLOAT16, "<V2", "bfloat16", 2},
-                                   {LEPTON_INT8, "|i1", "int8", 1},
-                                   {LEPTON_INT16, "<i2", "int16", 2},
-                                   {LEPTON_INT32, "<i4", "int32", 4},
-                                   {LEPTON_INT64, "<i8", "int64", 8},
-                                   {LEPTON_UINT8, "|u1", "uint8", 1},
-                                   {LEPTON_UINT16, "<u2", "uint16", 2},
-                                   {LEPTON_UINT32, "<u4", "uint32", 4},
-                                   {LEPTON_UINT64, "<u8", "uint64", 8},
-                                   {LEPTON_BOOL, "|b1", "bool", 1},
-                                   {LEPTON_COMPLEX64, "<c8", "complex64", 8},
-                                   {LEPTON_COMPLEX128, "<c16", "complex128", 16},
-                                   {LEPTON_FLOAT8E4M3FN, rawByte, "float8e4m3fn", 1},
-                                   {LEPTON_FLOAT8E4M3FNUZ, rawByte, "float8e4m3fnuz", 1},
-                                   {LEPTON_FLOAT8E5M2, rawByte, "float8e5m2", 1},
-                                   {LEPTON_FLOAT8E5M2FNUZ, rawByte, "float8e5m2fnuz", 1},
-                                   {LEPTON_FLOAT8E8M0, rawByte, "float8e8m0", 1},
-                                   {LEPTON_FLOAT6E2M3, rawByte, "float6e2m3", 1},
-                                   {LEPTON_FLOAT6E3M2, rawByte, "float6e3m2", 1},
-                                   {LEPTON_FLOAT4E2M1, rawByte, "float4e2m1", 1},
-                                   {LEPTON_INT4, rawByte, "int4", 1},
-                                   {LEPTON_UINT4, rawByte, "uint4", 1},
-                                   {LEPTON_INT2, rawByte, "int2", 1},
-                                   {LEPTON_UINT2, rawByte, "uint2", 1}};
-
-/// Types that no .npy file holds, for messages.
-static constexpr Dtype others[] = {{LEPTON_STRING, "", "string", sizeof(const char *)},
-                                   {LEPTON_SEQUENCE, "", "sequence", 0},
-                                   {LEPTON_OPTIONAL, "", "optional", 0},
-                                   {LEPTON_MAP, "", "map", 0}};
-
-static const Dtype *find(uint32_t number) {
-  for (const Dtype &dtype : dtypes)
-    if (dtype.number == number)
-      return &dtype;
-  return nullptr;
-}
-
-size_t lepton::cli::dtypeBytes(uint32_t dtype) { return find(dtype) ? find(dtype)->bytes : 0; }
-const char *lepton::cli::dtypeText(uint32_t dtype) {
-  for (const Dtype &other : others)
-    if (other.number == dtype)
-      return other.text;
-  return find(dtype) ? find(dtype)->text : "unknown";
-}
-
-std::string lepton::cli::valueText(const lepton_value_info &info) {
-  if (info.dtype == LEPTON_MAP)
-    return "map from " + valueText(info.element[0]) + " to " + valueText(info.element[1]);
-  if (info.element)
-    return std::string(dtypeText(info.dtype)) + " of " + valueText(*info.element);
-  if (info.rank == LEPTON_ANY_RANK)
-    return std::string(dtypeText(info.dtype)) + " of any shape";
-  std::string text = std::string(dtypeText(info.dtype)) + "[";
-  for (uint32_t d = 0; d < info.rank; ++d) {
-    const char *name = info.dim_names ? info.dim_names[d] : nullptr;
-    text += (d ? ", " : "") + (info.shape[d] >= 0 ? std::to_string(info.shape[d]) : std::string(name ? name : "?"));
-  }
-  return text + "]";
-}
-
 /// The text after `'key':` in a header.
 static llvm::StringRef field(llvm::StringRef header, llvm::StringRef key) {
   size_t at = header.find(("'" + key + "':").str());
@@ -95,13 +21,13 @@ static llvm::StringRef field(llvm::StringRef header, llvm::StringRef key) {
 
 /// The type that NumPy calls `descr`. Raw bytes have the type that is expected, where that has no name.
 static const Dtype *findNamed(llvm::StringRef descr, uint32_t expected) {
-  const Dtype *wanted = find(expected);
-  if (wanted && wanted->descr == llvm::StringRef(rawByte) && (descr == rawByte || descr == "|V1"))
+  const Dtype *wanted = findDtype(expected);
+  if (wanted && wanted->descr == llvm::StringRef(rawElement) && (descr == rawElement || descr == "|V1"))
     return wanted;
   if (descr == "<f1") // ml_dtypes writes it, though NumPy does not read it
-    return find(LEPTON_FLOAT8E5M2);
-  for (const Dtype &dtype : dtypes)
-    if (descr != rawByte && (descr == dtype.descr || (descr == "|V2" && dtype.number == LEPTON_BFLOAT16)))
+    return findDtype(LEPTON_FLOAT8E5M2);
+  for (const Dtype &dtype : dtypes())
+    if (descr != rawElement && (descr == dtype.descr || (descr == "|V2" && dtype.number == LEPTON_BFLOAT16)))
       return &dtype;
   return nullptr;
 }
@@ -166,7 +92,7 @@ bool lepton::cli::readNpy(const std::string &path, uint32_t expected, HostTensor
 }
 
 bool lepton::cli::writeNpy(const std::string &path, const lepton_tensor &tensor, std::string &error) {
-  const Dtype *dtype = find(tensor.dtype);
+  const Dtype *dtype = findDtype(tensor.dtype);
   if (!dtype) {
     error = path + ": NumPy's format has no such values; write ONNX's (--output-format=pb)";
     return false;
@@ -185,10 +111,6 @@ bool lepton::cli::writeNpy(const std::string &path, const lepton_tensor &tensor,
   return writeWhole(path, content, error);
 }
 
-static bool isContainer(uint32_t dtype) {
-  return dtype == LEPTON_SEQUENCE || dtype == LEPTON_OPTIONAL || dtype == LEPTON_MAP;
-}
-
 static HostTensor fromFile(TensorFile file) {
   HostTensor tensor;
   tensor.dtype = file.dataType;
@@ -198,21 +120,6 @@ static HostTensor fromFile(TensorFile file) {
   for (TensorFile &element : file.elements)
     tensor.elements.push_back(fromFile(std::move(element)));
   return tensor;
-}
-
-/// Strings and lists are seen through arrays of what refers to them, for which `data` and `shape` are free.
-lepton_tensor HostTensor::view() {
-  if (dtype == LEPTON_STRING) {
-    data.resize(strings.size() * sizeof(const char *));
-    for (size_t i = 0; i < strings.size(); ++i)
-      reinterpret_cast<const char **>(data.data())[i] = strings[i].c_str();
-  } else if (isContainer(dtype)) {
-    shape = {int64_t(elements.size())};
-    data.resize(elements.size() * sizeof(lepton_tensor));
-    for (size_t i = 0; i < elements.size(); ++i)
-      reinterpret_cast<lepton_tensor *>(data.data())[i] = elements[i].view();
-  }
-  return {data.data(), shape.data(), dtype, uint32_t(shape.size()), data.size()};
 }
 
 bool lepton::cli::readTensor(const std::string &path, uint32_t expected, HostTensor &tensor, std::string &error) {

@@ -66,7 +66,8 @@ static cl::opt<std::string> tuningDb("tuning-db", cl::value_desc("FILE"), cl::su
                                      cl::desc("database of schedules that lepton tune found, to be obeyed"));
 static cl::opt<std::string> tuneSeconds("tune", cl::ValueOptional, cl::value_desc("SECONDS"), cl::sub(compileCommand),
                                         cl::desc("search for faster schedules first, 60 seconds or as many as said"));
-static cl::opt<std::string> htmlReport("report", cl::desc("write a page about phases, kernels and memory"),
+static cl::opt<std::string> htmlReport("report",
+                                       cl::desc("write a page about the model's kernels, which are run to be measured"),
                                        cl::value_desc("FILE.html"), cl::sub(compileCommand));
 static cl::opt<std::string> key("key", cl::Required, cl::value_desc("FILE.pem"), cl::sub(signCommand),
                                 cl::desc("private key to sign with (Ed25519, openssl genpkey -algorithm ed25519)"));

@@ -1,15 +1,16 @@
 //===- KernelTrace.h - when the kernels of a run begin and end ------------------------------------------*- C++ -*-===//
 
-#ifndef LEPTON_TOOLS_LEPTON_KERNELTRACE_H
-#define LEPTON_TOOLS_LEPTON_KERNELTRACE_H
+#ifndef LEPTON_API_KERNELTRACE_H
+#define LEPTON_API_KERNELTRACE_H
 
 #include "runtime/core/lepton_abi.h"
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
-namespace lepton::cli {
+namespace lepton {
 
 /// Observes a session; one run at a time.
 class KernelTrace {
@@ -19,6 +20,13 @@ public:
 
   /// In Chrome's trace event format, times in microseconds, which its viewer and Perfetto show.
   std::string json() const;
+
+  /// What one kernel takes in a run, all its calls together: in the run where that is least.
+  struct Cost {
+    double seconds;
+    uint64_t calls;
+  };
+  std::map<std::string, Cost> leastCosts() const;
 
   const lepton_observer observer;
 
@@ -33,6 +41,6 @@ private:
   std::vector<Mark> marks;
 };
 
-} // namespace lepton::cli
+} // namespace lepton
 
-#endif // LEPTON_TOOLS_LEPTON_KERNELTRACE_H
+#endif // LEPTON_API_KERNELTRACE_H

@@ -1,15 +1,32 @@
 //===- KernelTrace.cpp - when the kernels of a run begin and end ----------------------------------------------------===//
 
-#include "tools/lepton/KernelTrace.h"
+#include "api/KernelTrace.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
-using namespace lepton::cli;
+using namespace lepton;
 namespace json = llvm::json;
 
 void KernelTrace::note(void *trace, const char *name) {
   static_cast<KernelTrace *>(trace)->marks.push_back({name, Clock::now()});
+}
+
+std::map<std::string, KernelTrace::Cost> KernelTrace::leastCosts() const {
+  std::map<std::string, Cost> least, run;
+  for (size_t i = 0; i < marks.size(); ++i) {
+    if (marks[i].name && i + 1 < marks.size()) {
+      Cost &cost = run[marks[i].name];
+      cost.seconds += std::chrono::duration<double>(marks[i + 1].time - marks[i].time).count();
+      ++cost.calls;
+      continue;
+    }
+    for (const auto &[name, cost] : run)
+      if (auto [place, isNew] = least.try_emplace(name, cost); !isNew && cost.seconds < place->second.seconds)
+        place->second = cost;
+    run.clear();
+  }
+  return least;
 }
 
 std::string KernelTrace::json() const {
