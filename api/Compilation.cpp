@@ -138,6 +138,8 @@ bool Compilation::lookAfter(void (*build)(OpPassManager &, const PipelineOptions
     findKernelFacts(module(), *options.facts);
     findGraph(module(), *options.facts);
   }
+  if (options.facts && build == buildBufferPipeline)
+    findMemoryPlan(module(), options.facts->memory);
   if (build == buildSchedulePipeline)
     module()->removeAttr("lepton.tuned"); // obeyed
   if (options.dumpKernels.empty())

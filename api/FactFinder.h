@@ -39,6 +39,8 @@ void findGraphFacts(mlir::ModuleOp module, CompileFacts &facts);
 void findKernelFacts(mlir::ModuleOp module, CompileFacts &facts);
 /// How often a call runs, as far as it is known.
 uint64_t iterationsAround(mlir::Operation *op);
+/// The arena over time; after the phase `buffer`.
+void findMemoryPlan(mlir::ModuleOp module, MemoryPlan &plan);
 /// The steps of the entry function and the values between them; after the phase `kernel`.
 void findGraph(mlir::ModuleOp module, CompileFacts &facts);
 

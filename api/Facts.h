@@ -35,15 +35,28 @@ struct GraphNode {
   uint64_t times = 1;          ///< that it runs, as far as the iterations of its loops are known
 };
 
+/// A place in the arena, from the first to the last step that sees it.
+struct BufferFacts {
+  uint64_t offset, bytes;
+  size_t first, last; ///< steps of the plan
+};
+
+struct MemoryPlan {
+  std::vector<std::string> steps; ///< of the entry function, in their order: kernels, and branches and loops as one
+  std::vector<BufferFacts> buffers;
+  unsigned pooled = 0; ///< buffers whose size only the run knows, or that a loop carries: the pool gives them
+};
+
 /// Filled by a compilation that is given it (CompileOptions::facts).
 struct CompileFacts {
-  std::map<std::string, uint64_t> ops;                 ///< the model's nodes by operator
-  uint64_t parameters = 0, parameterBytes = 0;         ///< elements of its constant tensors
-  uint64_t flops = 0;                                  ///< a multiply-add is two; of the ops whose sizes are known
-  std::map<std::string, unsigned> symbolicFlops;       ///< the other ops: operator -> nodes
-  uint64_t liveBytes = 0;                              ///< of the arena, at most at one time: none could be smaller
-  std::vector<KernelFacts> kernels;                    ///< as first called
-  std::vector<GraphNode> graph;                        ///< inputs, steps in their order, outputs
+  std::map<std::string, uint64_t> ops;           ///< the model's nodes by operator
+  uint64_t parameters = 0, parameterBytes = 0;   ///< elements of its constant tensors
+  uint64_t flops = 0;                            ///< a multiply-add is two; of the ops whose sizes are known
+  std::map<std::string, unsigned> symbolicFlops; ///< the other ops: operator -> nodes
+  uint64_t liveBytes = 0;                        ///< of the arena, at most at one time: none could be smaller
+  std::vector<KernelFacts> kernels;              ///< as first called
+  std::vector<GraphNode> graph;                  ///< inputs, steps in their order, outputs
+  MemoryPlan memory;
   std::vector<std::pair<std::string, double>> seconds; ///< of each phase
   std::string unmeasured;                              ///< why kernels have no times; empty where they have
   unsigned measuredRuns = 0;                           ///< of which the kernels' times are the least

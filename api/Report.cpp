@@ -124,12 +124,29 @@ static json::Array graphOf(const CompileFacts &facts) {
   return nodes;
 }
 
+static json::Object memoryOf(const MemoryPlan &plan, const ModelInfo &info) {
+  json::Array buffers;
+  for (const BufferFacts &buffer : plan.buffers)
+    buffers.push_back(json::Object{
+        {"offset", buffer.offset}, {"bytes", buffer.bytes}, {"first", buffer.first}, {"last", buffer.last}});
+  return json::Object{{"bytes", info.arenaBytes},
+                      {"steps", json::Array(plan.steps)},
+                      {"buffers", std::move(buffers)},
+                      {"pooled", plan.pooled}};
+}
+
 std::string lepton::writeReport(const std::string &model, const CompileFacts &facts, const ModelInfo &info) {
-  json::Value all = json::Object{{"model", text(model)},          {"summary", summaryOf(facts, info)},
-                                 {"warnings", warningsOf(facts)}, {"phases", phasesOf(facts)},
-                                 {"kernels", kernelsOf(facts)},   {"graph", graphOf(facts)},
-                                 {"threads", info.threads},       {"unmeasured", text(facts.unmeasured)},
-                                 {"runs", facts.measuredRuns},    {"limits", limitsOf(facts.limits)}};
+  json::Value all = json::Object{{"model", text(model)},
+                                 {"summary", summaryOf(facts, info)},
+                                 {"warnings", warningsOf(facts)},
+                                 {"phases", phasesOf(facts)},
+                                 {"kernels", kernelsOf(facts)},
+                                 {"graph", graphOf(facts)},
+                                 {"threads", info.threads},
+                                 {"unmeasured", text(facts.unmeasured)},
+                                 {"runs", facts.measuredRuns},
+                                 {"limits", limitsOf(facts.limits)},
+                                 {"memory", memoryOf(facts.memory, info)}};
   std::string written;
   llvm::raw_string_ostream(written) << all;
   auto [before, after] = llvm::StringRef(reportPage).split("%FACTS%");

@@ -18,6 +18,12 @@ const fixed = (number, digits) => number.toLocaleString("en", { minimumFractionD
 
 const microseconds = (seconds) => fixed(1e6 * seconds, seconds < 1e-4 ? 2 : 0);
 
+/// A size in the unit that suits it.
+function bytesText(bytes) {
+  const power = Math.min(3, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
+  return `${power ? fixed(bytes / 1024 ** power, 1) : count(bytes)} ${["bytes", "KiB", "MiB", "GiB"][power]}`;
+}
+
 /// A cell: text, a number that is set to the right, or an element.
 function cell(content) {
   return html("td", /^[\d,.]+%?$/.test(content) ? { class: "number" } : {}, content);

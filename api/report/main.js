@@ -2,4 +2,5 @@ showSummary();
 showKernels();
 showGraph();
 showRoofline();
+showMemory();
 showPhases();

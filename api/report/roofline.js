@@ -1,5 +1,6 @@
 // The roofline (Williams, Waterman and Patterson, 2009): what kernels reach in GFLOP/s, over the FLOPs that they make of each byte they read or write at least.
-// No kernel is above the roof of what the machine computes; where its operands come from a cache it may be above what memory delivers.
+// A kernel whose operands come from a cache may be above what memory delivers. FLOPs are those of the direct form, so that a convolution by minimal
+// filtering, which makes fewer, may be above the roof.
 
 const chart = { width: 900, height: 420, left: 60, right: 20, top: 28, bottom: 40 };
 

@@ -108,6 +108,30 @@ def test_calls_of_a_run_are_counted(tmp_path):
     assert [kernel["measuredCalls"] for kernel in facts["kernels"] if kernel["name"].startswith("sin")] == [5]
 
 
+def together(a, b):
+    return a["first"] <= b["last"] and b["first"] <= a["last"]
+
+
+def test_memory_plan(tmp_path):
+    """Buffers that live at one time lie apart, within the arena; a chain of kernels needs two at a time."""
+    nodes = [helper.make_node("Softmax", [f"v{i}"], [f"v{i + 1}"]) for i in range(6)]
+    path = save(tmp_path / "m.onnx", nodes, {"v0": (FLOAT, [4, 1000])}, {"v6": (FLOAT, [4, 1000])})
+    facts = facts_of(report(path, "-O0"))
+    memory, buffers = facts["memory"], facts["memory"]["buffers"]
+    assert memory["steps"] == [node["name"] for node in facts["graph"] if node["kind"] == "kernel"] and memory["pooled"] == 0
+    assert len(buffers) == len(memory["steps"]) - 1 and max(buffer["offset"] + buffer["bytes"] for buffer in buffers) <= memory["bytes"] < 3 * 16064
+    assert all(buffer["bytes"] == 16000 and buffer["last"] == buffer["first"] + 1 for buffer in buffers)
+    pairs = [(a, b) for i, a in enumerate(buffers) for b in buffers[:i] if together(a, b)]
+    assert len(pairs) == len(buffers) - 1 and all(a["offset"] + a["bytes"] <= b["offset"] or b["offset"] + b["bytes"] <= a["offset"] for a, b in pairs)
+
+
+def test_memory_of_unknown_size_comes_from_the_pool(tmp_path):
+    nodes = [helper.make_node("Softmax", ["x"], ["h"]), helper.make_node("Softmax", ["h"], ["y"])]
+    path = save(tmp_path / "m.onnx", nodes, {"x": (FLOAT, ["N", 10])}, {"y": (FLOAT, ["N", 10])})
+    memory = facts_of(report(path, "-O0"))["memory"]
+    assert memory["buffers"] == [] and memory["pooled"] == 1
+
+
 @pytest.mark.parametrize(
     "flags, output, reason",
     [
@@ -234,6 +258,14 @@ def test_roofline_shows_kernels(browser, model):
     assert browser.value("document.querySelectorAll('.node.selected').length") == 1
     open_page(browser, report(model))
     assert "--dim gives sizes" in browser.value("document.querySelector('#roofline .note').textContent")
+
+
+def test_memory_is_drawn(browser, tmp_path):
+    page = report(save_chain(tmp_path / "chain.onnx", 6), "-O0")
+    open_page(browser, page)
+    buffers = facts_of(page)["memory"]["buffers"]
+    drawn = browser.value("[...document.querySelectorAll('#memory rect')].map(rect => ['x', 'y', 'width', 'height'].map(name => Number(rect.getAttribute(name))))")
+    assert len(drawn) == len(buffers) and all(x >= 60 and y >= 27 and width > 0 and height > 0 and x + width <= 881 and y + height <= 381 for x, y, width, height in drawn)
 
 
 def test_names_are_text(browser, tmp_path):
