@@ -3,6 +3,7 @@
 #include "api/Compilation.h"
 #include "api/ConstantEvaluator.h"
 #include "api/FactFinder.h"
+#include "api/PassObserver.h"
 #include "codegen/artifact/ObjectEmitter.h"
 #include "codegen/artifact/WeightsObject.h"
 #include "codegen/cpu/LowerToLlvm.h"
@@ -168,6 +169,8 @@ bool Compilation::runPhase(const char *name, void (*build)(OpPassManager &, cons
   TimingScope timed = timing.nest(name);
   if (options.timing)
     pm.enableTiming(timed);
+  if (options.facts)
+    pm.addInstrumentation(observePasses(name, *options.facts));
   build(pm, pipeline);
   pm.addPass(createVerifyPhase({.phase = name}));
   bool isDone = succeeded(pm.run(module()));
@@ -211,6 +214,8 @@ Compilation::Compilation(const CompileOptions &options) : options(options), boun
       if (!bounds.areExceeded())
         step();
     });
+  if (options.facts)
+    collectRemarks(*context, *options.facts);
   timer.setEnabled(options.timing);
   timing = timer.getRootScope();
   // Every error that a pass or the importer reports becomes one line.

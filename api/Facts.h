@@ -47,6 +47,23 @@ struct MemoryPlan {
   unsigned pooled = 0; ///< buffers whose size only the run knows, or that a loop carries: the pool gives them
 };
 
+/// What a pass took and did, on all functions that it ran on.
+struct PassFacts {
+  std::string phase, name;
+  double seconds = 0; ///< of all threads
+  uint64_t opsBefore = 0, opsAfter = 0;
+};
+
+/// A decision of a pass.
+struct RemarkFacts {
+  std::string pass;
+  std::string name;   ///< what was decided: "fused", "tuned"
+  std::string node;   ///< of the model; may be empty
+  std::string kernel; ///< may be empty
+  std::string text;
+  bool isMissed; ///< whether it could not be done
+};
+
 /// Filled by a compilation that is given it (CompileOptions::facts).
 struct CompileFacts {
   std::map<std::string, uint64_t> ops;           ///< the model's nodes by operator
@@ -57,6 +74,8 @@ struct CompileFacts {
   std::vector<KernelFacts> kernels;              ///< as first called
   std::vector<GraphNode> graph;                  ///< inputs, steps in their order, outputs
   MemoryPlan memory;
+  std::vector<PassFacts> passes; ///< in the order in which they first ran
+  std::vector<RemarkFacts> remarks;
   std::vector<std::pair<std::string, double>> seconds; ///< of each phase
   std::string unmeasured;                              ///< why kernels have no times; empty where they have
   unsigned measuredRuns = 0;                           ///< of which the kernels' times are the least

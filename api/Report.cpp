@@ -135,6 +135,29 @@ static json::Object memoryOf(const MemoryPlan &plan, const ModelInfo &info) {
                       {"pooled", plan.pooled}};
 }
 
+static json::Array passesOf(const CompileFacts &facts) {
+  json::Array passes;
+  for (const PassFacts &pass : facts.passes)
+    passes.push_back(json::Object{{"phase", pass.phase},
+                                  {"name", pass.name},
+                                  {"seconds", pass.seconds},
+                                  {"opsBefore", pass.opsBefore},
+                                  {"opsAfter", pass.opsAfter}});
+  return passes;
+}
+
+static json::Array remarksOf(const CompileFacts &facts) {
+  json::Array remarks;
+  for (const RemarkFacts &remark : facts.remarks)
+    remarks.push_back(json::Object{{"pass", remark.pass},
+                                   {"name", remark.name},
+                                   {"node", text(remark.node)},
+                                   {"kernel", remark.kernel},
+                                   {"text", text(remark.text)},
+                                   {"missed", remark.isMissed}});
+  return remarks;
+}
+
 std::string lepton::writeReport(const std::string &model, const CompileFacts &facts, const ModelInfo &info) {
   json::Value all = json::Object{{"model", text(model)},
                                  {"summary", summaryOf(facts, info)},
@@ -146,7 +169,9 @@ std::string lepton::writeReport(const std::string &model, const CompileFacts &fa
                                  {"unmeasured", text(facts.unmeasured)},
                                  {"runs", facts.measuredRuns},
                                  {"limits", limitsOf(facts.limits)},
-                                 {"memory", memoryOf(facts.memory, info)}};
+                                 {"memory", memoryOf(facts.memory, info)},
+                                 {"passes", passesOf(facts)},
+                                 {"remarks", remarksOf(facts)}};
   std::string written;
   llvm::raw_string_ostream(written) << all;
   auto [before, after] = llvm::StringRef(reportPage).split("%FACTS%");

@@ -113,7 +113,7 @@ def LowerKernels : Pass<"lepton-lower-kernels", "::mlir::ModuleOp"> {
     Example: `lepton.call @k(%x)` -> `func.call @k(%context, %x, %empty)`.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",
-                           "::mlir::complex::ComplexDialect", "::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::vector::VectorDialect", "::mlir::complex::ComplexDialect", "::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::bufferization::BufferizationDialect", "::lepton::lrt::RuntimeDialect"];
 }
 

@@ -3,4 +3,6 @@ showKernels();
 showGraph();
 showRoofline();
 showMemory();
+showSchedules();
 showPhases();
+showPasses();

@@ -18,6 +18,7 @@
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -469,6 +470,8 @@ struct AssignLayouts : lepton::impl::AssignLayoutsBase<AssignLayouts> {
       shapes.shape(op->getResult(0));
       b.setInsertionPoint(op);
       Value result = layouts.rewrite(op);
+      if (isa<MatMulOp, ConvOp, ConvTransposeOp>(op))
+        tell(op, result);
       if (!result)
         continue;
       if (result.getDefiningOp<TransposeOp>() && !isa<TransposeOp>(op)) {
@@ -480,6 +483,28 @@ struct AssignLayouts : lepton::impl::AssignLayoutsBase<AssignLayouts> {
     }
     IRRewriter rewriter(&getContext());
     (void)runRegionDCE(rewriter, getOperation()->getRegions());
+  }
+
+private:
+  /// What a contraction became; `result` is null where it stays as it is.
+  void tell(Operation *op, Value result) {
+    auto opts = [&](const char *name) { return remark::RemarkOpts::name(name).category(getName()); };
+    const StringRef name = op->getName().stripDialect();
+    if (!result) {
+      remark::missed(op->getLoc(), opts("layout")) << remark::add("{0} stays as it is, with unpacked weights", name);
+      return;
+    }
+    Operation *found = result.getDefiningOp();
+    while (isa_and_present<TransposeOp, ReshapeOp>(found))
+      found = found->getOperand(0).getDefiningOp();
+    if (!found)
+      return;
+    const StringRef became = found->getName().stripDialect();
+    if (auto conv = dyn_cast<WinogradConvOp>(found))
+      remark::passed(op->getLoc(), opts("winograd")) << remark::add(
+          "{0} by Winograd's minimal filtering, in tiles of {1} outputs a dimension", name, conv.getTile());
+    else
+      remark::passed(op->getLoc(), opts("layout")) << remark::add("{0} becomes {1}", name, became);
   }
 };
 

@@ -13,6 +13,7 @@
 #include "mlir/IR/Dominance.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -63,6 +64,8 @@ struct FoldConstants : lepton::impl::FoldConstantsBase<FoldConstants> {
     auto values = evaluate(*module);
     if (failed(values))
       return signalPassFailure();
+    remark::passed(function.getLoc(), remark::RemarkOpts::name("folded").category(getName())) << remark::add(
+        "ops that depend on constants alone: {0}; results that are kept: {1}", constants.size(), wanted.size());
     for (auto [result, value] : llvm::zip_equal(wanted, *values)) {
       OpBuilder b(result.getDefiningOp());
       Value constant = ConstantOp::create(b, result.getLoc(), value);

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -156,6 +157,7 @@ private:
       symbols->insert(kernel, entry->getIterator());
       bodies[text] = kernel;
     }
+    tell(group, kernel);
     OpBuilder b(root);
     SmallVector<Value> dims;
     for (Value result : root->getResults())
@@ -169,6 +171,18 @@ private:
       shapes->setShape(after, llvm::to_vector(shapes->shape(before)));
       replaced[before] = after;
       before.replaceAllUsesWith(after);
+    }
+  }
+
+  void tell(const KernelGroup &group, func::FuncOp kernel) {
+    if (group.ops.size() < 2)
+      return;
+    auto opts = remark::RemarkOpts::name("fused").category(getName()).function(kernel.getName());
+    if (auto told = remark::passed(group.root()->getLoc(), opts)) {
+      std::string ops;
+      for (Operation *op : group.ops)
+        ops += (ops.empty() ? "" : ", ") + op->getName().stripDialect().str();
+      told << "one pass over memory computes " + ops;
     }
   }
 

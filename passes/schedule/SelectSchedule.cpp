@@ -10,6 +10,8 @@
 #include "passes/schedule/ContractionSchedule.h"
 #include "passes/schedule/TunedSchedules.h"
 
+#include "mlir/IR/Remarks.h"
+
 namespace lepton {
 #define GEN_PASS_DEF_SELECTSCHEDULE
 #include "passes/Passes.h.inc"
@@ -29,8 +31,13 @@ struct SelectSchedule : lepton::impl::SelectScheduleBase<SelectSchedule> {
     if (blocks) {
       std::vector<ContractionRoot> roots = findContractions(getOperation(), target);
       SmallVector<ScheduleAttr> tuned = tunedSchedules(getOperation(), roots, target);
-      for (auto [i, root] : llvm::enumerate(roots))
+      for (auto [i, root] : llvm::enumerate(roots)) {
         chosen[root.op] = tuned.empty() ? selectSchedule(root.contraction, target) : tuned[i];
+        remark::analysis(root.op.getLoc(), remark::RemarkOpts::name(tuned.empty() ? "chosen" : "tuned")
+                                               .category(getName())
+                                               .function(getOperation().getName()))
+            << remark::metric("schedule", Attribute(chosen[root.op]));
+      }
     }
     const auto loops = ScheduleAttr::get(&getContext(), Algorithm::loops, 1, 1, 1, 1, 1, 12, false);
     WalkResult result = getOperation()->walk([&](linalg::LinalgOp root) -> WalkResult {

@@ -10,6 +10,8 @@
 #include "passes/Passes.h"
 #include "passes/schedule/TunedSchedules.h"
 
+#include "mlir/IR/Remarks.h"
+
 namespace lepton {
 #define GEN_PASS_DEF_SELECTTILES
 #include "passes/Passes.h.inc"
@@ -88,7 +90,13 @@ struct SelectTiles : lepton::impl::SelectTilesBase<SelectTiles> {
     if (!cut)
       return markAllAnalysesPreserved();
     Builder b(&getContext());
-    kernel->setAttr("lepton.tile_rows", b.getI64IntegerAttr(tunedRows(kernel).value_or(defaultRows(cut))));
+    const std::optional<int64_t> tuned = tunedRows(kernel);
+    const int64_t rows = tuned.value_or(defaultRows(cut));
+    kernel->setAttr("lepton.tile_rows", b.getI64IntegerAttr(rows));
+    remark::analysis(
+        cut->getLoc(),
+        remark::RemarkOpts::name(tuned ? "tuned" : "chosen").category(getName()).function(kernel.getName()))
+        << remark::add("tiles of {0} rows", rows);
     if (!list)
       return;
     kernel->setAttr("lepton.tile_hash", b.getStringAttr(kernelHash(kernel)));

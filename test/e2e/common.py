@@ -1,6 +1,8 @@
 """What the end-to-end tests share: where things are, small models, the command line, comparison."""
 
+import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -21,6 +23,11 @@ def lepton(*arguments, cwd=None, **environment):
     """Runs the command line; its status, standard output and standard error are in the result."""
     command = [str(part) for part in (LEPTON, *arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, env=os.environ | environment)
+
+
+def facts_of(page):
+    """What a page of --report shows."""
+    return json.loads(re.search(r'<script type="application/json" id="facts">(.*?)</script>', page.read_text(), re.DOTALL)[1])
 
 
 def emulate(model, library, *flags):

@@ -1,6 +1,5 @@
 """lepton compile --report: the facts in the page, and the page in a browser."""
 
-import json
 import re
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from browser import CHROMIUM, Browser
-from common import lepton, save, save_small
+from common import facts_of, lepton, save, save_small
 
 OK, INPUT = 0, 1
 PHASES = ["import", "graph", "kernel", "tile", "buffer", "schedule", "vector", "llvm", "object", "artifact"]
@@ -26,10 +25,6 @@ def report(model, *flags, output="a.so"):
     result = lepton("compile", model, "-o", model.parent / output, f"--report={page}", *flags)
     assert result.returncode == OK and result.stderr == "", result.stderr
     return page
-
-
-def facts_of(page):
-    return json.loads(re.search(r'<script type="application/json" id="facts">(.*?)</script>', page.read_text(), re.DOTALL)[1])
 
 
 # ---- facts -----------------------------------------------------------------------------------------------------------
@@ -75,6 +70,28 @@ def test_graph_through_branches_and_loops(tmp_path):
     wave, negative = (next(i for i, node in enumerate(graph) if node["node"] == name) for name in ("wave", "negative"))
     assert wave in graph[negative]["inputs"] and graph[wave]["times"] == 3 and graph[-1]["inputs"] == [negative]
     assert all(source < i for i, node in enumerate(graph) for source in node["inputs"])
+
+
+def test_passes_and_remarks(model):
+    facts = facts_of(report(model, "--dim=N=10"))
+    passes = facts["passes"]
+    assert list(dict.fromkeys(entry["phase"] for entry in passes)) == [phase for phase in PHASES if phase not in ("object", "artifact")]
+    assert all(entry["seconds"] > 0 for entry in passes)
+    (forming,) = [entry for entry in passes if entry["name"] == "FormKernels"]
+    assert (forming["phase"], forming["opsBefore"] > 0, forming["opsAfter"] > forming["opsBefore"]) == ("kernel", True, True)
+    remarks = {(remark["pass"], remark["node"]): remark for remark in facts["remarks"]}
+    assert remarks["AssignLayouts", "product"]["text"] == "matmul becomes packed_matmul"
+    fused = remarks["FormKernels", "relu"]
+    assert fused["kernel"] in [kernel["name"] for kernel in facts["kernels"]] and fused["text"].endswith("packed_matmul, add, relu")
+
+
+def test_remarks_are_of_the_model_alone(model):
+    """Constants are packed by compiling and running what packs them, of which the page says nothing but that they are folded."""
+    facts = facts_of(report(model, "--dim=N=10"))
+    names = {kernel["name"] for kernel in facts["kernels"]}
+    assert {remark["kernel"] for remark in facts["remarks"]} - {""} <= names
+    (folded,) = [remark["text"] for remark in facts["remarks"] if remark["pass"] == "FoldConstants"]
+    assert re.fullmatch(r"ops that depend on constants alone: \d+; results that are kept: 1", folded)
 
 
 def test_page_without_kernels(model):
@@ -266,6 +283,17 @@ def test_memory_is_drawn(browser, tmp_path):
     buffers = facts_of(page)["memory"]["buffers"]
     drawn = browser.value("[...document.querySelectorAll('#memory rect')].map(rect => ['x', 'y', 'width', 'height'].map(name => Number(rect.getAttribute(name))))")
     assert len(drawn) == len(buffers) and all(x >= 60 and y >= 27 and width > 0 and height > 0 and x + width <= 881 and y + height <= 381 for x, y, width, height in drawn)
+
+
+def test_passes_and_schedules_are_listed(browser, model):
+    page = report(model, "--dim=N=10")
+    open_page(browser, page)
+    facts = facts_of(page)
+    assert browser.value("document.querySelectorAll('#passes > table tr').length") == 1 + len(facts["passes"])
+    assert browser.value("document.querySelectorAll('#passes details tr').length") == len(facts["remarks"]) + len({remark["pass"] for remark in facts["remarks"]})
+    assert "No kernel was tuned" in browser.value("byId('tuned').textContent") and "register_block" in browser.value("byId('tuned').textContent")
+    browser.click(".node.kernel")
+    assert "tiles of 64 rows" in browser.value("byId('details').textContent")
 
 
 def test_names_are_text(browser, tmp_path):

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from common import difference, lepton, save
+from common import difference, facts_of, lepton, save
 
 import lepton as api
 from lepton_tune.database import Database, DatabaseError, Key, Measured, Tuned
@@ -95,6 +95,14 @@ def test_tiles_are_obeyed(model, kernel, tmp_path):
     x = np.random.default_rng(3).standard_normal((14, 64)).astype(np.float32)
     expected = onnxruntime.InferenceSession(model).run(None, {"x": x})[0]
     assert difference(expected, api.InferenceSession(model, tuning_db=path).run(None, {"x": x})[0]) < 1e-5
+
+
+def test_report_says_what_was_tuned(model, kernel, tmp_path):
+    path, page = fill(tmp_path / "t.db", kernel, other(kernel)), tmp_path / "r.html"
+    for flags, word in (([], "chosen"), (["--tuning-db", path], "tuned")):
+        assert lepton("compile", model, "-o", tmp_path / "m.so", "--report", page, *flags).returncode == 0
+        said = {remark["name"]: remark for remark in facts_of(page)["remarks"] if remark["pass"] == "SelectSchedule"}
+        assert list(said) == [word] and said[word]["kernel"] == kernel["name"] and (said[word]["text"] == other(kernel)) == (word == "tuned")
 
 
 def test_misses_change_nothing(model, kernel, tmp_path):
