@@ -68,7 +68,7 @@ def test_graph_through_branches_and_loops(tmp_path):
     )
     graph = facts_of(report(path))["graph"]
     wave, negative = (next(i for i, node in enumerate(graph) if node["node"] == name) for name in ("wave", "negative"))
-    assert wave in graph[negative]["inputs"] and graph[wave]["times"] == 3 and graph[-1]["inputs"] == [negative]
+    assert 0 in graph[wave]["inputs"] and wave in graph[negative]["inputs"] and graph[wave]["times"] == 3 and graph[-1]["inputs"] == [negative]
     assert all(source < i for i, node in enumerate(graph) for source in node["inputs"])
 
 
@@ -307,11 +307,21 @@ def test_names_are_text(browser, tmp_path):
     assert HOSTILE in browser.value("byId('details').textContent")
 
 
-def test_boxes_stand_apart(browser, tmp_path):
+def save_fan(path, width):
+    """Kernels that all take the same value, and a last one that takes them all."""
+    names = [f"s{i}" for i in range(width)]
+    nodes = [helper.make_node("Pow", ["x", f"c{name}"], [name], name=name) for name in names]
+    nodes.append(helper.make_node("Concat", names, ["y"], axis=0, name="last"))
+    constants = {f"c{name}": np.float32(i) for i, name in enumerate(names)}
+    return save(path, nodes, {"x": (FLOAT, [4])}, {"y": (FLOAT, [4 * width])}, constants)
+
+
+@pytest.mark.parametrize("write, size, least", [(save_chain, 100, 300), (save_fan, 40, 40)], ids=["chain", "fan"])
+def test_boxes_stand_apart(browser, tmp_path, write, size, least):
     """Hundreds of kernels: no two boxes overlap, and each stands below those that it takes values from."""
-    open_page(browser, report(save_chain(tmp_path / "chain.onnx", 100)))
+    open_page(browser, report(write(tmp_path / "m.onnx", size), "-O0"))
     places = browser.value("layOut(facts.graph).boxes")
-    assert len(places) >= 300
+    assert len(places) >= least
     rows = {}
     for box in places:
         rows.setdefault(box["y"], []).append((box["x"] - box["width"] / 2, box["x"] + box["width"] / 2))
