@@ -37,13 +37,14 @@ function showKernels() {
   const cost = (kernel) => (isTimed ? kernel.seconds ?? 0 : (kernel.flops ?? 0) * kernel.calls);
   const total = facts.kernels.reduce((sum, kernel) => sum + cost(kernel), 0);
   const order = facts.kernels.map((_, i) => i).sort((a, b) => cost(facts.kernels[b]) - cost(facts.kernels[a]));
+  const known = facts.kernels.map(factsOf);
+  const columns = (known[0] ?? []).map(([name], i) => ({ name, i })).filter(({ i }) => known.some((pairs) => pairs[i][1] !== ""));
   const rows = order.map((i) => {
     const kernel = facts.kernels[i];
     return html("tr", { "data-kernel": i }, cell(html("code", {}, kernel.name)), cell(kernel.ops.map((op) => op.name).join(", ")),
-      ...factsOf(kernel).map(([, text]) => cell(text)), ...share(total ? cost(kernel) / total : 0));
+      ...columns.map((column) => cell(known[i][column.i][1])), ...share(total ? cost(kernel) / total : 0));
   });
-  const names = facts.kernels.length ? factsOf(facts.kernels[0]).map(([name]) => name) : [];
-  byId("kernels").append(table(["kernel", "ops", ...names, isTimed ? "of all time" : "of all FLOPs", ""], rows));
+  byId("kernels").append(table(["kernel", "ops", ...columns.map(({ name }) => name), isTimed ? "of all time" : "of all FLOPs", ""], rows));
   byId("kernels").addEventListener("click", findInGraph);
   byId("roofline").addEventListener("click", findInGraph);
 }
