@@ -90,7 +90,7 @@ function detailsOf(node) {
   return [
     ...lines,
     describe(factsOf(kernel)),
-    describe(remarksAbout(kernel).map(({ name, text }) => [name, text])),
+    describe(schedulesOf(kernel).map(({ name, text }) => [name, text])),
     html("p", {}, "It computes, in one pass:"),
     html("ol", {}, ...kernel.ops.map((op) => html("li", {}, html("code", {}, op.name), op.node ? ` of node ${op.node}` : ""))),
   ];

@@ -1,7 +1,7 @@
 // Where the boxes of a graph stand: layers from above to below (Sugiyama). An edge that crosses layers has a point in each of them, which is placed
 // like a box, so that edges pass between the boxes.
 
-const box = { height: 36, gap: 24, layer: 84, character: 6.6, shortest: 70, point: 6 };
+const box = { height: 36, gap: 24, layer: 84, character: 7, shortest: 70, point: 6 };
 
 const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 

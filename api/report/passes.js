@@ -1,16 +1,17 @@
 // What the passes did: their time, the ops that they found and left, and what they say of their decisions.
 
-const remarksAbout = (kernel) => facts.remarks.filter((remark) => remark.kernel === kernel.name);
+/// How kernels are cut and computed.
+const schedules = facts.remarks.filter(({ name }) => name === "tuned" || name === "chosen");
+const schedulesOf = (kernel) => schedules.filter((remark) => remark.kernel === kernel.name);
 
 /// Which kernels are cut and computed as was measured to be fastest, and which as the compiler chose.
 function showSchedules() {
-  const isSchedule = ({ name }) => name === "tuned" || name === "chosen", decided = facts.remarks.filter(isSchedule);
-  const tuned = new Set(decided.filter(({ name }) => name === "tuned").map(({ kernel }) => kernel));
-  const kernels = new Set(decided.map(({ kernel }) => kernel)), note = html("p", { class: "note" });
+  const tuned = new Set(schedules.filter(({ name }) => name === "tuned").map(({ kernel }) => kernel));
+  const kernels = new Set(schedules.map(({ kernel }) => kernel)), note = html("p", { class: "note" });
   note.textContent = tuned.size
     ? `${tuned.size} of ${kernels.size} kernels with a product or a convolution obey the tuning database.`
     : `No kernel was tuned: the compiler chose the schedules of the ${kernels.size} with a product or a convolution. lepton tune searches for faster ones.`;
-  const rows = decided.sort((a, b) => (b.name === "tuned") - (a.name === "tuned")).map(({ kernel, name, text }) => html("tr", {}, cell(html("code", {}, kernel)), cell(name), cell(text)));
+  const rows = [...schedules].sort((a, b) => (b.name === "tuned") - (a.name === "tuned")).map(({ kernel, name, text }) => html("tr", {}, cell(html("code", {}, kernel)), cell(name), cell(text)));
   byId("tuned").append(note, ...(rows.length ? [html("details", {}, html("summary", {}, `${rows.length} schedules`), table(["kernel", "", "schedule"], rows))] : []));
 }
 
