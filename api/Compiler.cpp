@@ -267,7 +267,7 @@ static Failure compileTo(const Source &source, const std::string &output, const 
   if (isBinary)
     done = writeLinked(parts, form, output, header, wanted.weightsKey.empty() ? nullptr : &key, wanted.facts, error);
   if (done && !options.report.empty()) {
-    measureKernels(source.load, options, parts.target, *wanted.facts);
+    measureKernels(source.load, wanted, parts.target, *wanted.facts);
     done = writeText(options.report, writeReport(source.name, *wanted.facts, parts.info), error);
   }
   return done ? Failure::none : Failure::input;

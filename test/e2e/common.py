@@ -25,6 +25,14 @@ def lepton(*arguments, cwd=None, **environment):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, env=os.environ | environment)
 
 
+def report(model, *flags, output="a.so"):
+    """The page that --report writes about a compilation, which ends well."""
+    page = model.parent / "r.html"
+    result = lepton("compile", model, "-o", model.parent / output, f"--report={page}", *flags)
+    assert result.returncode == 0 and result.stderr == "", result.stderr
+    return page
+
+
 def facts_of(page):
     """What a page of --report shows."""
     return json.loads(re.search(r'<script type="application/json" id="facts">(.*?)</script>', page.read_text(), re.DOTALL)[1])
