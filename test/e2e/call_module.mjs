@@ -1,17 +1,19 @@
-// call_module.mjs MODULE NUMBER...: what a page in a browser does with a module: calls its functions, and writes into its memory what
-// lepton_abi.h says. The module is that of save_small; the numbers are rows of four. Prints the result, or why there is none.
+// call_module.mjs MODULE TYPE SHAPE NUMBER...: what a page in a browser does with a module: calls its functions, and writes into its memory
+// what lepton_abi.h says. Its model takes a tensor, of TYPE `float` or `int64` and a SHAPE as `2,4`, and gives one of floats. Prints the result, or
+// why there is none.
 import { readFile } from "node:fs/promises";
 import { WASI } from "node:wasi";
 
-const [file, ...numbers] = process.argv.slice(2);
+const [file, type, sizes, ...numbers] = process.argv.slice(2);
 const wasi = new WASI({ version: "preview1" });
 const { instance } = await WebAssembly.instantiate(await readFile(file), { wasi_snapshot_preview1: wasi.wasiImport });
 wasi.initialize(instance);
 const { memory, malloc, free, ...lepton } = instance.exports;
 
-const FLOAT = 1;
+const [dtype, ArrayType, convert] = { float: [1, Float32Array, Number], int64: [7, BigInt64Array, BigInt] }[type];
+const dims = sizes.split(",").map(BigInt), bytes = numbers.length * ArrayType.BYTES_PER_ELEMENT;
 const TENSOR_BYTES = 24; // data and shape, addresses; type and rank; the size of the data, of 8 bytes
-const place = malloc(4), error = malloc(1024), data = malloc(4 * numbers.length), shape = malloc(16);
+const place = malloc(4), error = malloc(1024), data = malloc(bytes), shape = malloc(8 * dims.length);
 const input = malloc(TENSOR_BYTES), output = malloc(TENSOR_BYTES);
 
 const view = () => new DataView(memory.buffer); // anew each time: a memory that grows is another buffer
@@ -32,10 +34,10 @@ const model = word(lepton.lepton_artifact_api() + MODEL);
 check(lepton.lepton_session_create(model, 0, place, error));
 const session = word(place);
 
-new Float32Array(memory.buffer, data, numbers.length).set(numbers.map(Number));
-new BigInt64Array(memory.buffer, shape, 2).set([BigInt(numbers.length / 4), 4n]);
-new Uint32Array(memory.buffer, input, 4).set([data, shape, FLOAT, 2]);
-view().setBigUint64(input + 16, BigInt(4 * numbers.length), true);
+new ArrayType(memory.buffer, data, numbers.length).set(numbers.map(convert));
+new BigInt64Array(memory.buffer, shape, dims.length).set(dims);
+new Uint32Array(memory.buffer, input, 4).set([data, shape, dtype, dims.length]);
+view().setBigUint64(input + 16, BigInt(bytes), true);
 new Uint8Array(memory.buffer, output, TENSOR_BYTES).fill(0);
 for (let run = 0; run < 3; ++run) {
   lepton.lepton_tensor_release(output);

@@ -113,8 +113,12 @@ def test_program_says_what_is_wrong(tmp_path):
 
 
 def test_run_that_cannot_go_on_ends_the_program(tmp_path):
-    """There are no jumps out of functions, by which other targets leave such a run."""
-    model = save(tmp_path / "m.onnx", [node("Expand", "x s")], {"x": (FLOAT, [1]), "s": (INT64, [2])}, {"y": (FLOAT, ["a", "b"])})
+    """There are no jumps out of functions, by which other targets leave such a run. A module that is called traps."""
+    model = save(tmp_path / "m.onnx", [node("Expand", "x s")], {"s": (INT64, [2])}, {"y": (FLOAT, ["a", "b"])}, {"x": np.ones(1, np.float32)})
+    module = compile_to(tmp_path, model, "called.wasm", WASM)
+    assert node_js("call_module.mjs", module, "int64", "2", "1", "3").stdout == "1 1 1\n"
+    done = node_js("call_module.mjs", module, "int64", "2", "65536", "65536")
+    assert done.returncode == 1 and "error: " in done.stderr and "65536,65536" in done.stderr and "RuntimeError: unreachable" in done.stderr, done.stderr
     np.save(tmp_path / "s.npy", np.array([1 << 16, 1 << 16]))
     program = compile_to(tmp_path, model, "m.wasm", "--emit=exe", WASM)
     done = node_js("run_command.mjs", program, f"s={tmp_path}/s.npy")
@@ -132,9 +136,11 @@ def test_file_that_addresses_cannot_reach(tmp_path):
 def test_module_that_is_called(tmp_path):
     module = compile_to(tmp_path, save_small(tmp_path / "small.onnx"), "small.wasm", WASM)
     assert (tmp_path / "small.h").exists() and module.stat().st_size < 100_000
-    done = node_js("call_module.mjs", module, *map(str, ROWS.ravel()))
+    done = node_js("call_module.mjs", module, "float", "2,4", *map(str, ROWS.ravel()))
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.array(done.stdout.split(), np.float32), small_result(ROWS).ravel(), rtol=1e-5)
+    done = node_js("call_module.mjs", module, "float", "1,3", "1", "2", "3")
+    assert done.returncode == 1 and done.stderr == "input 'x' has shape [1,3], expected float32 [N,4]; give it that shape\n", done.stderr
 
 
 @pytest.mark.parametrize("ending", ["o", "a"])
