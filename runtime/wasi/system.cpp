@@ -25,7 +25,7 @@ void unmapPages(void *pages, uint64_t) { free(pages); }
 bool cpuHasFeatures(const char *, char *, size_t) { return true; }
 
 /// The compiler puts the constants into the module: files cannot be mapped.
-lepton_status openWeights(lepton_session *, const char *, lepton_error &) { return LEPTON_OK; }
+lepton_status openWeights(lepton_session *, const lepton_options &, lepton_error &) { return LEPTON_OK; }
 void closeWeights(lepton_session *) {}
 
 void ThreadPool::leave(lepton_context *context) {
