@@ -32,7 +32,9 @@ def files_to_check():
 
 
 def breaches_of(file):
-    command = ["clang-tidy-22", "-p", ROOT / "build", "--quiet", "--checks=-*,readability-identifier-naming", file]
+    system = ["--target=wasm32-wasip1", "-isystem/usr/include/wasm32-wasi"] if file.parent.name == "wasi" else []
+    flags = ["-p", ROOT / "build", "--quiet", *(f"--extra-arg={flag}" for flag in system)]
+    command = ["clang-tidy-22", *flags, "--checks=-*,readability-identifier-naming", file]
     lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600).stdout.splitlines()
     return {line.replace(f"{ROOT}/", "") for line in lines if ": warning:" in line or ": error:" in line}
 
