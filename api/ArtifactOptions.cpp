@@ -21,8 +21,8 @@ bool Compilation::choosePrecision() {
     return true;
   if (precision != "tf32")
     return failUsage("unknown precision '" + precision + "'; there are fp32 and tf32");
-  if (chosen.gpu.empty())
-    return failUsage("--precision=tf32 is for the tensor cores of GPUs; add --target=cuda");
+  if (chosen.gpu.empty() || chosen.isAmdGpu())
+    return failUsage("--precision=tf32 is for the tensor cores of NVIDIA's GPUs; add --target=cuda");
   module()->setAttr("lepton.precision", StringAttr::get(context.get(), precision));
   return true;
 }

@@ -7,8 +7,9 @@
 #include "codegen/artifact/ObjectEmitter.h"
 #include "codegen/artifact/WeightsObject.h"
 #include "codegen/cpu/LowerToLlvm.h"
+#include "codegen/gpu/GpuEmitter.h"
 #include "codegen/gpu/LowerToNvvm.h"
-#include "codegen/gpu/PtxEmitter.h"
+#include "codegen/gpu/LowerToRocdl.h"
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/Flops.h"
 #include "dialects/Lepton/LeptonOps.h"
@@ -19,8 +20,6 @@
 
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Action.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -44,6 +43,7 @@ using namespace lepton;
 static void buildNothing(OpPassManager &, const PipelineOptions &) {}
 static void buildLlvmPhase(OpPassManager &pm, const PipelineOptions &) { buildLlvmPipeline(pm); }
 static void buildNvvmPhase(OpPassManager &pm, const PipelineOptions &) { buildNvvmPipeline(pm); }
+static void buildRocdlPhase(OpPassManager &pm, const PipelineOptions &) { buildRocdlPipeline(pm); }
 
 namespace {
 struct Phase {
@@ -73,8 +73,18 @@ static constexpr Phase gpuPhases[] = {
     {"buffer", buildBufferPipeline},
     {"schedule", buildSchedulePipeline}, // every step of a kernel says how it is spread over the GPU
     {"gpu", buildGpuPipeline},           // kernels launch functions of the GPU
-    {"nvvm", buildNvvmPhase},            // which are the dialects llvm and nvvm
 };
+
+/// These are the dialects llvm and nvvm, or rocdl.
+static constexpr Phase nvvmPhase = {"nvvm", buildNvvmPhase}, rocdlPhase = {"rocdl", buildRocdlPhase};
+
+static SmallVector<Phase> lineFor(const Target &target) {
+  if (target.gpu.empty())
+    return SmallVector<Phase>(ArrayRef(phases));
+  SmallVector<Phase> line{ArrayRef(gpuPhases)};
+  line.push_back(target.isAmdGpu() ? rocdlPhase : nvvmPhase);
+  return line;
+}
 
 std::vector<std::string> lepton::phaseNames() {
   std::vector<std::string> names;
@@ -83,8 +93,8 @@ std::vector<std::string> lepton::phaseNames() {
   for (const Phase &phase : gpuPhases)
     if (!llvm::is_contained(names, phase.name))
       names.push_back(phase.name);
-  names.push_back("object");
-  names.push_back("artifact");
+  for (const char *last : {nvvmPhase.name, rocdlPhase.name, "object", "artifact"})
+    names.push_back(last);
   return names;
 }
 
@@ -101,7 +111,8 @@ bool Compilation::runPhases() {
   describe();
   if (!chooseRuntime())
     return false;
-  ArrayRef<Phase> line = chosen.gpu.empty() ? ArrayRef<Phase>(phases) : ArrayRef<Phase>(gpuPhases);
+  const SmallVector<Phase> all = lineFor(chosen);
+  ArrayRef<Phase> line = all;
   const bool stopsInLine = options.compileTo.empty() || llvm::is_contained({"object", "artifact"}, options.compileTo);
   if (!stopsInLine && llvm::none_of(line, [&](const Phase &phase) { return options.compileTo == phase.name; })) {
     return failUsage("the target " + (chosen.gpu.empty() ? chosen.cpu : chosen.gpu) + " has no phase '" +
@@ -404,7 +415,8 @@ void Compilation::describe() {
   auto name = module()->getAttrOfType<StringAttr>("lepton.name");
   modelInfo.name = !options.name.empty() ? options.name : name && !name.empty() ? name.getValue().str() : "model";
   modelInfo.symbol = options.symbol;
-  modelInfo.target = chosen.gpu.empty() ? chosen.triple + ":" + chosen.cpu : "cuda:" + chosen.gpu;
+  modelInfo.target =
+      chosen.gpu.empty() ? chosen.triple + ":" + chosen.cpu : (chosen.isAmdGpu() ? "amdgpu:" : "cuda:") + chosen.gpu;
   modelInfo.required = chosen.required;
   modelInfo.threads = options.threads;
   for (unsigned i = 0; i < main.getNumArguments(); ++i)
@@ -515,27 +527,6 @@ ObjectBytes Compilation::seal() {
   return weights;
 }
 
-bool Compilation::takeDeviceCode(llvm::function_ref<bool(std::string &)> emitImage) {
-  if (chosen.gpu.empty())
-    return true;
-  if (!emitImage(modelInfo.device.image))
-    return false;
-  if (auto messages = module()->getAttrOfType<ArrayAttr>("lepton.messages"))
-    for (auto message : messages.getAsRange<StringAttr>())
-      modelInfo.device.messages.push_back(message.str());
-  PassManager pm(context.get());
-  buildLlvmPipeline(pm);
-  if (failed(pm.run(module())))
-    return fail(Failure::internal, "the part of the model that launches its kernels cannot be compiled");
-  (*module().getOps<gpu::GPUModuleOp>().begin())->erase();
-  bool fetches = false;
-  module().walk([&](LLVM::CallOp call) { fetches |= call.getCallee() == "lepton_rt_fetch"; });
-  modelInfo.device.replayable = !fetches && llvm::all_of(modelInfo.inputs, [](const ValueInfo &input) {
-    return !llvm::is_contained(input.shape, -1);
-  });
-  return true;
-}
-
 bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   PhaseClock clock(options.facts, "object");
   TimingScope timed = timing.nest("object");
@@ -543,7 +534,7 @@ bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
     return false;
   ObjectBytes weights = seal();
   if (modelInfo.device.image.empty() &&
-      !takeDeviceCode([&](std::string &image) { return emitGpu(/*ptx=*/true, image); }))
+      !takeDeviceCode([&](std::string &image) { return emitGpu(GpuForm::assembly, image); }))
     return false;
   objects = emitCode(module(), modelInfo, chosen, options.optLevel, CodeForm::object,
                      std::max(1u, std::thread::hardware_concurrency()), [this] { return bounds.areExceeded(); });
@@ -568,17 +559,15 @@ bool Compilation::emitText(bool assembly, std::string &text) {
   return true;
 }
 
-bool Compilation::emitGpu(bool ptx, std::string &text) {
-  return emitGpuText(module(), chosen, options.optLevel, ptx ? GpuText::ptx : GpuText::llvmIr, text) ||
-         fail(Failure::internal, "no code was generated");
-}
-
 bool Compilation::link(MemoryFile &library) {
   std::vector<ObjectBytes> objects;
   std::string error;
   if (chosen.isWasm())
     return fail(Failure::usage,
                 "code for WebAssembly runs in an engine for it; write it to a file with lepton compile");
+  if (chosen.isAmdGpu())
+    return fail(Failure::usage, "there is no runtime for AMD's GPUs yet, for which kernels alone are compiled; write "
+                                "them to a file with lepton compile -o FILE.hsaco");
   if (modelInfo.isBare)
     return fail(Failure::usage, "a model that is run at once needs the runtime; leave out runtime=none");
   if (modelInfo.weightsPlace == WeightsPlace::file)

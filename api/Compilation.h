@@ -18,6 +18,8 @@
 
 namespace lepton {
 
+enum class GpuForm;
+
 /// The compiler on one page: reads a model, runs the phases, gives objects.
 class Compilation {
 public:
@@ -38,8 +40,8 @@ public:
   bool emitObjects(std::vector<ObjectBytes> &objects);
   /// Text: assembly or LLVM IR.
   bool emitText(bool assembly, std::string &text);
-  /// What a GPU runs: PTX or LLVM IR.
-  bool emitGpu(bool ptx, std::string &text);
+  /// What a GPU runs, or the LLVM IR that it is made from. An object is linked to what the driver loads.
+  bool emitGpu(GpuForm form, std::string &code);
   /// Has `emitImage` write what the GPU runs and leaves in the module what the host does. Without a GPU there is nothing to do.
   bool takeDeviceCode(llvm::function_ref<bool(std::string &)> emitImage);
   /// A shared library in memory.

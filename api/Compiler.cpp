@@ -9,6 +9,7 @@
 #include "codegen/artifact/HeaderWriter.h"
 #include "codegen/artifact/LoadedArtifact.h"
 #include "codegen/artifact/Signature.h"
+#include "codegen/gpu/GpuEmitter.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
@@ -50,6 +51,7 @@ static std::string formOf(const std::string &output, const std::string &emit) {
          : ending == ".s"                       ? "asm"
          : ending == ".ll"                      ? "llvm"
          : ending == ".ptx"                     ? "ptx"
+         : ending == ".hsaco"                   ? "hsaco"
          : ending == ".mlir"                    ? "mlir"
          : ending == ".mlirbc"                  ? "bytecode"
          : ending == ".h"                       ? "header"
@@ -127,11 +129,27 @@ static bool canBeMade(const std::string &path, std::string &error) {
   return false;
 }
 
-/// Writes what is no machine code: IR, assembly or the header.
+/// Why what is to be written does not go with the target, as far as GPUs are concerned; empty where it does.
+static std::string faultOfGpuForm(llvm::StringRef form, llvm::StringRef target) {
+  const bool isForAmd = target.starts_with("amdgpu");
+  if (isForAmd && !llvm::is_contained({"hsaco", "asm", "llvm", "mlir", "bytecode"}, form))
+    return "there is no runtime for AMD's GPUs yet, for which kernels alone are compiled; end the output's name in "
+           ".hsaco, .s or .ll";
+  if (form == "hsaco" && !isForAmd)
+    return "a code object is for AMD's GPUs; add --target=amdgpu:gfx942, or end the output's name in another way";
+  if (form == "asm" && target.starts_with("cuda"))
+    return "the assembly of a GPU is PTX; end the output's name in .ptx";
+  if (form == "ptx" && !target.starts_with("cuda"))
+    return "PTX is for GPUs; add --target=cuda, or end the output's name in another way";
+  return {};
+}
+
+/// Writes what is not linked with the runtime: IR, assembly, code of a GPU or the header.
 static bool writeIr(Compilation &compilation, const std::string &form, const std::string &output, bool locations,
                     std::string &error) {
   std::string text;
   llvm::raw_string_ostream os(text);
+  const GpuForm gpuForm = form == "llvm" ? GpuForm::llvmIr : form == "hsaco" ? GpuForm::object : GpuForm::assembly;
   if (form == "mlir") {
     // Whole in a file, which can be compiled again; for reading without the weights.
     auto flags = output == "-" ? OpPrintingFlags().elideLargeResourceString(64) : OpPrintingFlags();
@@ -143,7 +161,7 @@ static bool writeIr(Compilation &compilation, const std::string &form, const std
     (void)compilation.seal();
     os << writeHeader(compilation.info());
   } else if (compilation.target().gpu.empty() ? !compilation.emitText(form == "asm", text)
-                                              : !compilation.emitGpu(form == "ptx", text)) {
+                                              : !compilation.emitGpu(gpuForm, text)) {
     error = compilation.takeError();
     return false;
   }
@@ -175,31 +193,26 @@ static Failure compileTo(const Source &source, const std::string &output, const 
     }
     form = form == "bytecode" ? form : "mlir";
   }
-  const bool isText = llvm::is_contained({"asm", "ptx", "llvm", "mlir", "bytecode", "header"}, form),
+  const bool isText = llvm::is_contained({"asm", "ptx", "hsaco", "llvm", "mlir", "bytecode", "header"}, form),
              isBinary = llvm::is_contained({"obj", "archive", "shared", "exe"}, form);
   if (!isText && !isBinary) {
-    error = options.emit.empty()
-                ? "cannot tell what to write to '" + output +
-                      "'; end its name in .so, .wasm, .a, .o, .s, .ll, .ptx, .h, .mlir or .mlirbc, or say --emit"
-                : "unknown kind of output '" + form +
-                      "'; there are shared, archive, obj, exe, asm, ptx, llvm, mlir, bytecode and header";
+    error =
+        options.emit.empty()
+            ? "cannot tell what to write to '" + output +
+                  "'; end its name in .so, .wasm, .a, .o, .s, .ll, .ptx, .hsaco, .h, .mlir or .mlirbc, or say --emit"
+            : "unknown kind of output '" + form +
+                  "'; there are shared, archive, obj, exe, asm, ptx, hsaco, llvm, mlir, bytecode and header";
     return Failure::usage;
   }
-  const bool isForGpu = llvm::StringRef(wanted.target).starts_with("cuda");
-  if (isForGpu && form == "asm") {
-    error = "the assembly of a GPU is PTX; end the output's name in .ptx";
+  error = faultOfGpuForm(form, wanted.target);
+  if (!error.empty())
     return Failure::usage;
-  }
   if (llvm::StringRef(output).ends_with(".wasm") && !llvm::StringRef(wanted.target).starts_with("wasm")) {
     error =
         "'" + output + "' would be a module of WebAssembly; add --target=wasm32-wasi, or end its name in another way";
     return Failure::usage;
   }
-  if (!isForGpu && form == "ptx") {
-    error = "PTX is for GPUs; add --target=cuda, or end the output's name in another way";
-    return Failure::usage;
-  }
-  if (isBinary && output == "-") {
+  if ((isBinary || form == "hsaco") && output == "-") {
     error = "machine code is not written to standard output; name a file with -o";
     return Failure::usage;
   }

@@ -30,6 +30,16 @@ def LowerToNvvm : Pass<"lepton-lower-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
 }
 
+def LowerToRocdl : Pass<"lepton-lower-to-rocdl", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Turns the functions of a GPU into the dialects llvm and rocdl";
+  let description = [{
+    The same for the GPUs of AMD. A kernel's buffers are global memory, and its variables private, by their types.
+
+    Example: `gpu.thread_id x` -> `rocdl.workitem.id.x`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::ROCDL::ROCDLDialect"];
+}
+
 def LowerToLlvm : Pass<"lepton-lower-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Turns functions of control flow, memrefs, vectors and lrt into LLVM functions";
   let description = [{

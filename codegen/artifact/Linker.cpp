@@ -114,6 +114,14 @@ bool lepton::linkExecutable(const std::vector<ObjectBytes> &objects, const Targe
   return runLinkerTo(target, path, arguments, error);
 }
 
+bool lepton::linkCodeObject(ObjectBytes object, const Target &target, std::string &code, std::string &error) {
+  std::vector<MemoryFile> files;
+  std::vector<std::string> arguments = {"-shared", "--no-undefined", "--no-mmap-output-file"};
+  return asFiles({std::move(object)}, files, arguments, error) &&
+         runLinkerInMemory(
+             target, arguments, [&](llvm::ArrayRef<char> bytes) { code.append(bytes.begin(), bytes.end()); }, error);
+}
+
 //===----------------------------------------------------------------------------------------------------------------------===//
 // Objects and archives
 //===----------------------------------------------------------------------------------------------------------------------===//

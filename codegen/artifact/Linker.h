@@ -25,6 +25,8 @@ bool linkSharedLibrary(const std::vector<ObjectBytes> &objects, const Target &ta
 /// Links objects, the runtime and its main function into a program that runs the model on files.
 bool linkExecutable(const std::vector<ObjectBytes> &objects, const Target &target, const std::string &path,
                     std::string &error);
+/// Links an object of AMD's GPUs into what their driver loads.
+bool linkCodeObject(ObjectBytes object, const Target &target, std::string &code, std::string &error);
 /// Joins objects (without the runtime) into one relocatable object, whose hidden symbols are local, so that several models go into one program.
 bool joinObjects(const std::vector<ObjectBytes> &objects, const Target &target, ObjectBytes &joined,
                  std::string &error);

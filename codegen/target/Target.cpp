@@ -66,11 +66,18 @@ constexpr Processor processors[] = {
 };
 
 struct Gpu {
+  const char *kind; // as --target names it
   const char *name;
-  const char *features; // the oldest version of PTX that has all of it, which most drivers read
+  const char *triple;
+  const char *features; // of NVIDIA's: the oldest version of PTX that has all of it, which most drivers read
 };
 
-constexpr Gpu gpus[] = {{"sm_80", "+ptx70"}, {"sm_90a", "+ptx80"}};
+constexpr const char *nvidia = "nvptx64-nvidia-cuda", *amd = "amdgcn-amd-amdhsa";
+
+constexpr Gpu gpus[] = {{"cuda", "sm_80", nvidia, "+ptx70"},
+                        {"cuda", "sm_90a", nvidia, "+ptx80"},
+                        {"amdgpu", "gfx942", amd, ""},
+                        {"amdgpu", "gfx1100", amd, ""}};
 
 /// What a block may have on every GPU, without asking for more.
 constexpr int64_t sharedMemory = 48 << 10;
@@ -160,7 +167,8 @@ static std::string tripleOf(const Architecture &architecture) {
   return std::string(architecture.name) + "-" + architecture.system;
 }
 
-static std::optional<Target> lookupGpu(llvm::StringRef name, llvm::StringRef cpu, std::string &error) {
+static std::optional<Target> lookupGpu(llvm::StringRef kind, llvm::StringRef name, llvm::StringRef cpu,
+                                       std::string &error) {
   // Any processor of this architecture can launch the kernels.
   const std::string host = llvm::Triple(llvm::sys::getProcessTriple()).getArchName().str() + "-linux-gnu";
   std::optional<Target> target = lookupTarget(host, cpu, error);
@@ -168,20 +176,25 @@ static std::optional<Target> lookupGpu(llvm::StringRef name, llvm::StringRef cpu
     return target;
   std::string known;
   for (const Gpu &gpu : gpus) {
+    if (kind != gpu.kind)
+      continue;
     known += std::string(known.empty() ? "" : ", ") + gpu.name;
     if (name != gpu.name)
       continue;
     target->gpu = gpu.name;
+    target->gpuTriple = gpu.triple;
     target->gpuFeatures = gpu.features;
     return target;
   }
-  error = "unknown GPU '" + name.str() + "'; known are " + known;
+  error = (name.empty() ? "--target=" + kind.str() + " names no GPU" : "unknown GPU '" + name.str() + "'") +
+          "; known are " + known;
   return std::nullopt;
 }
 
 std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error) {
-  if (target == "cuda" || target.starts_with("cuda:"))
-    return lookupGpu(target == "cuda" ? gpus[0].name : target.split(':').second, cpu, error);
+  auto [kind, name] = target.split(':');
+  if (kind == "cuda" || kind == "amdgpu")
+    return lookupGpu(kind, target == "cuda" ? gpus[0].name : name, cpu, error);
   const std::string hostArch = llvm::Triple(llvm::sys::getProcessTriple()).getArchName().str();
   const bool isNamed = !target.empty() && target != "native";
   std::string arch = hostArch;
@@ -196,7 +209,7 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
     if (!isKnown) {
       auto names = llvm::map_range(architectures, tripleOf);
       error = "unknown target '" + target.str() + "'; known are native, " + llvm::join(names, ", ") +
-              ", cuda, cuda:sm_80, cuda:sm_90a";
+              ", cuda, cuda:sm_80, cuda:sm_90a, amdgpu:gfx942, amdgpu:gfx1100";
       return std::nullopt;
     }
   }

@@ -40,13 +40,16 @@ struct Target {
   int64_t multiplyAdds = 2;                        // of whole vectors, begun in a cycle
   bool isWasm() const { return arch == "wasm32"; } // 32-bit addresses, one thread, another kind of files
   std::string gpu;         // LLVM's name of the GPU that kernels are made for; empty: they are for the CPU
+  std::string gpuTriple;   // of its code
   std::string gpuFeatures; // LLVM's list: the version of PTX
+  /// Kernels alone are made for it: there is no runtime that would launch them.
+  bool isAmdGpu() const { return llvm::StringRef(gpuTriple).starts_with("amdgcn"); }
 };
 
 /// The architecture of this name, which some target has.
 const Architecture &architectureOf(llvm::StringRef name);
 
-/// The target for the flags --target (a triple, or `cuda` or `cuda:` and a GPU, beside this machine) and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
+/// The target for the flags --target (a triple, or `cuda`, `cuda:` or `amdgpu:` and a GPU, beside this machine) and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
 std::optional<Target> lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error);
 
 /// What passes may know of it. Where code is to be deterministic that is the same of all processors, so that they get the same operations in the same order.

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -145,15 +146,15 @@ static LogicalResult verifyGpu(ModuleOp module) {
   });
 }
 
-/// The functions of the GPU are LLVM's and NVVM's, and call nothing.
-static LogicalResult verifyNvvm(ModuleOp module) {
-  return expectAll(module, "nvvm", [](Operation *op) -> StringRef {
+/// The functions of the GPU are LLVM's and those of its maker, and call nothing.
+template <typename DialectT> static LogicalResult verifyKernels(ModuleOp module) {
+  return expectAll(module, DialectT::getDialectNamespace(), [](Operation *op) -> StringRef {
     if (!op->getParentOfType<gpu::GPUModuleOp>())
       return "";
     auto function = dyn_cast<LLVM::LLVMFuncOp>(op);
     if (function && function.isExternal())
       return "is a function that is nowhere";
-    return isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect()) ? "" : "is left";
+    return isa<LLVM::LLVMDialect, DialectT>(op->getDialect()) ? "" : "is left";
   });
 }
 
@@ -186,7 +187,8 @@ struct VerifyPhase : lepton::impl::VerifyPhaseBase<VerifyPhase> {
                      .Case("schedule", verifySchedulePhase)
                      .Case("vector", verifyVector)
                      .Case("gpu", verifyGpu)
-                     .Case("nvvm", verifyNvvm)
+                     .Case("nvvm", verifyKernels<NVVM::NVVMDialect>)
+                     .Case("rocdl", verifyKernels<ROCDL::ROCDLDialect>)
                      .Case("llvm", verifyLlvm)
                      .Default(nullptr);
     if (!check) {

@@ -189,7 +189,7 @@ def test_errors_say_what_to_do(tmp_path):
         ([small, "--target=cuda:sm_12", "-o", "x.ptx"], 2, "unknown GPU 'sm_12'; known are sm_80, sm_90a"),
         ([small, "--target=cuda", "-o", "x.s"], 2, "the assembly of a GPU is PTX; end the output's name in .ptx"),
         ([small, "-o", "x.ptx"], 2, "PTX is for GPUs; add --target=cuda"),
-        ([small, "--precision=tf32", "-o", "x.so"], 2, "--precision=tf32 is for the tensor cores of GPUs; add --target=cuda"),
+        ([small, "--precision=tf32", "-o", "x.so"], 2, "--precision=tf32 is for the tensor cores of NVIDIA's GPUs; add --target=cuda"),
         ([small, "--target=cuda", "--precision=fp8", "-o", "x.so"], 2, "unknown precision 'fp8'; there are fp32 and tf32"),
         ([small, "--target=cuda", "--compile-to=vector"], 2, "the target sm_80 has no phase 'vector'"),
         ([small, "--compile-to=gpu"], 2, "has no phase 'gpu'"),

@@ -12,7 +12,7 @@ from common import ROOT
 # Page -> its part, the languages of its blocks, and the files that those which are no commands go to.
 PAGES = {
     "README.md": ("First use", "sh python python c sh", {"c": "build/first/main.c"}),
-    "docs/gpu.md": (None, "sh", {}),
+    "docs/gpu.md": (None, "sh sh", {}),
     "docs/determinism.md": (None, "sh", {}),
     "docs/wasm.md": (None, "sh js sh", {"js": "build/wasm/magika.mjs"}),
     "docs/coming-from.md": (None, "python python sh", {}),

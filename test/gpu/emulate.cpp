@@ -9,7 +9,7 @@
 
 #include "api/Compilation.h"
 #include "codegen/artifact/Linker.h"
-#include "codegen/gpu/PtxEmitter.h"
+#include "codegen/gpu/GpuEmitter.h"
 #include "test/gpu/Retarget.h"
 
 #include "llvm/IR/LegacyPassManager.h"

@@ -3,6 +3,7 @@
 #include "codegen/Passes.h"
 #include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/gpu/LowerToNvvm.h"
+#include "codegen/gpu/LowerToRocdl.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 #include "passes/Passes.h"
@@ -38,6 +39,8 @@ int main(int argc, char **argv) {
   registerPhase<lepton::buildGpuPipeline>("lepton-phase-gpu", "the phase gpu");
   mlir::PassPipelineRegistration<> nvvmPhase("lepton-phase-nvvm", "the phase nvvm",
                                              [](mlir::OpPassManager &pm) { lepton::buildNvvmPipeline(pm); });
+  mlir::PassPipelineRegistration<> rocdlPhase("lepton-phase-rocdl", "the phase rocdl",
+                                              [](mlir::OpPassManager &pm) { lepton::buildRocdlPipeline(pm); });
   mlir::PassPipelineRegistration<> llvmPhase("lepton-phase-llvm", "the phase llvm",
                                              [](mlir::OpPassManager &pm) { lepton::buildLlvmPipeline(pm); });
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Lepton's optimizer driver\n", registry));

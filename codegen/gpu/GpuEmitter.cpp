@@ -1,12 +1,13 @@
-//===- PtxEmitter.cpp - functions of a GPU become PTX -----------------------------------------------------------------------===//
+//===- GpuEmitter.cpp - functions of a GPU become its code ------------------------------------------------------------------===//
 
-#include "codegen/gpu/PtxEmitter.h"
+#include "codegen/gpu/GpuEmitter.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/ROCDL/ROCDLToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/IR/Dominators.h"
@@ -30,7 +31,7 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, in
   }();
   (void)initialized;
   std::string error;
-  llvm::Triple triple("nvptx64-nvidia-cuda");
+  llvm::Triple triple(target.gpuTriple);
   const llvm::Target *known = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!known)
     return nullptr;
@@ -74,6 +75,7 @@ static std::unique_ptr<llvm::Module> translate(ModuleOp module, const Target &ta
   registerGPUDialectTranslation(context);
   registerLLVMDialectTranslation(context);
   registerNVVMDialectTranslation(context);
+  registerROCDLDialectTranslation(context);
   auto kernels = *module.getOps<gpu::GPUModuleOp>().begin();
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(kernels, llvmContext, "kernels");
   if (!code || !machine) {
@@ -82,6 +84,9 @@ static std::unique_ptr<llvm::Module> translate(ModuleOp module, const Target &ta
   }
   code->setTargetTriple(machine->getTargetTriple());
   code->setDataLayout(machine->createDataLayout());
+  // LLVM's own choice is newer than many drivers.
+  if (target.isAmdGpu())
+    code->addModuleFlag(llvm::Module::Error, "amdhsa_code_object_version", 500);
   optimize(*code, *machine, optLevel);
   return code;
 }
@@ -91,21 +96,22 @@ std::unique_ptr<llvm::Module> lepton::translateGpu(ModuleOp module, const Target
   return translate(module, target, optLevel, context, makeMachine(target, optLevel).get());
 }
 
-bool lepton::emitGpuText(ModuleOp module, const Target &target, int optLevel, GpuText form, std::string &text) {
+bool lepton::emitGpuCode(ModuleOp module, const Target &target, int optLevel, GpuForm form,
+                         llvm::SmallVector<char, 0> &code) {
   llvm::LLVMContext context;
   auto machine = makeMachine(target, optLevel);
-  std::unique_ptr<llvm::Module> code = translate(module, target, optLevel, context, machine.get());
-  if (!code)
+  std::unique_ptr<llvm::Module> kernels = translate(module, target, optLevel, context, machine.get());
+  if (!kernels)
     return false;
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream os(bytes);
-  if (form == GpuText::llvmIr) {
-    code->print(os, nullptr);
-  } else {
-    llvm::legacy::PassManager passes;
-    machine->addPassesToEmitFile(passes, os, nullptr, llvm::CodeGenFileType::AssemblyFile);
-    passes.run(*code);
+  llvm::raw_svector_ostream os(code);
+  if (form == GpuForm::llvmIr) {
+    kernels->print(os, nullptr);
+    return true;
   }
-  text.assign(bytes.begin(), bytes.end());
+  llvm::legacy::PassManager passes;
+  machine->addPassesToEmitFile(passes, os, nullptr,
+                               form == GpuForm::object ? llvm::CodeGenFileType::ObjectFile
+                                                       : llvm::CodeGenFileType::AssemblyFile);
+  passes.run(*kernels);
   return true;
 }

@@ -1,0 +1,44 @@
+//===- DeviceCode.cpp - what a GPU runs ------------------------------------------------------------------------------------------------===//
+
+#include "api/Compilation.h"
+#include "codegen/cpu/LowerToLlvm.h"
+#include "codegen/gpu/GpuEmitter.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Pass/PassManager.h"
+
+using namespace mlir;
+using namespace lepton;
+
+bool Compilation::takeDeviceCode(llvm::function_ref<bool(std::string &)> emitImage) {
+  if (chosen.gpu.empty())
+    return true;
+  if (!emitImage(modelInfo.device.image))
+    return false;
+  if (auto messages = module()->getAttrOfType<ArrayAttr>("lepton.messages"))
+    for (auto message : messages.getAsRange<StringAttr>())
+      modelInfo.device.messages.push_back(message.str());
+  PassManager pm(context.get());
+  buildLlvmPipeline(pm);
+  if (failed(pm.run(module())))
+    return fail(Failure::internal, "the part of the model that launches its kernels cannot be compiled");
+  (*module().getOps<gpu::GPUModuleOp>().begin())->erase();
+  bool fetches = false;
+  module().walk([&](LLVM::CallOp call) { fetches |= call.getCallee() == "lepton_rt_fetch"; });
+  modelInfo.device.replayable = !fetches && llvm::all_of(modelInfo.inputs, [](const ValueInfo &input) {
+    return !llvm::is_contained(input.shape, -1);
+  });
+  return true;
+}
+
+bool Compilation::emitGpu(GpuForm form, std::string &code) {
+  ObjectBytes bytes;
+  std::string error;
+  if (!emitGpuCode(module(), chosen, options.optLevel, form, bytes))
+    return fail(Failure::internal, "no code was generated");
+  if (form == GpuForm::object)
+    return linkCodeObject(std::move(bytes), chosen, code, error) || fail(Failure::internal, "linking failed: " + error);
+  code.assign(bytes.begin(), bytes.end());
+  return true;
+}
