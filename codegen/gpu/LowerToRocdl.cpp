@@ -1,6 +1,6 @@
 //===- LowerToRocdl.cpp - functions of a GPU become the dialect rocdl -----------------------------------------------------===//
 //
-// Before: gpu.func of scf, arith, math and memref.  After: llvm.func marked `rocdl.kernel`, whose buffers are global memory, and whose variables private.
+// Before: gpu.func of scf, arith, math and memref.  After: llvm.func marked `rocdl.kernel`, whose buffers and constants are global memory, and whose variables private.
 //
 //===------------------------------------------------------------------------------------------------------------------------===//
 
@@ -52,6 +52,18 @@ static void makePrivate(LLVM::AllocaOp variable) {
   variable.erase();
 }
 
+/// Constants lie in global memory.
+static void makeGlobal(LLVM::AddressOfOp address, SymbolTable &symbols) {
+  if (address.getType().getAddressSpace() != 0)
+    return; // shared memory
+  auto constant = symbols.lookup<LLVM::GlobalOp>(address.getGlobalName());
+  OpBuilder b(address);
+  constant.setAddrSpace(globalSpace);
+  auto own = LLVM::AddressOfOp::create(b, address.getLoc(), constant);
+  address.replaceAllUsesWith(LLVM::AddrSpaceCastOp::create(b, address.getLoc(), address.getType(), own).getResult());
+  address.erase();
+}
+
 namespace {
 
 struct LowerToRocdl : lepton::impl::LowerToRocdlBase<LowerToRocdl> {
@@ -72,6 +84,8 @@ struct LowerToRocdl : lepton::impl::LowerToRocdlBase<LowerToRocdl> {
       return signalPassFailure();
     module.walk(takeGlobalBuffers);
     module.walk(makePrivate);
+    SymbolTable symbols(module);
+    module.walk([&](LLVM::AddressOfOp address) { makeGlobal(address, symbols); });
   }
 };
 

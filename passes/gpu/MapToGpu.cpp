@@ -200,6 +200,15 @@ private:
   }
 };
 
+/// Constants of the module that the functions of the GPU read become the GPU's, too.
+void importConstants(ModuleOp module, gpu::GPUModuleOp kernels) {
+  SymbolTable known(module), own(kernels);
+  kernels.walk([&](memref::GetGlobalOp get) {
+    if (!own.lookup(get.getName()))
+      own.insert(known.lookup(get.getName())->clone());
+  });
+}
+
 struct MapToGpu : lepton::impl::MapToGpuBase<MapToGpu> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -210,6 +219,7 @@ struct MapToGpu : lepton::impl::MapToGpuBase<MapToGpu> {
     for (auto kernel : module.getOps<func::FuncOp>())
       if (kernel->hasAttr("lepton.kernel") && failed(KernelMapping{b, kernels, kernel, sharedMemory}.run()))
         return signalPassFailure();
+    importConstants(module, kernels);
   }
 };
 

@@ -21,6 +21,20 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // CHECK: llvm.mlir.global private constant @table(dense<[2.500000e+00, 3.500000e+00]> : tensor<2xf32>) {addr_space = 1 : i32
+  // CHECK-LABEL: llvm.func @constant
+  // CHECK: %[[TABLE:.*]] = llvm.mlir.addressof @table : !llvm.ptr<1>
+  // CHECK: llvm.addrspacecast %[[TABLE]] : !llvm.ptr<1> to !llvm.ptr
+  memref.global "private" constant @table : memref<2xf32> = dense<[2.5, 3.5]>
+  gpu.func @constant(%address: !llvm.ptr) kernel attributes {known_block_size = array<i32: 2, 1, 1>} {
+    %x = lrt.view %address() : memref<2xf32>
+    %table = memref.get_global @table : memref<2xf32>
+    %i = gpu.thread_id x
+    %a = memref.load %table[%i] : memref<2xf32>
+    memref.store %a, %x[%i] : memref<2xf32>
+    gpu.return
+  }
+
   // A thread's own variables are private memory, a block's shared.
   // CHECK: llvm.mlir.global internal @[[SHARED:.*]]() {addr_space = 3 : i32
   // CHECK-LABEL: llvm.func @memory

@@ -76,6 +76,12 @@ def pooling(folder):
     return save(folder / "pooling.onnx", [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2])], *shapes)
 
 
+def sampling(folder):
+    """The kernel reads a table."""
+    shapes = ({"x": (FLOAT, [2, 3, 4, 4]), "grid": (FLOAT, [2, 6, 6, 2])}, {"y": (FLOAT, [2, 3, 6, 6])})
+    return save(folder / "sampling.onnx", [helper.make_node("GridSample", ["x", "grid"], ["y"])], *shapes)
+
+
 def halves(folder):
     """Of float16, and functions of floats that are no instructions."""
     half = TensorProto.FLOAT16
@@ -83,7 +89,7 @@ def halves(folder):
     return save(folder / "halves.onnx", nodes, {"x": (half, [64, 64])}, {"y": (half, [64, 64])})
 
 
-@pytest.mark.parametrize("make", [lambda folder: save_small(folder / "small.onnx"), softmax, pooling, halves], ids=["small", "softmax", "pooling", "halves"])
+@pytest.mark.parametrize("make", [lambda folder: save_small(folder / "small.onnx"), softmax, pooling, sampling, halves], ids=["small", "softmax", "pooling", "sampling", "halves"])
 def test_models_become_code_objects(tmp_path, make, gpu):
     model = make(tmp_path)
     check_code_object(model, gpu, code_object(model, gpu, tmp_path / "model.hsaco"))

@@ -144,6 +144,19 @@ def test_emulated_model_of_unknown_sizes_agrees_with_the_cpu(tmp_path):
         require_agreement(model, library, {"batch": count, "unk__214": count})
 
 
+@pytest.mark.parametrize("op", ["GridSample", "Hardmax", "DFT"])
+def test_constants_that_kernels_read_are_the_gpus(tmp_path, op):
+    """What these compute needs tables, which are no inputs of their kernels."""
+    inputs, outputs = {"x": [2, 3, 4, 4]}, [2, 3, 4, 4]
+    if op == "GridSample":
+        inputs, outputs = inputs | {"grid": [2, 6, 6, 2]}, [2, 3, 6, 6]
+    elif op == "DFT":
+        inputs, outputs = {"x": [2, 8, 1]}, [2, 8, 2]
+    shapes = ({name: (TensorProto.FLOAT, shape) for name, shape in inputs.items()}, {"y": (TensorProto.FLOAT, outputs)})
+    model = save(tmp_path / "model.onnx", [helper.make_node(op, list(inputs), ["y"])], *shapes)
+    require_agreement(model, emulate(model, tmp_path / "emulated.so"))
+
+
 def test_an_index_out_of_range_is_an_error_in_words(tmp_path):
     shapes = ({"x": (TensorProto.FLOAT, [4]), "at": (TensorProto.INT64, [2])}, {"y": (TensorProto.FLOAT, [2])})
     model = save(tmp_path / "gather.onnx", [helper.make_node("Gather", ["x", "at"], ["y"], name="pick")], *shapes)

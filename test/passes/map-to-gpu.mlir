@@ -203,6 +203,28 @@ func.func private @Check(%context: !llvm.ptr, %at: memref<8xi1>, %y: memref<8xf3
 // -----
 
 module attributes {lepton.target = #lepton.target<cpu = "sm_80", vector_bits = 128, registers = 255, fma = true, shared_memory = 49152>} {
+// A constant that two functions read is in the GPU's module, once.
+// CHECK-LABEL: gpu.module @kernels
+// CHECK: memref.get_global @table
+// CHECK: memref.get_global @table
+// CHECK: memref.global "private" constant @table
+// CHECK-NEXT: }
+memref.global "private" constant @table : memref<2xf32> = dense<[2.5, 3.5]>
+func.func private @First(%context: !llvm.ptr, %y: memref<2xf32>) attributes {lepton.kernel} {
+  %table = memref.get_global @table : memref<2xf32>
+  linalg.copy {lepton.launch = #lepton.launch<unit = thread>} ins(%table : memref<2xf32>) outs(%y : memref<2xf32>)
+  return
+}
+func.func private @Second(%context: !llvm.ptr, %y: memref<2xf32>) attributes {lepton.kernel} {
+  %table = memref.get_global @table : memref<2xf32>
+  linalg.copy {lepton.launch = #lepton.launch<unit = thread>} ins(%table : memref<2xf32>) outs(%y : memref<2xf32>)
+  return
+}
+}
+
+// -----
+
+module attributes {lepton.target = #lepton.target<cpu = "sm_80", vector_bits = 128, registers = 255, fma = true, shared_memory = 49152>} {
 func.func private @Strings(%context: !llvm.ptr, %x: memref<3xi64>, %y: memref<3xi64>) attributes {lepton.kernel} {
   // expected-error @+1 {{is computed by the runtime, on the CPU alone; compile it for a CPU}}
   lrt.call %context, "lepton_rt_string_case" (%x : memref<3xi64>) into (%y : memref<3xi64>) {dtypes = array<i32: 8, 8>, numbers = array<i64: 1>}
