@@ -1,4 +1,5 @@
-"""Code for AMD's GPUs, of which there is none here: what LLVM's tools say of the code objects."""
+"""Code for AMD's GPUs, of which there is none here: what LLVM's tools say of the code objects, and what the LLVM IR that they are made from computes in the emulator of
+test/gpu, in artifacts that are like those for NVIDIA's."""
 
 import re
 import subprocess
@@ -10,8 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from common import CLANG, FULL, save, save_small
+from common import CLANG, FAKE_CUDA, FULL, emulate, save, save_small
 from common import lepton as command_line
+from emulated import require_agreement
 
 FLOAT = TensorProto.FLOAT
 TOOLS = Path(CLANG).parent
@@ -99,6 +101,19 @@ def test_models_become_code_objects(tmp_path, make, gpu):
 def test_networks_become_code_objects(tmp_path, name, gpu):
     onnx.save(lepton_networks.NETWORKS[name](), tmp_path / "network.onnx")
     check_code_object(tmp_path / "network.onnx", gpu, code_object(tmp_path / "network.onnx", gpu, tmp_path / "model.hsaco"))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_emulated_networks_agree_with_the_cpu(monkeypatch, tmp_path, name, gpu):
+    monkeypatch.setenv("LEPTON_LIBCUDA", str(FAKE_CUDA))
+    onnx.save(lepton_networks.NETWORKS[name](), tmp_path / "network.onnx")
+    require_agreement(tmp_path / "network.onnx", emulate(tmp_path / "network.onnx", tmp_path / "emulated.so", f"--gpu=amdgpu:{gpu}"))
+
+
+@pytest.mark.parametrize("make", [softmax, sampling], ids=["softmax", "sampling"])
+def test_emulated_models_agree_with_the_cpu(monkeypatch, tmp_path, make, gpu):
+    monkeypatch.setenv("LEPTON_LIBCUDA", str(FAKE_CUDA))
+    require_agreement(make(tmp_path), emulate(tmp_path / f"{make.__name__}.onnx", tmp_path / "emulated.so", f"--gpu=amdgpu:{gpu}"))
 
 
 def test_products_are_fused_multiply_adds_of_what_whole_accesses_read(tmp_path, product, gpu):

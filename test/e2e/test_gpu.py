@@ -14,10 +14,10 @@ from onnx import TensorProto, helper
 import lepton
 from common import FAKE_CUDA, FULL, ROOT, difference, emulate, save, save_small
 from common import lepton as command_line
+from emulated import TOLERANCE, require_agreement
 
 PTXAS = shutil.which("ptxas")
 MODELS = ROOT / "build/models"
-TOLERANCE = 1e-5  # of an output's scale; sums in another order
 
 # A classifier, a generator, a recurrent network and a transformer; and what else a second or two is enough for.
 SMALL = ["mnist_b1", "dcgan", "lstm2", "bert4"]
@@ -50,24 +50,6 @@ def compile_ptx(model, folder, gpu="cuda"):
 @pytest.fixture(autouse=True)
 def emulator(monkeypatch):
     monkeypatch.setenv("LEPTON_LIBCUDA", str(FAKE_CUDA))
-
-
-def inputs_of(session, sizes, seed=0):
-    """Standard normal floats and small integers for all inputs; `sizes` are those of named dimensions."""
-    random = np.random.default_rng(seed)
-    feed = {}
-    for value in session.get_inputs():
-        shape = [dim if isinstance(dim, int) else sizes[dim] for dim in value.shape]
-        is_float = value.type == "tensor(float)"
-        feed[value.name] = random.standard_normal(shape).astype(np.float32) if is_float else random.integers(0, 40, shape).astype(np.int32)
-    return feed
-
-
-def require_agreement(model, library, sizes=()):
-    cpu, emulated = lepton.InferenceSession(model), lepton.InferenceSession(library)
-    feed = inputs_of(cpu, dict(sizes))
-    for expected, result in zip(cpu.run(None, feed), emulated.run(None, feed), strict=True):
-        assert difference(expected, result) <= TOLERANCE
 
 
 # ---- PTX -----------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
+#include "llvm/IR/IntrinsicsAMDGPU.h"
 #include "llvm/IR/IntrinsicsNVPTX.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/raw_ostream.h"
@@ -32,12 +33,15 @@ struct Rewriter {
     const char *name = nullptr;
     switch (call->getIntrinsicID()) {
     case Intrinsic::nvvm_read_ptx_sreg_tid_x:
+    case Intrinsic::amdgcn_workitem_id_x:
       name = "emulator_thread";
       break;
     case Intrinsic::nvvm_read_ptx_sreg_ctaid_x:
+    case Intrinsic::amdgcn_workgroup_id_x:
       name = "emulator_block";
       break;
     case Intrinsic::nvvm_barrier_cta_sync_aligned_all:
+    case Intrinsic::amdgcn_s_barrier:
       if (barriers++ != dropBarrier)
         b.CreateCall(module.getOrInsertFunction("emulator_barrier", FunctionType::get(none, false)));
       call->eraseFromParent();
@@ -140,16 +144,22 @@ static SmallVector<GlobalVariable *> sharedMemoryOf(Function &function) {
   return found.takeVector();
 }
 
+static bool isOfGpu(Function &function) {
+  return function.getName().starts_with("llvm.nvvm.") || function.getName().starts_with("llvm.amdgcn.");
+}
+
 PreservedAnalyses Retarget::run(Module &module, ModuleAnalysisManager &) {
   Rewriter rewriter{module};
   SmallVector<Constant *> kernels;
   for (Function &function : make_early_inc_range(module)) {
-    if (function.isDeclaration() || function.getCallingConv() != CallingConv::PTX_Kernel)
+    const bool isKernel =
+        is_contained({CallingConv::PTX_Kernel, CallingConv::AMDGPU_KERNEL}, function.getCallingConv());
+    if (function.isDeclaration() || !isKernel)
       continue;
     const int before = rewriter.barriers + rewriter.waits;
     for (Instruction &instruction : make_early_inc_range(instructions(function))) {
       auto *call = dyn_cast<CallInst>(&instruction);
-      if (call && call->getCalledFunction() && call->getCalledFunction()->getName().starts_with("llvm.nvvm.") &&
+      if (call && call->getCalledFunction() && isOfGpu(*call->getCalledFunction()) &&
           !rewriter.replace(call, dropBarrier))
         *failed = true;
     }

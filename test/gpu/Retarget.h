@@ -7,7 +7,7 @@
 
 namespace lepton {
 
-/// Before: LLVM IR as PTX would be made from it. After: functions of the CPU, of which `emulator_kernels` (emulator.h) is the list; what threads ask the GPU for are
+/// Before: LLVM IR as the code of a GPU would be made from it. After: functions of the CPU, of which `emulator_kernels` (emulator.h) is the list; what threads ask the GPU for are
 /// calls of the emulator. An intrinsic that it does not know is an error.
 struct Retarget : llvm::PassInfoMixin<Retarget> {
   int dropBarrier = -1; // number of a barrier that is left out, to see that the emulator notices; -1: none

@@ -2,7 +2,7 @@
 //
 //   lepton-emulate MODEL OUTPUT.so [--gpu=cuda:sm_80] [--precision=tf32] [--drop-barrier=N]
 //
-// The line is that of --target=cuda up to the LLVM IR of which PTX is made. From there a pass turns it into code of the CPU, which, linked with the emulator, takes
+// The line is that of --target=cuda (or amdgpu:gfx942) up to the LLVM IR of which PTX (or a code object) is made. From there a pass turns it into code of the CPU, which, linked with the emulator, takes
 // the place of the PTX in the artifact: libcuda.so.1 of this folder loads it as a driver loads machine code, and runs it fiber by fiber.
 //
 //===---------------------------------------------------------------------------------------------------------------------------===//
