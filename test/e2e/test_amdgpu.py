@@ -54,7 +54,7 @@ def check_code_object(model, gpu, path):
     assert len(re.findall(r" UND ", symbols)) == 1  # the first symbol is that of no name
     notes = tool("llvm-readelf", "--notes", path)
     assert set(re.findall(r"\.wavefront_size: +(\d+)", notes)) == {str(WAVES[gpu])}
-    assert set(re.findall(r"\.[sv]gpr_spill_count: +(\d+)", notes)) == {"0"}
+    assert set(re.findall(r"\.vgpr_spill_count: +(\d+)", notes)) == {"0"}  # scalars without a register lie in lanes of vectors, not in memory
     code = tool("llvm-objdump", "-d", path)
     assert "global_store" in code
     assert not re.search(r"\b(flat_load|flat_store|s_swappc)", code)  # every access knows its memory; nothing is called
@@ -99,8 +99,10 @@ def test_models_become_code_objects(tmp_path, make, gpu):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_become_code_objects(tmp_path, name, gpu):
-    onnx.save(lepton_networks.NETWORKS[name](), tmp_path / "network.onnx")
-    check_code_object(tmp_path / "network.onnx", gpu, code_object(tmp_path / "network.onnx", gpu, tmp_path / "model.hsaco"))
+    model = tmp_path / "network.onnx"
+    onnx.save(lepton_networks.NETWORKS[name](), model)
+    check_code_object(model, gpu, code_object(model, gpu, tmp_path / "model.hsaco"))
+    model.unlink()  # up to half a gigabyte, which pytest would keep
 
 
 @pytest.mark.parametrize("name", SMALL)
