@@ -3,6 +3,7 @@
 #include "api/Compilation.h"
 
 #include "dialects/Lepton/ElementTypes.h"
+#include "dialects/Lepton/SourceNode.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/STLExtras.h"
@@ -13,6 +14,12 @@ using namespace lepton;
 bool Compilation::failUsage(const std::string &message) {
   source.clear(); // the model is not at fault
   return fail(Failure::usage, message);
+}
+
+/// How a message about an op begins; `otherwise` where there is none, or it comes from no node.
+static std::string subject(Operation *op, const char *otherwise) {
+  llvm::StringRef node = op ? sourceNode(op->getLoc()).name : llvm::StringRef();
+  return node.empty() ? otherwise : "node '" + node.str() + "' ";
 }
 
 bool Compilation::choosePrecision() {
@@ -84,8 +91,7 @@ bool Compilation::suitsWasm() {
   });
   if (!handles)
     return true;
-  auto node = handles->getLoc()->findInstanceOf<NameLoc>();
-  return fail(Failure::input, (node ? "node '" + node.getName().getValue().str() + "' " : "the model ") +
+  return fail(Failure::input, subject(handles, "the model ") +
                                   "has strings, sequences, optionals or maps, which there are not for WebAssembly; "
                                   "compile it for another target");
 }
@@ -141,9 +147,8 @@ bool Compilation::chooseRuntime() {
 }
 
 bool Compilation::failBare(Operation *op, const std::string &what) {
-  auto node = op ? op->getLoc()->findInstanceOf<NameLoc>() : NameLoc();
-  return fail(Failure::input, (node ? "node '" + node.getName().getValue().str() + "' " : "") + what +
-                                  ", which is not there with --runtime=none; leave out --runtime=none");
+  return fail(Failure::input,
+              subject(op, "") + what + ", which is not there with --runtime=none; leave out --runtime=none");
 }
 
 /// What runtime/bare/bare.cpp defines for compiled code.

@@ -161,8 +161,7 @@ struct PairLoops : lepton::impl::PairLoopsBase<PairLoops> {
 
   void runOnOperation() override {
     auto entry = getOperation().lookupSymbol<func::FuncOp>("main");
-    // With more threads each loop would rather have half of them in its kernels.
-    if (!entry || threads < 2 || threads > 3)
+    if (!entry || !runsPairs(threads))
       return;
     while (pairOnce(entry))
       ;
@@ -185,14 +184,15 @@ struct PairLoops : lepton::impl::PairLoopsBase<PairLoops> {
 
   /// Loops that take about as long.
   static bool areTwins(scf::ForOp first, scf::ForOp second) {
-    const bool isCounted = first.getStaticTripCount() && second.getStaticTripCount();
+    const std::optional<APInt> firstTrips = first.getStaticTripCount(), secondTrips = second.getStaticTripCount();
+    const bool isCounted = firstTrips && secondTrips;
     if (!isCounted && (first.getLowerBound() != second.getLowerBound() ||
                        first.getUpperBound() != second.getUpperBound() || first.getStep() != second.getStep()))
       return false;
     int64_t a = EntryAnalysis::cost(first), b = EntryAnalysis::cost(second);
     if (isCounted) {
-      a *= first.getStaticTripCount()->getSExtValue();
-      b *= second.getStaticTripCount()->getSExtValue();
+      a *= firstTrips->getSExtValue();
+      b *= secondTrips->getSExtValue();
     }
     auto isStatic = [](Value result) {
       auto type = dyn_cast<MemRefType>(result.getType());

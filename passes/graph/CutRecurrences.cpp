@@ -78,7 +78,7 @@ std::optional<Layer> findLayer(LoopOp loop) {
     return std::nullopt;
   layer.body().walk([&](MatMulOp product) {
     if (auto type = cast<RankedTensorType>(product.getRhs().getType()); type.hasStaticShape())
-      layer.bytes += type.getNumElements() * type.getElementTypeBitWidth() / 8;
+      layer.bytes += type.getNumElements() * elementBytes(type.getElementType());
   });
   return layer;
 }
@@ -132,7 +132,7 @@ public:
           cuts[i].push_back(cutOut(g, i, part, i ? cuts[i - 1][part] : LoopOp(), part ? cuts[i].back() : LoopOp()));
     for (size_t i = size(); i-- > 0;)
       replace(g, layers[i], cuts[i]);
-    sortTopologically(b.getInsertionBlock()); // what reads the results may have been before the last loop
+    sortTopologically(b.getInsertionBlock()); // the parts are where the last loop was; what reads them may be before
   }
 
 private:
@@ -227,6 +227,7 @@ private:
 
   /// Puts the parts in the place of the layer, and takes it and its links out.
   void replace(GraphBuilder &g, Layer &layer, ArrayRef<LoopOp> cuts) {
+    g.b.setInsertionPointAfter(layer.loop);
     for (OpResult result : layer.loop.getResults()) {
       if (result.use_empty())
         continue;
@@ -236,8 +237,6 @@ private:
                                     ? g.create<ConcatOp>(layer.loop.getLoc(), collected, {g.attr("axis", int64_t(0))})
                                     : collected.back());
     }
-    if (g.b.getInsertionPoint() == Block::iterator(layer.loop))
-      g.b.setInsertionPointAfter(layer.loop);
     layer.loop.erase();
     for (Operation *link : llvm::reverse(layer.links))
       if (link->use_empty())
@@ -252,7 +251,7 @@ struct CutRecurrences : lepton::impl::CutRecurrencesBase<CutRecurrences> {
   using CutRecurrencesBase::CutRecurrencesBase;
 
   void runOnOperation() override {
-    if (threads < 2 || threads > 3) // as for the pairs
+    if (!runsPairs(threads))
       return;
     auto loops = llvm::to_vector(getOperation().getFunctionBody().front().getOps<LoopOp>());
     while (!loops.empty()) {

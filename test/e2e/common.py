@@ -38,6 +38,11 @@ def facts_of(page):
     return json.loads(re.search(r'<script type="application/json" id="facts">(.*?)</script>', page.read_text(), re.DOTALL)[1])
 
 
+def emulator_of(arch):
+    """The command in front of a program for another architecture."""
+    return [f"qemu-{arch}", "-L", f"/usr/{arch}-linux-gnu"]
+
+
 def emulate(model, library, *flags):
     """An artifact whose kernels run in the emulator of a GPU, by way of FAKE_CUDA."""
     result = subprocess.run([ROOT / "build/test/gpu/lepton-emulate", model, library, *flags], capture_output=True, text=True, timeout=SECONDS)

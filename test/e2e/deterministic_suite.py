@@ -14,12 +14,12 @@ import numpy as np
 import onnx
 
 import backend_suite
-from common import ROOT, SECONDS, lepton
+from common import ROOT, SECONDS, emulator_of, lepton
 
 PAGE = ROOT / "docs/deterministic-ops.md"
 PROCESSORS = {
     "x86_64": (["--cpu=x86-64-v3"], []),
-    "aarch64": (["--target=aarch64-linux-gnu"], ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]),
+    "aarch64": (["--target=aarch64-linux-gnu"], emulator_of("aarch64")),
 }
 REFUSED = "refused"
 

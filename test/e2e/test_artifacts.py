@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from common import CLANG, LEPTON, ROOT, SECONDS, lepton, save, save_small, small_result
+from common import CLANG, LEPTON, ROOT, SECONDS, emulator_of, lepton, save, save_small, small_result
 from lepton import InferenceSession
 
 ROWS = np.array([[1, 2, 3, 4], [-1, 0, 1, 2]], np.float32)
@@ -191,7 +191,7 @@ def test_program_reads_and_writes_numpy_files(tmp_path, dtype, shape):
 def test_program_for_other_architectures(tmp_path, arch):
     program = compile_to(tmp_path, save_small(tmp_path / "small.onnx"), "small", "--emit=exe", f"--target={arch}-linux-gnu")
     np.save(tmp_path / "rows.npy", ROWS)
-    command = [f"qemu-{arch}", "-L", f"/usr/{arch}-linux-gnu", program, f"x={tmp_path}/rows.npy", f"--output-dir={tmp_path}"]
+    command = [*emulator_of(arch), program, f"x={tmp_path}/rows.npy", f"--output-dir={tmp_path}"]
     subprocess.run(command, check=True, timeout=SECONDS)
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), small_result(ROWS), rtol=1e-5)
 

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from common import CLANG, LEPTON, ROOT, SECONDS, lepton, save, save_small, small_result
+from common import CLANG, LEPTON, ROOT, SECONDS, emulator_of, lepton, save, save_small, small_result
 
 OK, INPUT, USAGE = 0, 1, 2
 PHASES = ["import", "graph", "kernel", "tile", "buffer", "schedule", "vector", "llvm"]
@@ -508,7 +508,7 @@ def test_other_architectures(tmp_path, model, arch, ending):
     # The cross C library alone, without the start-up files and libraries of a cross compiler.
     start = [f"{root}/lib/{file}" for file in ("crt1.o", "crti.o", "crtn.o")]
     flags = [f"--target={arch}-linux-gnu", f"-isystem{root}/include", "-fuse-ld=lld", "-nostdlib", "-no-pie", f"-L{root}/lib", *start, "-lc"]
-    outputs = run_client(tmp_path, [artifact], *flags, prefix=[f"qemu-{arch}", "-L", root])
+    outputs = run_client(tmp_path, [artifact], *flags, prefix=emulator_of(arch))
     np.testing.assert_allclose(outputs, small_result(ROWS), rtol=1e-5)
     if ending == "so":
         require_fault(lepton("run", artifact, "--random-inputs=0"), INPUT, artifact, "another architecture")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from common import SECONDS, difference, lepton, save
+from common import SECONDS, difference, emulator_of, lepton, save
 
 FLOAT = TensorProto.FLOAT
 random = np.random.default_rng(7)
@@ -93,7 +93,7 @@ def test_bits_are_the_same_everywhere(tmp_path, name):
     model = prepared(tmp_path, name)
     expected = result_of(tmp_path, model, "v3", "--cpu=x86-64-v3", "--deterministic")
     assert np.isfinite(expected).all() and np.any(expected)
-    results = {arch: result_of(tmp_path, model, arch, target, "--deterministic", prefix=[f"qemu-{arch}", "-L", f"/usr/{arch}-linux-gnu"]) for arch, target in EMULATED.items()}
+    results = {arch: result_of(tmp_path, model, arch, target, "--deterministic", prefix=emulator_of(arch)) for arch, target in EMULATED.items()}
     results["two threads"] = result_of(tmp_path, model, "threads", "--cpu=x86-64-v3", "--deterministic", "--threads=2")
     if has_avx512():
         results["v4"] = result_of(tmp_path, model, "v4", "--cpu=x86-64-v4", "--deterministic")
@@ -106,8 +106,7 @@ def test_bits_are_the_same_everywhere(tmp_path, name):
 def test_without_the_option_bits_differ(tmp_path):
     """So that the test above can fail."""
     model = prepared(tmp_path, "LayerNormalization")
-    emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
-    assert (result_of(tmp_path, model, "v3", "--cpu=x86-64-v3") != result_of(tmp_path, model, "arm", EMULATED["aarch64"], prefix=emulator)).any()
+    assert (result_of(tmp_path, model, "v3", "--cpu=x86-64-v3") != result_of(tmp_path, model, "arm", EMULATED["aarch64"], prefix=emulator_of("aarch64"))).any()
 
 
 def test_what_cannot_be_promised_is_refused(tmp_path):

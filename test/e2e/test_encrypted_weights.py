@@ -15,7 +15,7 @@ from chacha20_poly1305 import decrypt, encrypt
 from common import CLANG, ROOT, SECONDS, lepton, save, save_small, small_result
 from test_artifact_security import keys  # noqa: F401 (a fixture)
 from test_artifacts import ROWS, compile_to
-from test_weights import HEADER, require_refused
+from test_weights import HEADER, PROGRAM, require_refused
 
 CHUNK, TAG = 1 << 16, 16
 WEIGHTS = np.random.default_rng(7).standard_normal((100, 500), np.float32)  # four chunks
@@ -215,36 +215,6 @@ def test_signed(tmp_path, artifact, key, keys):  # noqa: F811
 
 # ---- other callers -------------------------------------------------------------------------------------------------
 
-PROGRAM = """
-#include "small.h"
-#include <stdio.h>
-#include <stdlib.h>
-int main(int count, char **arguments) {
-  float x[8] = {1, 2, 3, 4, -1, 0, 1, 2}, y[6];
-  int64_t shape[2] = {2, 4};
-  lepton_tensor in = {x, shape, LEPTON_FLOAT, 2, sizeof x}, out = {y, NULL, LEPTON_FLOAT, 2, sizeof y};
-  lepton_options options = {sizeof(lepton_options), 1, NULL, NULL, NULL, NULL, 0};
-  lepton_session *session;
-  lepton_error error;
-  FILE *file = count > 1 ? fopen(arguments[1], "rb") : NULL;
-  char *data = aligned_alloc(64, 4096);
-  if (file) {
-    options.weights_data = data;
-    options.weights_bytes = fread(data, 1, 4096, file);
-  }
-  if (small_create(&options, &session, &error) || small_run(session, &in, &out, &error)) {
-    puts(error.message);
-    return 1;
-  }
-  for (unsigned i = 0; i < 6; ++i)
-    printf("%g ", y[i]);
-  small_api()->session_destroy(session);
-  free(data);
-  return 0;
-}
-"""
-
-
 def test_c_program_that_decrypts_by_itself(tmp_path, key):
     archive = compile_to(tmp_path, save_small(tmp_path / "small.onnx"), "small.a", "--weights=file", f"--weights-key={key}")
     (tmp_path / "program.c").write_text(PROGRAM)
@@ -254,9 +224,9 @@ def test_c_program_that_decrypts_by_itself(tmp_path, key):
     def run(*arguments):
         return subprocess.run([tmp_path / "program", *arguments], capture_output=True, text=True, timeout=SECONDS).stdout
 
-    np.testing.assert_allclose(np.array(run(tmp_path / "decrypted").split(), float), small_result(ROWS).ravel(), rtol=1e-5)
+    np.testing.assert_allclose(np.array(run(tmp_path / "decrypted", "data").split(), float), small_result(ROWS).ravel(), rtol=1e-5)
     assert "small.weights' is encrypted; load the artifact by liblepton" in run()
-    assert "what weights_data of the options points to is encrypted" in run(tmp_path / "small.weights")
+    assert "what weights_data of the options points to is encrypted" in run(tmp_path / "small.weights", "data")
 
 
 SESSION = """

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from common import CLANG, ROOT, SECONDS, lepton, save, save_small, small_result
+from common import CLANG, ROOT, SECONDS, emulator_of, lepton, save, save_small, small_result
 from test_artifact_security import keys  # noqa: F401 (a fixture)
 from test_artifacts import ROWS, build_and_run, compile_to
 
@@ -18,16 +18,23 @@ OBJCOPY, READELF = "/usr/lib/llvm-22/bin/llvm-objcopy", "/usr/lib/llvm-22/bin/ll
 PAGE = 1 << 16
 HEADER = 128  # bytes in front of a file's constants
 
+# program [FILE [data]]: the file of constants, whose name or, behind `data`, whose content the session gets.
 PROGRAM = """
 #include "small.h"
 #include <stdio.h>
+static _Alignas(64) char data[4096];
 int main(int count, char **arguments) {
   float x[8] = {1, 2, 3, 4, -1, 0, 1, 2}, y[6];
   int64_t shape[2] = {2, 4};
   lepton_tensor in = {x, shape, LEPTON_FLOAT, 2, sizeof x}, out = {y, NULL, LEPTON_FLOAT, 2, sizeof y};
-  lepton_options options = {sizeof(lepton_options), 1, NULL, NULL, count > 1 ? arguments[1] : NULL};
+  lepton_options options = {sizeof(lepton_options), 1, NULL, NULL, count == 2 ? arguments[1] : NULL, NULL, 0};
   lepton_session *session;
   lepton_error error;
+  FILE *file = count > 2 ? fopen(arguments[1], "rb") : NULL;
+  if (file) {
+    options.weights_data = data;
+    options.weights_bytes = fread(data, 1, sizeof data, file);
+  }
   if (small_create(&options, &session, &error) || small_run(session, &in, &out, &error)) {
     puts(error.message);
     return 1;
@@ -108,8 +115,7 @@ def test_other_architecture(tmp_path):
     model = save_small(tmp_path / "small.onnx")
     for arch in ("aarch64", "riscv64"):
         program = compile_to(tmp_path, model, f"small-{arch}", "--emit=exe", "--weights=file", f"--target={arch}-linux-gnu")
-        emulated = ["qemu-" + arch, "-L", f"/usr/{arch}-linux-gnu", program]
-        result = subprocess.run(emulated, capture_output=True, text=True, timeout=SECONDS)
+        result = subprocess.run([*emulator_of(arch), program], capture_output=True, text=True, timeout=SECONDS)
         assert result.stdout == "y: float32[1,3]\n", result.stderr
 
 
