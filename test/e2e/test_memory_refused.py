@@ -49,14 +49,17 @@ def test_refused_at_each_allocation(program, tmp_path, write):
     assert int(done.stdout) > 5
 
 
-@pytest.mark.parametrize("megabytes", [8, 16, 24, 32, 40, 48, 56, 64])
+@pytest.mark.parametrize("megabytes", [7.6] * 12 + [8, 16, 24, 32, 40, 48, 56, 64])
 def test_compiler_with_little_memory(tmp_path, megabytes):
-    """Whatever it is that finds no memory, the compiler says so in a line, or has enough."""
+    """Whatever it is that finds no memory, the compiler says so in a line, or has enough.
+
+    With 7.6 MB it is often one of MLIR's own constructors in what malloc gave: addresses are random, so that is tried more than once.
+    """
     save_small(tmp_path / "m.onnx")
     (tmp_path / "m.so").write_text("before")
 
     def limit():
-        resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
+        resource.setrlimit(resource.RLIMIT_DATA, (int(megabytes * 2**20),) * 2)
 
     result = subprocess.run([LEPTON, "compile", "m.onnx", "-o", "m.so"], cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, preexec_fn=limit)
     if result.returncode == 0:

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <system_error>
@@ -34,24 +35,6 @@ static void append(char *&to, const char *end, const char *text) {
   to += size;
 }
 
-static void handleSignal(int) {
-  lepton::cli::repeatWithReproducer();
-  const char *parts[] = {"error: ",
-                         name.c_str(),
-                         ": Lepton failed",
-                         *reason ? " (" : "",
-                         reason,
-                         *reason ? ")" : "",
-                         "; this is a fault of Lepton: please report it with ",
-                         file.c_str(),
-                         "\n"};
-  char message[8192], *to = message;
-  for (const char *part : parts)
-    append(to, std::end(message), part);
-  (void)!write(STDERR_FILENO, message, to - message);
-  _exit(3);
-}
-
 /// Ends the process where the model asks for too much. Nothing is allocated, and nothing is left to destructors.
 static void endAtBound(const char *what, const char *remedy) {
   const char *parts[] = {"error: ", name.c_str(), ": takes ", what, remedy, "\n"};
@@ -67,6 +50,33 @@ static bool isMemoryBound = false;
 static void endForMemory() {
   endAtBound("more memory than ", isMemoryBound ? "--max-memory grants; allow more, or simplify the model"
                                                 : "there is; simplify the model, or give it smaller inputs");
+}
+
+/// Whether there is memory for what malloc asks the system for, which is at most 1 MiB while allocations are small.
+static bool isMemoryLeft() {
+  const size_t bytes = 1 << 20;
+  void *block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return block != MAP_FAILED && munmap(block, bytes) == 0;
+}
+
+static void handleSignal(int signal) {
+  if (signal == SIGSEGV && !isMemoryLeft()) // MLIR constructs models of interfaces in what malloc gives, null or not
+    endForMemory();
+  lepton::cli::repeatWithReproducer();
+  const char *parts[] = {"error: ",
+                         name.c_str(),
+                         ": Lepton failed",
+                         *reason ? " (" : "",
+                         reason,
+                         *reason ? ")" : "",
+                         "; this is a fault of Lepton: please report it with ",
+                         file.c_str(),
+                         "\n"};
+  char message[8192], *to = message;
+  for (const char *part : parts)
+    append(to, std::end(message), part);
+  (void)!write(STDERR_FILENO, message, to - message);
+  _exit(3);
 }
 
 /// Nobody catches exceptions, which only the standard library throws: std::thread where there is no memory for a stack.
