@@ -95,16 +95,17 @@ static Value transformTiles(KernelEmitter &e, Value image, const WinogradTiling 
       auto pixels = pixelsOf(e, tiling, e.add(first[1], row), e.add(first[2], column), tiling.side());
       Value tile = e.add(e.mul(row, e.index(count[1])), column);
       return loop(e, channels, vector.getNumElements(), tiles, [&](Value channel, Value tiles) {
-        SmallVector<Value> x;
-        for (SmallVector<Value> at : pixels) {
-          at.insert(at.begin(), first[0]);
+        auto read = [&](int64_t i) {
+          SmallVector<Value> at = {first[0]};
+          llvm::append_range(at, pixels[i]);
           at.push_back(channel);
-          x.push_back(readVector(e, vector, image, at));
-        }
-        for (auto [i, value] : llvm::enumerate(transformInput(e, tiling, x))) {
+          return readVector(e, vector, image, at);
+        };
+        auto write = [&](int64_t i, Value value) {
           Value position = e.index(i);
           tiles = writeVector(e, value, tiles, {tileByTile ? tile : position, tileByTile ? position : tile, channel});
-        }
+        };
+        transformInput(e, tiling, read, write);
         return tiles;
       });
     });
@@ -126,14 +127,13 @@ static Value inverse(KernelEmitter &e, Value products, const WinogradTiling &til
       Value tile = e.add(e.mul(row, e.index(item[1])), column);
       auto pixels = pixelsOf(e, tiling, row, column, m);
       return loop(e, block, vector.getNumElements(), image, [&](Value channel, Value image) {
-        SmallVector<Value> x;
-        for (int64_t i = 0; i < tiling.positions(); ++i)
-          x.push_back(readVector(e, vector, products, {e.index(i), tile, channel}));
-        SmallVector<Value> y = transformOutput(e, tiling, x);
-        for (auto [value, at] : llvm::zip_equal(y, pixels)) {
+        auto read = [&](int64_t i) { return readVector(e, vector, products, {e.index(i), tile, channel}); };
+        auto write = [&](int64_t i, Value value) {
+          SmallVector<Value> at = pixels[i];
           at.push_back(channel);
           image = writeVector(e, value, image, at);
-        }
+        };
+        transformOutput(e, tiling, read, write);
         return image;
       });
     });

@@ -8,18 +8,23 @@ using namespace lepton;
 namespace {
 struct Term {
   double factor;
-  Value vector;
+  Value vector; // null: zero
 };
 
-/// One of the transforms along one dimension, of a column of vectors.
-using LineTransform = llvm::function_ref<SmallVector<Value>(ArrayRef<Value>)>;
+/// One of the transforms along one dimension. Since 0 is a point, as infinity is, the first vector goes into the first result only, times
+/// `first`, and the last one into the last.
+struct LineTransform {
+  llvm::function_ref<SmallVector<Value>(ArrayRef<Value>)> apply;
+  double first;
+};
 } // namespace
 
+/// Null where all terms are zero.
 static Value sumOf(KernelEmitter &e, ArrayRef<Term> terms) {
   auto flags = arith::FastMathFlagsAttr::get(e.b.getContext(), arith::FastMathFlags::contract);
   Value sum;
   for (auto [factor, vector] : terms) {
-    if (factor == 0)
+    if (factor == 0 || !vector)
       continue;
     Value term = vector;
     if (std::abs(factor) != 1) {
@@ -108,33 +113,53 @@ static SmallVector<Value> outputLine(KernelEmitter &e, ArrayRef<double> points, 
   return result;
 }
 
-/// Transforms a line of vectors; or a square of them, row-major, along both dimensions.
-static SmallVector<Value> transformTile(const WinogradTiling &tiling, ArrayRef<Value> x, LineTransform line) {
-  if (tiling.rank == 1)
-    return line(x);
+/// Transforms a line of vectors; or a square of them along both dimensions. Of a square the inner columns come first: of what they become only the ends of rows are
+/// not whole yet, which the outer columns complete one after the other. So no more is live than the inner columns.
+static void transformTile(KernelEmitter &e, const WinogradTiling &tiling, const LineTransform &line, ReadOfTile read,
+                          WriteOfTile write) {
   const size_t n = tiling.side();
-  SmallVector<SmallVector<Value>> columns; // transformed
-  for (size_t j = 0; j < n; ++j) {
+  if (tiling.rank == 1) {
+    SmallVector<Value> x;
+    for (size_t i = 0; i < n; ++i)
+      x.push_back(read(i));
+    for (auto [i, value] : llvm::enumerate(line.apply(x)))
+      write(i, value);
+    return;
+  }
+  auto transformColumn = [&](size_t j) {
     SmallVector<Value> column;
     for (size_t i = 0; i < n; ++i)
-      column.push_back(x[i * n + j]);
-    columns.push_back(line(column));
-  }
-  SmallVector<Value> result;
-  for (size_t i = 0; i < columns[0].size(); ++i) {
-    SmallVector<Value> row;
-    for (const SmallVector<Value> &column : columns)
+      column.push_back(read(i * n + j));
+    return line.apply(column);
+  };
+  SmallVector<SmallVector<Value>> inner; // columns
+  for (size_t j = 1; j + 1 < n; ++j)
+    inner.push_back(transformColumn(j));
+  const size_t side = inner[0].size(), last = side - 1;
+  SmallVector<std::pair<Value, Value>> ends; // of each row
+  for (size_t i = 0; i < side; ++i) {
+    SmallVector<Value> row = {Value()};
+    for (const SmallVector<Value> &column : inner)
       row.push_back(column[i]);
-    llvm::append_range(result, line(row));
+    row.push_back(Value());
+    row = line.apply(row);
+    for (size_t j = 1; j < last; ++j)
+      write(i * side + j, row[j]);
+    ends.emplace_back(row.front(), row.back());
   }
-  return result;
+  for (auto [i, value] : llvm::enumerate(transformColumn(0)))
+    write(i * side, sumOf(e, {{1, ends[i].first}, {line.first, value}}));
+  for (auto [i, value] : llvm::enumerate(transformColumn(n - 1)))
+    write(i * side + last, sumOf(e, {{1, ends[i].second}, {1, value}}));
 }
 
-SmallVector<Value> lepton::transformInput(KernelEmitter &e, const WinogradTiling &tiling, ArrayRef<Value> x) {
-  return transformTile(tiling, x, [&](ArrayRef<Value> line) { return inputLine(e, tiling.points(), line); });
+void lepton::transformInput(KernelEmitter &e, const WinogradTiling &tiling, ReadOfTile read, WriteOfTile write) {
+  ArrayRef<double> points = tiling.points();
+  auto apply = [&](ArrayRef<Value> x) { return inputLine(e, points, x); };
+  transformTile(e, tiling, {apply, productOfRoots(points, 0).front()}, read, write);
 }
 
-SmallVector<Value> lepton::transformOutput(KernelEmitter &e, const WinogradTiling &tiling, ArrayRef<Value> x) {
-  return transformTile(tiling, x,
-                       [&](ArrayRef<Value> line) { return outputLine(e, tiling.points(), tiling.tile, line); });
+void lepton::transformOutput(KernelEmitter &e, const WinogradTiling &tiling, ReadOfTile read, WriteOfTile write) {
+  auto apply = [&](ArrayRef<Value> x) { return outputLine(e, tiling.points(), tiling.tile, x); };
+  transformTile(e, tiling, {apply, 1}, read, write);
 }

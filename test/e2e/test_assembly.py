@@ -52,7 +52,7 @@ LAYERS = {
     "3x3 of few channels": same([1, 16, 64, 64], 16),
     "winograd 56": same([1, 64, 56, 56], 64),
     "winograd 28": same([1, 128, 28, 28], 128),
-    "winograd 7": same([1, 512, 7, 7], 512),
+    "3x3 of a small image": same([1, 512, 7, 7], 512),
     "depthwise 3x3": same([1, 96, 56, 56], 96, 3, group=96),
     "depthwise 3x3 strided": same([1, 96, 112, 112], 96, 3, group=96, strides=[2, 2]),
     "depthwise 5x5": same([1, 240, 14, 14], 240, 5, group=240),
@@ -128,3 +128,14 @@ def test_accumulators_stay_in_whole_registers(tmp_path, layer, cpu):
         spills = [line for line in loop if is_spill(line)]
         # Pixels that taps of a depthwise convolution share may be put away: it is as fast as reading them again.
         assert not [line for line in spills if not is_depthwise or is_of_accumulator(loop, line)], "\n".join(loop)
+
+
+@pytest.mark.parametrize("layer", [layer for layer in LAYERS if "winograd" in layer])
+def test_winograd_transforms_stay_in_registers(tmp_path, layer):
+    """A square of 36 vectors is more than 32 registers hold: its inner columns come first."""
+    nodes, shape, constants = LAYERS[layer]
+    model = save(tmp_path / "m.onnx", nodes, {"x": (FLOAT, shape)}, {"y": (FLOAT, None)}, constants)
+    result = lepton("compile", model, "-o", tmp_path / "m.s", "--cpu=x86-64-v4")
+    assert result.returncode == 0, result.stderr
+    kernels = [lines for lines in functions((tmp_path / "m.s").read_text()) if lines and "winograd" in lines[0] and "range:" in lines[0]]
+    assert kernels and not [line for lines in kernels for loop in inner_loops(lines) for line in loop if is_spill(line)]
