@@ -17,8 +17,8 @@ using namespace lepton;
 static constexpr unsigned mostOps = 16;
 
 /// exp of f32, of which SiLU, sigmoid and ELU are made, is twenty operations without a branch. Their constants have to find registers beside the sums: with 16 of
-/// those a loop over the tile is faster (EfficientNet-B0 by 2 to 5 %). The longer polynomial of erf gained nothing (GELU in BERT), that of tanh was not tried,
-/// and what stays a call of libm would spill all other sums.
+/// those a loop over the tile is faster (EfficientNet-B0 by 2 to 5 %). The longer polynomials of erf (GELU in BERT) and tanh gained
+/// nothing, and what stays a call of libm would spill all other sums.
 static bool isPolynomial(Operation &inner, TargetAttr target) {
   return isa<math::ExpOp>(inner) && inner.getResult(0).getType().isF32() && target.getRegisters() >= 32;
 }
