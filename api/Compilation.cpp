@@ -120,10 +120,10 @@ bool Compilation::runPhases() {
   }
   if (hasKernels(module())) // a kernel alone: what comes before was decided in its model
     line = line.drop_until([](const Phase &phase) { return phase.build == buildKernelPipeline; }).drop_front();
+  if (!useTuned())
+    return false;
   for (const Phase &phase : line) {
     writeReproducer(phase.name);
-    if (phase.build == buildTilePipeline && !useTuned())
-      return false;
     if (!runPhase(phase.name, phase.build) || !dump(phase.name) || !lookAfter(phase.build))
       return false;
     if (options.compileTo == phase.name)

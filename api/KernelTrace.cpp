@@ -29,21 +29,30 @@ std::map<std::string, KernelTrace::Cost> KernelTrace::leastCosts() const {
   return least;
 }
 
-std::string KernelTrace::json() const {
+std::string KernelTrace::json(const std::vector<GraphNode> &graph) const {
   auto microseconds = [](Clock::duration time) { return std::chrono::duration<double, std::micro>(time).count(); };
+  std::vector<GraphNode> steps;
+  llvm::copy_if(graph, std::back_inserter(steps), [](const GraphNode &node) { return node.kind == GraphNode::kernel; });
   json::Array events;
   int64_t run = 0;
-  for (size_t i = 0; i + 1 < marks.size(); ++i) {
-    const Mark &begin = marks[i], &end = marks[i + 1];
-    run += !begin.name;
-    if (begin.name)
-      events.push_back(json::Object{{"name", begin.name},
+  for (auto first = marks.begin(); first != marks.end(); ++run) {
+    const auto last =
+        std::find_if(first, marks.end(), [](const Mark &mark) { return !mark.name; }); // the end of the run
+    const bool isAsStands = std::equal(first, last, steps.begin(), steps.end(),
+                                       [](const Mark &mark, const GraphNode &step) { return step.name == mark.name; });
+    for (auto begin = first; begin != last && begin + 1 != marks.end(); ++begin) {
+      json::Object arguments{{"run", run}};
+      if (isAsStands)
+        arguments["node"] = steps[begin - first].node;
+      events.push_back(json::Object{{"name", begin->name},
                                     {"ph", "X"},
-                                    {"ts", microseconds(begin.time - marks.front().time)},
-                                    {"dur", microseconds(end.time - begin.time)},
+                                    {"ts", microseconds(begin->time - marks.front().time)},
+                                    {"dur", microseconds(begin[1].time - begin->time)},
                                     {"pid", 0},
                                     {"tid", 0},
-                                    {"args", json::Object{{"run", run}}}});
+                                    {"args", std::move(arguments)}});
+    }
+    first = last == marks.end() ? last : last + 1;
   }
   json::Object trace{{"displayTimeUnit", "ns"}, {"traceEvents", std::move(events)}};
   return llvm::formatv("{0:2}\n", json::Value(std::move(trace)));

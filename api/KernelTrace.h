@@ -3,6 +3,7 @@
 #ifndef LEPTON_API_KERNELTRACE_H
 #define LEPTON_API_KERNELTRACE_H
 
+#include "api/Facts.h"
 #include "runtime/core/lepton_abi.h"
 
 #include <chrono>
@@ -18,8 +19,9 @@ public:
   KernelTrace() : observer{this, note} {}
   KernelTrace(const KernelTrace &) = delete;
 
-  /// In Chrome's trace event format, times in microseconds, which its viewer and Perfetto show.
-  std::string json() const;
+  /// In Chrome's trace event format, times in microseconds, which its viewer and Perfetto show. `graph` is what the compilation found out about the model's steps: where a run
+  /// took them as they stand there, without branches and loops, each event names the model's node.
+  std::string json(const std::vector<GraphNode> &graph) const;
 
   /// What one kernel takes in a run, all its calls together: in the run where that is least.
   struct Cost {

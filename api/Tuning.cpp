@@ -104,6 +104,7 @@ void KernelDump::take(ModuleOp module) {
       kernel.text = modelOf(function);
     kernel.facts = std::move(found);
   }
+  layers = module.lookupSymbol<func::FuncOp>("main")->getAttrOfType<ArrayAttr>("lepton.layers");
   module.walk([&](CallOp call) {
     Kernel &kernel = kernels[call.getCallee().str()];
     kernel.constants.clear();
@@ -146,6 +147,25 @@ static json::Value describeTiles(func::FuncOp function) {
                       {"candidates", std::move(candidates)}};
 }
 
+/// What `lepton-assign-layouts` says of the convolutions.
+static json::Array describeLayers(ArrayAttr layers) {
+  json::Array described;
+  for (Attribute attribute : layers ? layers.getValue() : ArrayRef<Attribute>()) {
+    json::Object layer;
+    for (NamedAttribute entry : cast<DictionaryAttr>(attribute)) {
+      json::Array texts;
+      if (auto all = dyn_cast<ArrayAttr>(entry.getValue()))
+        for (StringRef text : all.getAsValueRange<StringAttr>())
+          texts.push_back(text);
+      layer[entry.getName().getValue()] = isa<ArrayAttr>(entry.getValue())
+                                              ? json::Value(std::move(texts))
+                                              : json::Value(cast<StringAttr>(entry.getValue()).getValue());
+    }
+    described.push_back(std::move(layer));
+  }
+  return described;
+}
+
 bool KernelDump::write(ModuleOp module, const std::string &folder, const TuningKey &key, std::string &error) const {
   if (std::error_code problem =
           llvm::sys::fs::create_directories(folder, /*IgnoreExisting=*/true, llvm::sys::fs::all_all)) {
@@ -174,9 +194,13 @@ bool KernelDump::write(ModuleOp module, const std::string &folder, const TuningK
                                    {"contractions", describeContractions(function)}});
   }
   auto weights = module->getAttrOfType<IntegerAttr>("lepton.constant_bytes");
-  json::Value facts = json::Object{{"target", key.target},          {"threads", int64_t(key.threads)},
-                                   {"compiler", key.compiler},      {"weights", weights ? weights.getInt() : 0},
-                                   {"kernels", std::move(tunable)}, {"skipped", std::move(skipped)}};
+  json::Value facts = json::Object{{"target", key.target},
+                                   {"threads", int64_t(key.threads)},
+                                   {"compiler", key.compiler},
+                                   {"weights", weights ? weights.getInt() : 0},
+                                   {"layers", describeLayers(layers)},
+                                   {"kernels", std::move(tunable)},
+                                   {"skipped", std::move(skipped)}};
   std::string text;
   llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n", facts);
   return writeWhole(folder + "/kernels.json", text, error);

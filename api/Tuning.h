@@ -1,7 +1,7 @@
 //===- Tuning.h - the compiler's part in tuning ----------------------------------------------------------------*- C++ -*-===//
 //
-// Tuning is a search over the tiles and the `#lepton.schedule` of one kernel at a time (tune/). The compiler says which kernels a model has and how each could be computed,
-// gives each as a model of its own, and obeys what was found. A kernel alone compiles in a moment and is measured without what surrounds it; it
+// Tuning is a search over the algorithms of convolutions in the whole model, then over the tiles and the `#lepton.schedule` of one kernel at a time (tune/). The compiler says
+// which of them a model has and how each could be computed, gives each kernel as a model of its own, and obeys what was found. A kernel alone compiles in a moment and is measured without what surrounds it; it
 // enters the line behind the phase `kernel`, so that all that was decided before stays decided, and is the same function from there on.
 //
 //===--------------------------------------------------------------------------------------------------------------------===//
@@ -21,7 +21,7 @@ namespace lepton {
 /// What schedules for this module are kept under.
 TuningKey tuningKey(mlir::ModuleOp module, unsigned threads);
 
-/// Puts what the database says for `key` on the module as `lepton.tuned`, for the phases `tile` and `schedule`. False with the reason in `error`.
+/// Puts what the database says for `key` on the module as `lepton.tuned`, for the phases `graph`, `tile` and `schedule`. False with the reason in `error`.
 bool attachTuned(mlir::ModuleOp module, const std::string &path, const TuningKey &key, std::string &error);
 
 /// Whether the module has kernels, that is, stands behind the phase `kernel`.
@@ -44,6 +44,7 @@ private:
     KernelFacts facts;
   };
   std::map<std::string, Kernel> kernels;
+  mlir::ArrayAttr layers; // of the entry; null where no convolution has a choice
 };
 
 } // namespace lepton

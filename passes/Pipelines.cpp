@@ -21,7 +21,7 @@ void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &option
   if (!options.gpu)
     pm.addNestedPass<func::FuncOp>(createCutRecurrences({.threads = options.threads}));
   if (!options.gpu) // blocked weights are for the lanes of a CPU
-    pm.addNestedPass<func::FuncOp>(createAssignLayouts());
+    pm.addNestedPass<func::FuncOp>(createAssignLayouts({.list = options.listSchedules}));
   pm.addNestedPass<func::FuncOp>(createFoldConstantsPass(options.evaluate));
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createRefineShapes()); // a pad or a size may be a constant only now

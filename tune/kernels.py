@@ -1,6 +1,6 @@
 """What of a model can be tuned, as the compiler says.
 
-A kernel is tuned in two steps, each with a hash of its own: first the tiles that its work is cut into, then, the tiles being what they are, the schedules of its
+Layers come first, see layers.py. A kernel is tuned in two steps, each with a hash of its own: first the tiles that its work is cut into, then, the tiles being what they are, the schedules of its
 contractions. To the search both are choices among texts: `{tile_rows = 32 : i64}`, `#lepton.schedule<...>`.
 """
 
@@ -76,12 +76,12 @@ def numbers(schedule):
     return [int(given.get(name, default)) for name, default in standard.items()] + [int(given.get("rows_outermost") == "true")]
 
 
-def compile_command(model, dims, cpu, threads):
-    """The command line that compiles a model, but for what to write."""
-    return [LEPTON, "compile", model, f"--threads={threads}", *([f"--cpu={cpu}"] if cpu else []), *(f"--dim={dim}" for dim in dims)]
+def command_line(verb, model, dims, cpu, threads):
+    """The command line that compiles or runs a model, but for what to write."""
+    return [LEPTON, verb, model, f"--threads={threads}", *([f"--cpu={cpu}"] if cpu else []), *(f"--dim={dim}" for dim in dims)]
 
 
-TILES, SCHEDULES = "tiles", "schedules"  # the steps
+LAYERS, TILES, SCHEDULES = "layers", "tiles", "schedules"  # the steps
 
 
 def make_kernel(entry, step, model, folder, weights):
@@ -101,13 +101,13 @@ def make_kernel(entry, step, model, folder, weights):
 
 
 def find_kernels(model, folder, step, dims, cpu, threads, database):
-    """(Key, [Kernel], [why others cannot be tuned]) of a model for a step; ends the command where it cannot be compiled. The kernels' files lie in `folder`; what
-    the database holds about steps before is chosen."""
-    command = [*compile_command(model, dims, cpu, threads), "--compile-to=schedule", f"--dump-kernels={folder}", f"--tuning-db={database}"]
+    """(Key, [Kernel], [layer], [why others cannot be tuned]) of a model for a step; ends the command where it cannot be compiled. The kernels' files lie in `folder`;
+    what the database holds about steps before is chosen."""
+    command = [*command_line("compile", model, dims, cpu, threads), "--compile-to=schedule", f"--dump-kernels={folder}", f"--tuning-db={database}"]
     result = subprocess.run(command, stdout=subprocess.DEVNULL)
     if result.returncode:
         sys.exit(result.returncode)
     facts = json.loads((Path(folder) / "kernels.json").read_text())
     kernels = [kernel for entry in facts["kernels"] if (kernel := make_kernel(entry, step, model, folder, facts["weights"]))]
     skipped = [f"{entry['name']}: {entry['reason']}" for entry in facts["skipped"]]
-    return Key(facts["target"], facts["threads"], facts["compiler"]), kernels, skipped
+    return Key(facts["target"], facts["threads"], facts["compiler"]), kernels, facts["layers"], skipped

@@ -15,13 +15,14 @@ from pathlib import Path
 from lepton.files import write_whole
 from lepton_tune import explain as explanation
 from lepton_tune.database import Database, DatabaseError
-from lepton_tune.kernels import SCHEDULES, TILES, find_kernels
+from lepton_tune.kernels import LAYERS, SCHEDULES, TILES, find_kernels
+from lepton_tune.layers import LayerSearch, Tracer, gather_layers
 from lepton_tune.measure import MeasureError, Measurer
 from lepton_tune.progress import Progress
 from lepton_tune.search import Search
 
 FINISH = 0.3  # seconds that the command takes in the end
-TILES_SHARE = 0.5  # of the time for searching is for tiles at most, the rest for schedules
+SHARES = {LAYERS: 0.35, TILES: 0.5, SCHEDULES: 1}  # of the time that is left when a step begins, at most
 CHECK = 0.1  # of the budget is for the whole models, with and without what was found, after each step
 MOST_CHECK = 8  # seconds
 
@@ -62,10 +63,10 @@ def parse(argv):
 
 
 def gather(arguments, folder, step):
-    """(Key, [Kernel], [why others cannot be tuned]) of all models; a kernel that several have is one."""
-    kernels, reasons = {}, []
+    """(Key, [Kernel], [Layer], [why others cannot be tuned]) of all models; a kernel that several have is one."""
+    kernels, layers, reasons = {}, {}, []
     for i, model in enumerate(arguments.models):
-        key, found, skipped = find_kernels(model, f"{folder}/{i}-{step}", step, arguments.dim, arguments.cpu, arguments.threads, arguments.tuning_db)
+        key, found, layers[model], skipped = find_kernels(model, f"{folder}/{i}-{step}", step, arguments.dim, arguments.cpu, arguments.threads, arguments.tuning_db)
         reasons += skipped
         for kernel in found:
             known = kernels.setdefault(kernel.hash, kernel)
@@ -73,7 +74,7 @@ def gather(arguments, folder, step):
                 known.calls += kernel.calls
                 known.weights = max(known.weights, kernel.weights)
                 known.shares |= kernel.shares
-    return key, list(kernels.values()), reasons
+    return key, list(kernels.values()), gather_layers(layers), reasons
 
 
 def check(arguments, search, measurer, end):
@@ -109,20 +110,31 @@ def summarize(searches, comparisons):
 def tune(arguments, database, begin):
     end, searches, comparisons = begin + arguments.budget - FINISH, [], {}
     checking = min(CHECK * arguments.budget, MOST_CHECK)  # after each step
-    searching = end - begin - 2 * checking
     with tempfile.TemporaryDirectory() as folder, Progress(arguments.budget, begin) as progress:
-        key, kernels, reasons = gather(arguments, folder, TILES)
+        key, kernels, layers, reasons = gather(arguments, folder, TILES)
         for reason in reasons:
             print(f"not tuned: {reason}", file=sys.stderr)
+        flops = {model: sum(kernel.shares.get(model, 0) * kernel.flops for kernel in kernels) for model in arguments.models}
+        tracer = Tracer(key, arguments.dim, arguments.cpu, arguments.threads, flops)
         with Measurer(key, arguments.threads, arguments.cpu) as measurer:
             try:
-                for progress.step, step_end in ((TILES, begin + TILES_SHARE * searching + checking), (SCHEDULES, end)):
-                    if progress.step != TILES:  # others, now that tiles were chosen
-                        _, kernels, _ = gather(arguments, folder, progress.step)
-                    searches.append(Search(kernels, key, database, measurer, report=progress))
+                for progress.step, share in SHARES.items():
+                    if progress.step == SCHEDULES or (progress.step == TILES and searches[0].kept):  # others, now that something was chosen
+                        _, kernels, _, _ = gather(arguments, folder, progress.step)
+                    now = time.monotonic()
+                    step_end = now + share * (end - now)
+                    if progress.step == LAYERS:
+                        searches.append(LayerSearch(layers, key, database, tracer, report=progress))
+                    else:
+                        searches.append(Search(kernels, key, database, measurer, report=progress))
                     searches[-1].run(step_end - checking)
-                    comparisons |= check(arguments, searches[-1], measurer, step_end)
+                    checked = check(arguments, searches[-1], measurer, step_end)
+                    if progress.step == LAYERS and set(checked) != set(arguments.models):  # only whole models prove anything
+                        searches[-1].forget()
+                    comparisons |= checked
             except KeyboardInterrupt:
+                if progress.step == LAYERS and searches:
+                    searches[-1].forget()
                 print("interrupted; what was found is kept", file=sys.stderr)
         summarize(searches, comparisons)
 

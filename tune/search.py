@@ -46,29 +46,50 @@ class State:
         return self.kernel.calls * (self.default_ns or self.kernel.flops / FLOPS_PER_NS) / (1 + len(self.tried))
 
 
-class Search:
+class Keeper:
+    """Keeps what is found in `database` under `key`, until it is given up."""
+
+    def __init__(self, key, database):
+        self.key, self.database = key, database
+        self.before, self.kept = database.tuned(key), set()  # what the database held; hashes of what got another choice since
+
+    def keep(self, tuned):
+        self.database.store(self.key, tuned)
+        self.kept.add(tuned.kernel)
+
+    def forget(self):
+        """Gives up what this search found; the database holds what it held before."""
+        for kernel in self.kept:
+            if kernel in self.before:
+                self.database.store(self.key, self.before[kernel])
+            else:
+                self.database.forget(self.key, kernel)
+        self.kept.clear()
+
+
+class Search(Keeper):
     """Tunes `kernels` (a list of Kernel) with what `measurer` finds, and keeps it in `database` under `key`.
 
     `clock` gives seconds; `report` is called with the search after every try.
     """
 
     def __init__(self, kernels, key, database, measurer, clock=time.monotonic, report=lambda search: None, seed=1):
+        super().__init__(key, database)
         self.states = [State(kernel) for kernel in kernels]
-        self.key, self.database, self.measurer, self.clock, self.report = key, database, measurer, clock, report
+        self.measurer, self.clock, self.report = measurer, clock, report
         self.random = random.Random(seed)
         self.model = CostModel()
         self.tries, self.longest = 0, 0.0
-        self.before, self.kept = database.tuned(key), set()  # what the database held; hashes of the kernels that got other schedules since
         self._recall()
 
     def _recall(self):
         """Goes on from what the database holds; other kernels' tries teach the model."""
         states = {state.kernel.hash: state for state in self.states}
-        for tuned in self.database.tuned(self.key).values():
+        for tuned in self.before.values():
             if state := states.get(tuned.kernel):
                 state.best, state.best_ratio = tuple(tuned.schedules), tuned.tuned_ns / tuned.default_ns
         for row in self.database.measured(self.key):
-            if row.ratio:
+            if row.ratio and row.features:
                 self.model.learn(row.features, row.ratio)
             if state := states.get(row.kernel):
                 state.tried[tuple(row.schedules)] = row
@@ -87,15 +108,6 @@ class Search:
         models = {model for state in self.states for model in state.kernel.shares}
         before, after = (sum(self.model_ns(model, tuned) for model in models) for tuned in (False, True))
         return before / after if after else 1.0
-
-    def forget(self):
-        """Gives up what this session found; the database holds what it held before."""
-        for kernel in self.kept:
-            if kernel in self.before:
-                self.database.store(self.key, self.before[kernel])
-            else:
-                self.database.forget(self.key, kernel)
-        self.kept.clear()
 
     # ---- the search ------------------------------------------------------------------------------------------------
 
@@ -199,6 +211,5 @@ class Search:
             return self._note(state, row._replace(outcome=NOT_FASTER))
         state.best, state.best_ratio = challenger, row.ratio
         state.promising = [schedules for schedules in state.promising if state.tried[schedules].ratio < PROMISING * state.best_ratio]
-        self.database.store(self.key, Tuned(*row[:4], row.ns))
-        self.kept.add(state.kernel.hash)
+        self.keep(Tuned(*row[:4], row.ns))
         self._note(state, row._replace(outcome=FASTER))

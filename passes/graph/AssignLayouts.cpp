@@ -13,8 +13,8 @@
 #include "dialects/Lepton/SeparableEmitter.h"
 #include "dialects/Lepton/TileEmitter.h"
 #include "passes/Passes.h"
+#include "passes/graph/ConvAlgorithm.h"
 #include "passes/graph/PackedWeights.h"
-#include "passes/graph/WinogradConvolution.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/PatternMatch.h"
@@ -52,6 +52,7 @@ struct Layouts {
   ShapeAnalysis &shapes;
   TargetAttr target;
   PackedWeights weights;
+  SmallVector<Attribute> layers; // convolutions of known sizes that can be computed in several ways
 
   Layouts(OpBuilder &b, ShapeAnalysis &shapes, TargetAttr target, int64_t panel)
       : g(b, shapes), shapes(shapes), target(target), weights{g, target, panel} {}
@@ -138,18 +139,21 @@ struct Layouts {
     return g.pad(loc, input, g.integers(loc, pads), llvm::to_vector(llvm::seq<int64_t>(1, rankOf(input) - 1)));
   }
 
-  /// Whether a convolution's result, after elementwise ops, is padded for a window: its kernel can then write into the frame, if it keeps the image's rows.
-  static bool isFramed(ConvOp op) {
+  /// The convolution for whose window a convolution's result is padded, after elementwise ops: the kernel can then write into the frame, if it keeps the image's rows. Null
+  /// where there is none.
+  static Operation *framedFor(ConvOp op) {
     Value value = op.getResult();
     while (isStatic(value)) {
       Operation *user = onlyReader(value);
-      if (auto conv = dyn_cast_if_present<ConvOp>(user))
-        return conv.getInput() == value && llvm::any_of(conv.getPads(), [](int64_t pad) { return pad != 0; });
+      if (auto conv = dyn_cast_if_present<ConvOp>(user)) {
+        const bool isPadded = llvm::any_of(conv.getPads(), [](int64_t pad) { return pad != 0; });
+        return conv.getInput() == value && isPadded ? conv.getOperation() : nullptr;
+      }
       if (!isa_and_present<ElementwiseOpInterface>(user))
-        return false;
+        return nullptr;
       value = user->getResult(0);
     }
-    return false;
+    return nullptr;
   }
 
   /// The op that all of a value ends up in: its one user, or of two the one that also takes the other's result, as in x * sigmoid(x). Null if there is none.
@@ -165,13 +169,13 @@ struct Layouts {
     return leadsTo(users[0], users[1]) ? users[1] : leadsTo(users[1], users[0]) ? users[0] : nullptr;
   }
 
-  /// Whether a pointwise convolution reads a depthwise one, rows at a time: both then keep the image's dimensions.
-  bool takesDepthwise(ConvOp op) {
+  /// The depthwise convolution that a pointwise one reads, rows at a time: both then keep the image's dimensions. Null where there is none.
+  Operation *depthwiseTakenBy(ConvOp op) {
     Value source = movedSource(op.getInput());
     if (!source || !op.getInput().hasOneUse())
-      return false;
+      return nullptr;
     DepthwiseConvOp depthwise = depthwiseBefore(source, op.getInput().getDefiningOp());
-    return depthwise && paysByRows(depthwise);
+    return depthwise && paysByRows(depthwise) ? depthwise.getOperation() : nullptr;
   }
 
   Value conv(ConvOp op) {
@@ -183,17 +187,19 @@ struct Layouts {
     if (filterType.getNumElements() == 0 || llvm::any_of(op.getPads(), [](int64_t pad) { return pad < 0; }))
       return {};
     int64_t group = op.getGroup(), outputs = filterType.getDimSize(0), channels = filterType.getDimSize(1);
-    if (int64_t tile = winogradTile(op, target))
-      return channelsFirst(loc, winogradConvolution(g, op, tile, channelsLast(loc, op.getInput()),
-                                                    weights.blockFor(op.getResult().getType().getDimSize(1)), target));
+    ConvLayer layer(op, depthwiseTakenBy(op), framedFor(op), target);
+    if (layer.algorithms().size() > 1 && isStatic(op.getInput()))
+      layers.push_back(layer.description());
+    const ConvAlgorithm algorithm = layer.chosen();
+    if (algorithm.kind == ConvAlgorithm::winograd)
+      return channelsFirst(loc, winogradConvolution(g, op, algorithm.form, channelsLast(loc, op.getInput()),
+                                                    weights.blockFor(op.getResult().getType().getDimSize(1))));
     Value input = padded(loc, channelsLast(loc, op.getInput()), op.getPads());
-    bool unit = llvm::all_of(filterType.getShape().drop_front(2), [](int64_t size) { return size == 1; }) &&
-                llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; });
     Value result;
     if (group == outputs && channels == 1 && group > 1) {
       result = g.create<DepthwiseConvOp>(loc, {input, weights.depthwise(loc, op.getFilter())},
                                          {g.attr("strides", op.getStrides()), g.attr("dilations", op.getDilations())});
-    } else if (unit && group == 1 && !isFramed(op) && !takesDepthwise(op)) {
+    } else if (algorithm.kind == ConvAlgorithm::rows) {
       Value rows = g.reshape(loc, input, {-1, channels});
       Value filter = g.transpose(loc, g.reshape(loc, op.getFilter(), {outputs, channels}), {1, 0});
       result = withLeadingSizesOf(loc, packedMatMul(loc, rows, weights.columns(loc, filter), outputs), input, outputs);
@@ -481,6 +487,8 @@ struct AssignLayouts : lepton::impl::AssignLayoutsBase<AssignLayouts> {
       }
       op->getResult(0).replaceAllUsesWith(result);
     }
+    if (list && !layouts.layers.empty())
+      getOperation()->setAttr("lepton.layers", b.getArrayAttr(layouts.layers));
     IRRewriter rewriter(&getContext());
     (void)runRegionDCE(rewriter, getOperation()->getRegions());
   }

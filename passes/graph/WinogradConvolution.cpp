@@ -71,42 +71,76 @@ static double cyclesOf(double compute, double filterElements, TargetAttr target)
   return std::max(compute, stream) + std::min(compute, stream) / 4;
 }
 
-int64_t lepton::winogradTile(ConvOp op, TargetAttr target) {
+/// The tile sizes that can be, the largest first.
+static SmallVector<int64_t> tilesFor(ConvOp op) {
+  SmallVector<int64_t> tiles;
   if (!op.getInput().getType().hasStaticShape() || !op.getResult().getType().hasStaticShape() || !isCovered(op) ||
       !op.getFilter().getDefiningOp<ConstantOp>() || !elementTypeOf(op.getInput()).isF32())
-    return 0;
-  const double lanes = target.lanes(elementTypeOf(op.getInput())), rate = lanes * target.getMultiplyAdds(),
-               taps = op.getFilter().getType().getNumElements();
-  int64_t best = 0;
-  double bestCycles = 0;
+    return tiles;
   for (int64_t tile : tileSizes) {
     const Sizes s = sizesOf(op, tile);
-    const int64_t tiles = s.tiles(), leastChannels = s.isLine() ? leastChannelsOfLine : leastChannelsOfImage;
-    if (s.inputs % channelMultiple || s.inputs < leastChannels || s.outputs < leastChannels || tiles == 0 ||
-        (s.isLine() && tile != 4))
-      continue;
+    const int64_t leastChannels = s.isLine() ? leastChannelsOfLine : leastChannelsOfImage;
+    if (s.inputs % channelMultiple == 0 && s.inputs >= leastChannels && s.outputs >= leastChannels && s.tiles() > 0 &&
+        !(s.isLine() && tile != 4))
+      tiles.push_back(tile);
+  }
+  return tiles;
+}
+
+/// Tiles of one item of work that transforms its own.
+static int64_t itemTiles(const Sizes &s) {
+  auto [rows, columns] = s.tiling.item(s.rows(), s.columns());
+  return rows * columns;
+}
+
+/// Of the transforms of a tile.
+static int64_t bytesPerTile(const Sizes &s) { return s.tiling.positions() * s.inputs * int64_t(sizeof(float)); }
+
+/// Whether the second-level cache holds the transforms of an item of work.
+static bool fitsInside(const Sizes &s, TargetAttr target) {
+  return itemTiles(s) * bytesPerTile(s) <= target.getL2() * 5 / 4;
+}
+
+/// Whether that cache does not hold those of all tiles, and there are enough items for several threads.
+static bool paysInside(const Sizes &s, TargetAttr target) {
+  constexpr int64_t fewTiles = 16, enoughItems = 8;
+  const int64_t tiles = itemTiles(s);
+  return tiles >= fewTiles && s.tiles() >= enoughItems * tiles && s.tiles() * bytesPerTile(s) > target.getL2() &&
+         fitsInside(s, target);
+}
+
+SmallVector<WinogradForm> lepton::winogradForms(ConvOp op, TargetAttr target) {
+  SmallVector<WinogradForm> forms;
+  for (int64_t tile : tilesFor(op)) {
+    const Sizes s = sizesOf(op, tile);
+    if (!s.isLine())
+      forms.push_back({tile, false});
+    if (s.isLine() || fitsInside(s, target))
+      forms.push_back({tile, true});
+  }
+  return forms;
+}
+
+std::optional<WinogradForm> lepton::expectedWinogradForm(ConvOp op, TargetAttr target) {
+  const double lanes = target.lanes(elementTypeOf(op.getInput())), rate = lanes * target.getMultiplyAdds(),
+               taps = op.getFilter().getType().getNumElements();
+  std::optional<WinogradForm> best;
+  double bestCycles = 0;
+  for (int64_t tile : tilesFor(op)) {
+    const Sizes s = sizesOf(op, tile);
     const double perTile = s.isLine()  ? lineTransforms
                            : tile == 4 ? largeTransforms
                                        : smallTransforms,
-                 filter = s.filterElements(), transforms = tiles * (s.inputs + s.outputs) / lanes * perTile,
-                 cycles = cyclesOf(filter * tiles / rate, filter, target) + transforms,
+                 filter = s.filterElements(), transforms = s.tiles() * (s.inputs + s.outputs) / lanes * perTile,
+                 cycles = cyclesOf(filter * s.tiles() / rate, filter, target) + transforms,
                  direct = cyclesOf(taps * s.images * s.height * s.width / rate, taps, target);
     const double limit = best ? bestCycles : clearlyFaster * direct;
     if (cycles < limit) {
-      best = tile;
+      best = WinogradForm{tile, s.isLine() || paysInside(s, target)};
       bestCycles = cycles;
     }
   }
   return best;
-}
-
-/// Whether the transforms of all tiles would leave the second-level cache, but not those of an item of work, and there are enough items for several threads.
-static bool transformsInside(const Sizes &s, TargetAttr target) {
-  constexpr int64_t fewTiles = 16, enoughItems = 8;
-  auto [rows, columns] = s.tiling.item(s.rows(), s.columns());
-  const int64_t tiles = rows * columns, bytesPerTile = s.tiling.positions() * s.inputs * int64_t(sizeof(float));
-  return tiles >= fewTiles && s.tiles() >= enoughItems * tiles && s.tiles() * bytesPerTile > target.getL2() &&
-         tiles * bytesPerTile <= target.getL2() * 5 / 4;
 }
 
 /// G, or in two dimensions the Kronecker product of G with itself: [positions, taps].
@@ -140,10 +174,9 @@ static Value transformedFilter(GraphBuilder &g, Location loc, Value filter, cons
   return g.transpose(loc, blocks, {3, 1, 0, 2, 4});
 }
 
-Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, int64_t tile, Value input, int64_t block,
-                                  TargetAttr target) {
+Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, WinogradForm form, Value input, int64_t block) {
   Location loc = op.getLoc();
-  const Sizes s = sizesOf(op, tile);
+  const Sizes s = sizesOf(op, form.tile);
   ArrayRef<int64_t> pads = op.getPads(), kernel = op.getFilter().getType().getShape().drop_front(2);
   // Zeros up to whole tiles, which nobody reads the results of.
   SmallVector<int64_t> frame(pads), axes, tilesAlong = {s.rows()}, size = {s.width};
@@ -157,10 +190,10 @@ Value lepton::winogradConvolution(GraphBuilder &g, ConvOp op, int64_t tile, Valu
         s.tiling.pixels(blocks) - cast<RankedTensorType>(input.getType()).getDimSize(axes.back()) - pads[i];
   }
   Value tiles = g.pad(loc, input, g.integers(loc, frame), axes);
-  if (!s.isLine() && !transformsInside(s, target))
-    tiles = g.create<WinogradInputOp>(loc, tiles, g.attr("tile", tile));
+  if (!form.transformsInside)
+    tiles = g.create<WinogradInputOp>(loc, tiles, g.attr("tile", form.tile));
   return g.create<WinogradConvOp>(loc, {tiles, transformedFilter(g, loc, op.getFilter(), s, block)},
-                                  {g.attr("tile", tile), g.attr("kernel", kernel),
+                                  {g.attr("tile", form.tile), g.attr("kernel", kernel),
                                    g.attr("size", ArrayRef<int64_t>(size)), g.attr("channels", s.outputs),
                                    g.attr("dilation", s.tiling.dilation)});
 }

@@ -7,6 +7,7 @@
 //
 //===--------------------------------------------------------------------------------------------------------------------===//
 
+#include "dialects/Lepton/Flops.h"
 #include "passes/Passes.h"
 #include "passes/kernel/CheckSizes.h"
 #include "passes/kernel/KernelGroups.h"
@@ -140,6 +141,18 @@ private:
     });
   }
 
+  /// Of the op that most of a group's arithmetic is from: so that what is said of a kernel names the convolution, and not the addition that is fused with it.
+  Location mainLocation(const KernelGroup &group) {
+    Location loc = group.root()->getLoc();
+    int64_t most = 0;
+    for (Operation *op : group.ops)
+      if (auto flops = ShapeAnalysis::constantValue(flopsOf(op, *shapes)); flops && *flops > most) {
+        most = *flops;
+        loc = op->getLoc();
+      }
+    return loc;
+  }
+
   void outline(func::FuncOp entry, KernelGroup &group) {
     llvm::SetVector<Value> inputs, constants;
     for (Operation *op : group.ops)
@@ -166,7 +179,7 @@ private:
         if (ShapedType::isDynamic(size))
           dims.push_back(shapes->materialize(b, root->getLoc(), extent));
     SmallVector<Value> actual = inputs.takeVector();
-    auto call = CallOp::create(b, root->getLoc(), root->getResultTypes(), kernel.getName(), actual, dims);
+    auto call = CallOp::create(b, mainLocation(group), root->getResultTypes(), kernel.getName(), actual, dims);
     for (auto [before, after] : llvm::zip_equal(root->getResults(), call.getResults())) {
       shapes->setShape(after, llvm::to_vector(shapes->shape(before)));
       replaced[before] = after;

@@ -24,6 +24,13 @@ std::vector<ContractionRoot> lepton::findContractions(func::FuncOp kernel, Targe
   return roots;
 }
 
+std::string lepton::hashOfText(StringRef text) {
+  const llvm::XXH128_hash_t hash =
+      llvm::xxh3_128bits(ArrayRef(reinterpret_cast<const uint8_t *>(text.data()), text.size()));
+  return llvm::utohexstr(hash.high64, /*LowerCase=*/true, /*Width=*/16) +
+         llvm::utohexstr(hash.low64, /*LowerCase=*/true, /*Width=*/16);
+}
+
 std::string lepton::kernelHash(func::FuncOp kernel) {
   OwningOpRef<func::FuncOp> copy(kernel.clone());
   copy->setName("kernel");
@@ -35,15 +42,16 @@ std::string lepton::kernelHash(func::FuncOp kernel) {
   std::string text;
   llvm::raw_string_ostream os(text);
   copy->print(os, OpPrintingFlags().printGenericOpForm().useLocalScope());
-  const llvm::XXH128_hash_t hash =
-      llvm::xxh3_128bits(ArrayRef(reinterpret_cast<const uint8_t *>(text.data()), text.size()));
-  return llvm::utohexstr(hash.high64, /*LowerCase=*/true, /*Width=*/16) +
-         llvm::utohexstr(hash.low64, /*LowerCase=*/true, /*Width=*/16);
+  return hashOfText(text);
+}
+
+ArrayAttr lepton::tunedEntry(ModuleOp module, StringRef hash) {
+  auto tuned = module->getAttrOfType<DictionaryAttr>("lepton.tuned");
+  return tuned ? tuned.getAs<ArrayAttr>(hash) : ArrayAttr();
 }
 
 ArrayAttr lepton::tunedEntry(func::FuncOp kernel) {
-  auto tuned = kernel->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>("lepton.tuned");
-  return tuned ? tuned.getAs<ArrayAttr>(kernelHash(kernel)) : ArrayAttr();
+  return tunedEntry(kernel->getParentOfType<ModuleOp>(), kernelHash(kernel));
 }
 
 SmallVector<ScheduleAttr> lepton::tunedSchedules(func::FuncOp kernel, ArrayRef<ContractionRoot> roots,

@@ -19,11 +19,17 @@ struct ContractionRoot {
 /// The contractions of a kernel, in the order of its text.
 std::vector<ContractionRoot> findContractions(mlir::func::FuncOp kernel, TargetAttr target);
 
+/// 32 hexadecimal digits.
+std::string hashOfText(llvm::StringRef text);
+
 /// What a kernel computes and how, but for what is tuned and its name: 32 hexadecimal digits, the same in every model that has the kernel. They are others after
 /// each phase; tiles are kept under those in front of the phase `tile`, schedules under those in front of the phase `vector`.
 std::string kernelHash(mlir::func::FuncOp kernel);
 
-/// What the module's `lepton.tuned` says of a kernel as it is now; null where that is nothing.
+/// What the module's `lepton.tuned` says of what has this hash; null where that is nothing.
+mlir::ArrayAttr tunedEntry(mlir::ModuleOp module, llvm::StringRef hash);
+
+/// The same of a kernel as it is now.
 mlir::ArrayAttr tunedEntry(mlir::func::FuncOp kernel);
 
 /// The same of a kernel in front of the phase `vector`, a schedule for each contraction; empty where it says nothing, or what the target cannot obey.

@@ -25,6 +25,8 @@ def test_kernels_of_all_runs(tmp_path, threads, level):
     inspected = json.loads(lepton("inspect", model, "--json", level).stdout)
     names = [kernel["name"] for kernel in inspected["kernel_list"]]
     assert [(event["args"]["run"], event["name"]) for event in events] == [(run, name) for run in range(3) for name in names]
+    nodes = [event["args"]["node"] for event in events]
+    assert all(nodes) and nodes == 3 * nodes[: len(names)]
     ends = [0.0]
     for event in events:
         assert event["ph"] == "X" and event["dur"] > 0 and event["ts"] >= ends[-1] - 1e-3
@@ -42,7 +44,7 @@ def test_kernels_in_loops_are_told_each_time(tmp_path, level):
     three = helper.make_tensor("n", TensorProto.INT64, [], [3])
     (tmp_path / "n.pb").write_bytes(three.SerializeToString())
     events = profile(path, f"--input=n={tmp_path}/n.pb", level)
-    assert sum(event["name"].startswith("sin") for event in events) == 3
+    assert sum(event["name"].startswith("sin") for event in events) == 3 and not any("node" in event["args"] for event in events)
 
 
 def test_faults(tmp_path):

@@ -88,9 +88,12 @@ int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
   std::string error;
   Failure failure = Failure::none;
   KernelTrace trace;
+  CompileFacts facts;
   CompileOptions observed = compile;
-  if (!options.profile.empty())
+  if (!options.profile.empty()) {
     observed.observer = &trace.observer;
+    observed.facts = &facts;
+  }
   auto executable = Executable::open(options.model, observed, error, &failure);
   if (!executable)
     return report(failure, error);
@@ -123,7 +126,7 @@ int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
                                  times[times.size() / 2], options.repeat);
   }
   bool written = (options.outputFolder.empty() || writeOutputs(options, model, outputs, error)) &&
-                 (options.profile.empty() || writeWhole(options.profile, trace.json(), error));
+                 (options.profile.empty() || writeWhole(options.profile, trace.json(facts.graph), error));
   for (lepton_tensor &output : outputs)
     executable->release(output);
   return written ? 0 : report(Failure::input, error);
