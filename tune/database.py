@@ -72,13 +72,14 @@ class DatabaseError(Exception):
 
 
 class Database:
-    """An open tuning database; it is made where there is no file yet. One that is not `durable` need not outlive a crash of the machine. To be used in a `with`."""
+    """An open tuning database; it is made where there is no file yet. One that is not `durable` need not outlive a crash of the machine. To be used in a `with`,
+    by one thread at a time."""
 
     def __init__(self, path, durable=True):
         self.path = os.fspath(path)
         try:
             Path(self.path).resolve().parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+            self._connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
             if not durable:
                 self._connection.execute("PRAGMA synchronous = OFF")
             with self._transaction():

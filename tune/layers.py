@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lepton_tune.database import Database, Measured, Tuned
 from lepton_tune.kernels import command_line
+from lepton_tune.measure import MeasureError
 from lepton_tune.search import FASTER, FLOPS_PER_NS, MEASURED, NOT_FASTER, Keeper
 
 CLEARLY = 0.97  # of the default's time
@@ -99,12 +100,12 @@ def choice(algorithm):
 
 
 class LayerSearch(Keeper):
-    """Finds algorithms for `layers`, keeps them in `database` under `key`. `trace(model, chosen, end)` gives least_times of a model whose layers, by their hash, are computed as
-    `chosen` says, and raises TimeoutError or RuntimeError; `report` is called with the search after every trace."""
+    """Finds algorithms for `layers` of models with so many `flops` ({model: number}), keeps them in `database` under `key`. `trace(model, chosen, flops, end)` gives least_times of a model of so many
+    `flops` whose layers, by their hash, are computed as `chosen` says, and raises MeasureError; `report` is called with the search after every trace."""
 
-    def __init__(self, layers, key, database, trace, clock=time.monotonic, report=lambda search: None):
+    def __init__(self, layers, flops, key, database, trace, clock=time.monotonic, report=lambda search: None):
         super().__init__(key, database)
-        self.states, self.trace, self.clock, self.report = layers, trace, clock, report
+        self.states, self.flops, self.trace, self.clock, self.report = layers, flops, trace, clock, report
         self.tries, self.longest = 0, 0.0
 
     def gain(self):
@@ -134,8 +135,8 @@ class LayerSearch(Keeper):
         taking = [layer for layer in here if algorithm is None or algorithm in layer.candidates[1:]]
         self.tries += 1
         try:
-            times = self.trace(model, {layer.hash: algorithm for layer in taking if algorithm}, min(end, begin + TIMEOUT))
-        except (TimeoutError, RuntimeError) as problem:
+            times = self.trace(model, {layer.hash: algorithm for layer in taking if algorithm}, self.flops[model], min(end, begin + TIMEOUT))
+        except MeasureError as problem:
             print(f"not tuned: {algorithm or 'the default'} of {model}: {problem}", file=sys.stderr)
             return False
         for layer in taking:
@@ -155,13 +156,13 @@ class LayerSearch(Keeper):
 
 
 class Tracer:
-    """Traces whole models in processes of their own; see LayerSearch. `flops` are those of each model."""
+    """Traces whole models in processes of their own; see LayerSearch."""
 
-    def __init__(self, key, dims, cpu, threads, flops):
-        self.key, self.dims, self.cpu, self.threads, self.flops = key, dims, cpu, threads, flops
+    def __init__(self, key, dims, cpu, threads):
+        self.key, self.dims, self.cpu, self.threads = key, dims, cpu, threads
 
-    def __call__(self, model, chosen, end):
-        runs = max(FEWEST_RUNS, min(MOST_RUNS, round(RUNS_NS * FLOPS_PER_NS / (1 + self.flops[model]))))
+    def __call__(self, model, chosen, flops, end):
+        runs = max(FEWEST_RUNS, min(MOST_RUNS, round(RUNS_NS * FLOPS_PER_NS / (1 + flops))))
         with tempfile.TemporaryDirectory() as folder:
             path, trace = Path(folder) / "candidate.db", Path(folder) / "trace.json"
             with Database(path, durable=False) as database:
@@ -171,7 +172,7 @@ class Tracer:
             try:
                 result = subprocess.run(command, capture_output=True, text=True, timeout=max(0.1, end - time.monotonic()))
             except subprocess.TimeoutExpired:
-                raise TimeoutError("no answer in time") from None
+                raise MeasureError("no answer in time") from None
             if result.returncode:
-                raise RuntimeError((result.stderr.strip().splitlines() or [f"ended with status {result.returncode}"])[0])
+                raise MeasureError((result.stderr.strip().splitlines() or [f"ended with status {result.returncode}"])[0])
             return least_times(json.loads(trace.read_text())["traceEvents"])

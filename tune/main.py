@@ -16,10 +16,11 @@ from lepton.files import write_whole
 from lepton_tune import explain as explanation
 from lepton_tune.database import Database, DatabaseError
 from lepton_tune.kernels import LAYERS, SCHEDULES, TILES, find_kernels
-from lepton_tune.layers import LayerSearch, Tracer, gather_layers
-from lepton_tune.measure import MeasureError, Measurer
+from lepton_tune.layers import LayerSearch, gather_layers
+from lepton_tune.measure import MeasureError
 from lepton_tune.progress import Progress
 from lepton_tune.search import Search
+from lepton_tune.workers import LocalWorkers, RayWorkers
 
 FINISH = 0.3  # seconds that the command takes in the end
 SHARES = {LAYERS: 0.35, TILES: 0.5, SCHEDULES: 1}  # of the time that is left when a step begins, at most
@@ -34,6 +35,7 @@ def parse(argv):
     parser.add_argument("--tuning-db", default=os.environ.get("LEPTON_TUNING_DB"), metavar="FILE", help="the database (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a run (1)")
     parser.add_argument("--cpu", default="", help="processor, which this machine must be able to stand for")
+    parser.add_argument("--workers", metavar="ADDRESS", help="measure on the nodes of a Ray cluster, as ray://HOST:PORT or HOST:PORT")
     parser.add_argument("--dim", action="append", default=[], metavar="NAME=VALUE", help="size of a named dimension; what has unknown sizes is not tuned")
     parser.add_argument("--explain", metavar="KERNEL", help="say how the search for a kernel went, given by its name or hash")
     parser.add_argument("--page", metavar="FILE.html", help="write that as a page with a picture")
@@ -77,13 +79,13 @@ def gather(arguments, folder, step):
     return key, list(kernels.values()), gather_layers(layers), reasons
 
 
-def check(arguments, search, measurer, end):
+def check(arguments, search, workers, end):
     """{model: Comparison} of the models without and with what was found. Where one of them is not faster as a whole, what the search found is given up."""
     comparisons = {}
     for i, model in enumerate(arguments.models if search.kept else []):
         share = (end - time.monotonic()) / (len(arguments.models) - i)
         try:
-            comparisons[model] = measurer.compare_models(model, arguments.sizes, arguments.tuning_db, time.monotonic() + share)
+            comparisons[model] = workers.compare_models(model, arguments.sizes, arguments.tuning_db, time.monotonic() + share)
         except MeasureError as problem:
             print(f"{model}: not measured as a whole: {problem}", file=sys.stderr)
             continue
@@ -115,8 +117,8 @@ def tune(arguments, database, begin):
         for reason in reasons:
             print(f"not tuned: {reason}", file=sys.stderr)
         flops = {model: sum(kernel.shares.get(model, 0) * kernel.flops for kernel in kernels) for model in arguments.models}
-        tracer = Tracer(key, arguments.dim, arguments.cpu, arguments.threads, flops)
-        with Measurer(key, arguments.threads, arguments.cpu) as measurer:
+        where = (key, arguments.dim, arguments.cpu, arguments.threads)
+        with RayWorkers(arguments.workers, *where) if arguments.workers else LocalWorkers(*where) as workers:
             try:
                 for progress.step, share in SHARES.items():
                     if progress.step == SCHEDULES or (progress.step == TILES and searches[0].kept):  # others, now that something was chosen
@@ -124,11 +126,11 @@ def tune(arguments, database, begin):
                     now = time.monotonic()
                     step_end = now + share * (end - now)
                     if progress.step == LAYERS:
-                        searches.append(LayerSearch(layers, key, database, tracer, report=progress))
+                        searches.append(LayerSearch(layers, flops, key, database, workers.trace, report=progress))
                     else:
-                        searches.append(Search(kernels, key, database, measurer, report=progress))
+                        searches.append(Search(kernels, key, database, workers.measurers, report=progress))
                     searches[-1].run(step_end - checking)
-                    checked = check(arguments, searches[-1], measurer, step_end)
+                    checked = check(arguments, searches[-1], workers, step_end)
                     if progress.step == LAYERS and set(checked) != set(arguments.models):  # only whole models prove anything
                         searches[-1].forget()
                     comparisons |= checked

@@ -21,6 +21,16 @@ class MeasureError(Exception):
     """A candidate that does not compile, crashes, hangs or fails."""
 
 
+class WorkerLost(Exception):
+    """The machine that measured is gone, or does not answer; what it was asked can be asked of another one."""
+
+
+def drop(measurers, lost, why):
+    """The measurer `lost` is none of the `measurers` any more."""
+    measurers.remove(lost)
+    print(f"a worker is lost: {why}; {len(measurers)} go on", file=sys.stderr)
+
+
 @dataclass
 class Result:
     """Nanoseconds of the fastest run, and of the default's around it; whether the candidate was given up early."""

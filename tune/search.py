@@ -6,12 +6,14 @@ model to learn from. What looks faster is measured against the default and again
 was never slower than the default; where noise hides the difference the default stays.
 """
 
+import concurrent.futures
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 
 from lepton_tune.database import Measured, Tuned
-from lepton_tune.measure import MeasureError
+from lepton_tune.measure import MeasureError, WorkerLost, drop
 from lepton_tune.model import CostModel
 
 PROMISING = 0.98  # of the best's time: worth a comparison
@@ -35,6 +37,7 @@ class State:
     tried: dict = field(default_factory=dict)  # schedules -> Measured
     promising: list = field(default_factory=list)  # schedules that look faster and were not compared yet
     failed: str = ""  # why it cannot be measured
+    measurer: object = None  # that has it now
 
     @property
     def best_ns(self):
@@ -44,6 +47,23 @@ class State:
     def votes(self):
         """The time that it takes in the models, for each try that it had. Before it was measured the time follows from its arithmetic."""
         return self.kernel.calls * (self.default_ns or self.kernel.flops / FLOPS_PER_NS) / (1 + len(self.tried))
+
+
+class Alternating:
+    """A measurer of which several threads have one each: while it measures, another thread has the `lock`."""
+
+    def __init__(self, measurer, lock):
+        self.measurer, self.lock = measurer, lock
+
+    def __getattr__(self, name):
+        def call(*arguments):
+            self.lock.release()
+            try:
+                return getattr(self.measurer, name)(*arguments)
+            finally:
+                self.lock.acquire()
+
+        return call
 
 
 class Keeper:
@@ -68,15 +88,16 @@ class Keeper:
 
 
 class Search(Keeper):
-    """Tunes `kernels` (a list of Kernel) with what `measurer` finds, and keeps it in `database` under `key`.
+    """Tunes `kernels` (a list of Kernel) with what `measurers` find, and keeps it in `database` under `key`. Each measurer has a kernel at a time, for itself.
 
     `clock` gives seconds; `report` is called with the search after every try.
     """
 
-    def __init__(self, kernels, key, database, measurer, clock=time.monotonic, report=lambda search: None, seed=1):
+    def __init__(self, kernels, key, database, measurers, clock=time.monotonic, report=lambda search: None, seed=1):
         super().__init__(key, database)
         self.states = [State(kernel) for kernel in kernels]
-        self.measurer, self.clock, self.report = measurer, clock, report
+        self.measurers, self.clock, self.report = measurers, clock, report
+        self.turns, self.is_over = threading.Condition(), False  # whoever holds it has the search to himself
         self.random = random.Random(seed)
         self.model = CostModel()
         self.tries, self.longest = 0, 0.0
@@ -112,15 +133,38 @@ class Search(Keeper):
     # ---- the search ------------------------------------------------------------------------------------------------
 
     def run(self, end):
-        """Searches until the clock says `end`, or nothing is left to try."""
-        while self._has_time(end):
-            state = max(filter(self._has_work, self.states), key=lambda state: state.votes, default=None)
-            if not state:
-                return
-            self._turn(state, end)
+        """Searches until the clock says `end`, nothing is left to try, or no measurer is left."""
+        if len(self.measurers) == 1:
+            return self._work(self.measurers[0], end)
+        with concurrent.futures.ThreadPoolExecutor(len(self.measurers)) as pool:
+            try:
+                for thread in [pool.submit(self._work, measurer, end) for measurer in self.measurers]:
+                    thread.result()
+            except BaseException:
+                self.is_over = True
+                raise
+
+    def _work(self, measurer, end):
+        """What one measurer does. A kernel whose measurer is lost goes back to the others as it was."""
+        with self.turns:
+            while self._has_time(end):
+                state = max(filter(self._has_work, self.states), key=lambda state: state.votes, default=None)
+                if not state and not any(other.measurer for other in self.states):
+                    return
+                if not state:
+                    self.turns.wait(1)
+                    continue
+                state.measurer = Alternating(measurer, self.turns)
+                try:
+                    self._turn(state, end)
+                except WorkerLost as loss:
+                    return drop(self.measurers, measurer, loss)
+                finally:
+                    state.measurer = None
+                    self.turns.notify_all()
 
     def _has_work(self, state):
-        return not state.failed and (state.promising or self._pool_of(state))
+        return not state.failed and not state.measurer and (state.promising or self._pool_of(state))
 
     def _turn(self, state, end):
         """Some tries of one kernel."""
@@ -139,7 +183,7 @@ class Search(Keeper):
             self._step(len(rivals), self._compare, state, rivals, end)
 
     def _has_time(self, end, candidates=1):
-        return self.clock() + RESERVE * candidates * self.longest < end
+        return not self.is_over and self.clock() + RESERVE * candidates * self.longest < end
 
     def _step(self, candidates, step, *arguments):
         """One step, which measures so many candidates."""
@@ -153,7 +197,7 @@ class Search(Keeper):
 
     def _measure_default(self, state, end):
         try:
-            state.default_ns = self.measurer.measure_default(state.kernel, self._timeout(end))
+            state.default_ns = state.measurer.measure_default(state.kernel, self._timeout(end))
         except MeasureError as problem:
             state.failed = str(problem)
 
@@ -178,7 +222,7 @@ class Search(Keeper):
         self.tries += 1
         row = Measured(state.kernel.hash, state.kernel.name, list(schedules), state.default_ns, None, "", guess, time.time(), state.kernel.features(schedules))
         try:
-            result = self.measurer.measure(state.kernel, schedules, HOPELESS * state.best_ratio, self._timeout(end))
+            result = state.measurer.measure(state.kernel, schedules, HOPELESS * state.best_ratio, self._timeout(end))
         except MeasureError as problem:
             return self._note(state, row._replace(outcome=str(problem)))
         state.default_ns = min(state.default_ns, result.default_ns)
@@ -200,12 +244,13 @@ class Search(Keeper):
     def _compare(self, state, rivals, end):
         """Keeps the last of the rivals if it is faster than the default and than the best so far."""
         default, challenger = rivals[0], rivals[-1]
-        state.promising.remove(challenger)
         row = state.tried[challenger]
         try:
-            comparison = self.measurer.compare(state.kernel, rivals, self._timeout(end))
+            comparison = state.measurer.compare(state.kernel, rivals, self._timeout(end))
         except MeasureError as problem:
+            state.promising.remove(challenger)
             return self._note(state, row._replace(ns=None, outcome=str(problem)))
+        state.promising.remove(challenger)
         row = row._replace(default_ns=comparison.best(default), ns=comparison.best(challenger))
         if not all(comparison.is_faster(challenger, rival) for rival in rivals[:-1]):
             return self._note(state, row._replace(outcome=NOT_FASTER))

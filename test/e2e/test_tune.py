@@ -70,7 +70,7 @@ class FakeMachine:
 
 def search(tmp_path, machine, kernels, seconds=1000):
     with Database(tmp_path / "t.db") as database:
-        found = Search(kernels, KEY, database, machine, machine.clock)
+        found = Search(kernels, KEY, database, [machine], machine.clock)
         found.run(machine.now + seconds)
         return found, database.tuned(KEY), database.measured(KEY)
 
@@ -152,7 +152,7 @@ def test_what_is_found_can_be_given_up(tmp_path):
     with Database(tmp_path / "t.db") as database:
         before = database.tuned(KEY)
         machine = FakeMachine(lambda rows: 100 + 10 * abs(rows[0] - 20))
-        found = Search([make_kernel("old", candidates=24), make_kernel("new", candidates=24)], KEY, database, machine, machine.clock)
+        found = Search([make_kernel("old", candidates=24), make_kernel("new", candidates=24)], KEY, database, [machine], machine.clock)
         found.run(1000)
         assert found.kept == {"old", "new"} and database.tuned(KEY).keys() == {"old", "new"}
         found.forget()
@@ -197,7 +197,7 @@ def test_what_makes_no_model_faster_as_a_whole_is_given_up(tmp_path, ratios, sta
     arguments = argparse.Namespace(models=["a", "b"], sizes={}, tuning_db=tmp_path / "t.db")
     machine = FakeMachine(lambda rows: 100 + 10 * abs(rows[0] - 7))
     with Database(tmp_path / "t.db") as database:
-        found = Search([make_kernel()], KEY, database, machine, machine.clock)
+        found = Search([make_kernel()], KEY, database, [machine], machine.clock)
         found.run(1000)
         assert database.tuned(KEY)
         comparisons = check(arguments, found, Models(ratios), end=1e9)
