@@ -4,7 +4,7 @@
 #   make wheel      builds the Python package's wheel, with all that it needs, into build/dist/
 #   make build      builds the compiler, the runtime and the Python module into build/
 #   make test       every test that finishes in minutes; `make test-full` runs them all
-#   make frameworks installs PyTorch (3 GB), whose tests `make test` then runs, too
+#   make frameworks installs PyTorch and TensorFlow (7 GB), whose tests `make test` then runs, too
 #   make format     formats the C++ sources
 #   make tidy       checks their names and some habits with clang-tidy (minutes)
 #   make clean      removes build/ (the cache of downloads and of the ONNX library stays)

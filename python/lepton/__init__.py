@@ -8,9 +8,24 @@
 The names are onnxruntime's where it has one, so that `import lepton as ort` runs existing code, and so that install_as_onnxruntime() puts Lepton under
 packages that import onnxruntime themselves. Networks are built with lepton.nn.
 """
+import ctypes as _ctypes
+import os as _os
 import sys as _sys
 
-from ._lepton import version as _version
+
+def _load():
+    """Loads the native module. Where a package shows an LLVM of its own to whatever is loaded later (TensorFlow does), the module's own LLVM must come first for it."""
+    flags = _sys.getdlopenflags()
+    if hasattr(_ctypes.CDLL(None), "LLVMContextCreate"):
+        _sys.setdlopenflags(flags | _os.RTLD_DEEPBIND)
+    try:
+        from . import _lepton
+    finally:
+        _sys.setdlopenflags(flags)
+    return _lepton
+
+
+_version = _load().version
 from .binding import IOBinding, OrtValue
 from .options import (
     ExecutionMode, GraphOptimizationLevel, RunOptions, SessionOptions, disable_telemetry_events, enable_telemetry_events, get_all_providers, get_available_providers,

@@ -1,6 +1,8 @@
 """The Python package: sessions from paths, bytes and artifacts, what they say of themselves, and how they refuse."""
 
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import lepton
 import lepton.backend
 import onnx
-from common import save, save_small, small_result
+from common import CLANG, save, save_small, small_result
 
 ROWS = np.arange(20, dtype=np.float32).reshape(5, 4) - 9
 
@@ -190,3 +192,25 @@ def test_an_interrupted_caller_runs_on(tmp_path):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+ANOTHER_LLVM = """
+#include <stdlib.h>
+void LLVMContextCreate(void) { abort(); }
+void _ZN4llvm11raw_ostream5writeEPKcm(void) { abort(); } /* llvm::raw_ostream::write */
+void _ZN4llvm2cl6Option11addArgumentEv(void) { abort(); } /* llvm::cl::Option::addArgument */
+"""
+BESIDE_IT = """
+import ctypes, sys
+ctypes.CDLL(sys.argv[1], ctypes.RTLD_GLOBAL)
+import lepton
+print(lepton.InferenceSession(sys.argv[2]).run(None, {"x": [[1, 2, 3, 4]]})[0].shape)
+"""
+
+
+def test_another_llvm_that_all_see_is_not_used(model, tmp_path):
+    """TensorFlow shows its own one to whatever is loaded after it."""
+    (tmp_path / "llvm.c").write_text(ANOTHER_LLVM)
+    subprocess.run([CLANG, "-shared", "-fPIC", tmp_path / "llvm.c", "-o", tmp_path / "llvm.so"], check=True)
+    result = subprocess.run([sys.executable, "-c", BESIDE_IT, tmp_path / "llvm.so", model], capture_output=True, text=True, timeout=100)
+    assert result.returncode == 0 and result.stdout == "(1, 3)\n", result.stderr

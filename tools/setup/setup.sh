@@ -8,7 +8,7 @@
 #     onnx-KEY     ONNX library built from onnx.txt                 -> build/onnx
 #     models-KEY   files of the public models, from models.txt      -> build/models
 #     applications-KEY   packages of applications.txt               -> build/applications
-#     frameworks-KEY     environment of frameworks.txt, only when told so: setup.sh frameworks -> build/frameworks
+#     frameworks-KEY     environment of frameworks.txt (PyTorch, TensorFlow), only when told so: setup.sh frameworks -> build/frameworks
 #
 # KEY is a hash of everything the entry is made from. All downloads are pinned by checksum.
 set -euo pipefail
