@@ -24,7 +24,10 @@ class Browser:
             os.dup2(high[0], 3)
             os.dup2(high[1], 4)
 
-        self.process = subprocess.Popen([CHROMIUM, *FLAGS, f"--user-data-dir={folder}"], preexec_fn=as_three_and_four, close_fds=False, stderr=subprocess.DEVNULL)
+        # What it leaves behind when it is killed goes where its profile is.
+        environment = {**os.environ, "TMPDIR": str(folder)}
+        command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder}"]
+        self.process = subprocess.Popen(command, preexec_fn=as_three_and_four, close_fds=False, stderr=subprocess.DEVNULL, env=environment)
         os.close(child_input)
         os.close(child_output)
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
