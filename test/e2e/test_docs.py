@@ -102,3 +102,23 @@ def test_names_on_the_page_for_developers_exist():
     assert len(names) > 50
     absent = [name for name in names if not ((ROOT / name).exists() if "/" in name and " " not in name else name in sources)]
     assert not absent, f"docs/adding.md names what is not there: {', '.join(absent)}"
+
+
+def anchors_of(page):
+    """What GitHub makes of the headings of a page: equal ones are counted."""
+    anchors = []
+    for heading in re.findall(r"^#+ (.*)$", FENCE.sub("", page), re.MULTILINE):
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        anchors.append(f"{anchor}-{earlier}" if (earlier := sum(re.fullmatch(rf"{anchor}(-\d+)?", other) is not None for other in anchors)) else anchor)
+    return anchors
+
+
+@pytest.mark.parametrize("page", [*PAGES, "SECURITY.md"])
+def test_links_lead_somewhere(page):
+    broken = []
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", FENCE.sub("", (ROOT / page).read_text())):
+        if not target.startswith(("http:", "https:")):
+            path = (ROOT / page).parent / target if target else ROOT / page
+            if not path.exists() or (anchor and anchor not in anchors_of(path.read_text())):
+                broken.append(f"{target}#{anchor}")
+    assert not broken, f"{page} links to what is not there: {', '.join(broken)}"

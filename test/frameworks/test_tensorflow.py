@@ -78,6 +78,19 @@ def test_attention_of_two_inputs(tmp_path):
     require_same(model, convert(model, tmp_path / "m.onnx"), normal(2, 7, 16), normal(2, 9, 16))
 
 
+def test_loop_whose_length_is_data(tmp_path):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x"), tf.TensorSpec([], tf.int32, name="steps")])
+    def function(x, steps):
+        return tf.while_loop(lambda i, _: i < steps, lambda i, y: (i + 1, tf.where(y > 1, y / 2, 3 * y)), (0, x))[1]
+
+    path = tmp_path / "m.onnx"
+    tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=18, output_path=str(path))
+    session = lepton.InferenceSession(path)
+    for size, steps in ((1, 0), (5, 7)):
+        x, count = normal(size), np.int32(steps)
+        np.testing.assert_allclose(session.run(None, {"x": x, "steps": count})[0], function(x, count), rtol=1e-6)
+
+
 def test_lepton_may_be_imported_after_tensorflow():
     result = subprocess.run([sys.executable, "-c", IMPORTED_AFTER_TENSORFLOW], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0 and result.stdout == "(1, 3)\n", result.stderr
