@@ -31,6 +31,12 @@ namespace lepton::rt {
 /// Who owns the memory of an output that the run has asked for.
 /// Handle: what `lepton_context::handles` points to is copied when the run is over.
 enum OutputState : uint8_t { NotProduced, InCallersMemory, Allocated, Handle };
+
+/// Elements of a list that grew at its end, of which `used` are there; behind them is room for more.
+struct Growing {
+  lepton_tensor *elements;
+  int64_t used, capacity;
+};
 } // namespace lepton::rt
 
 /// Valid when its memory is zero.
@@ -47,6 +53,8 @@ struct lepton_context {
   const lepton_tensor **handles;          // one per output
   char *kept;                             // where the next small block of `keep` goes
   uint64_t keptLeft;                      // bytes behind it
+  lepton::rt::Growing growing[4];         // the lists that grew last
+  uint32_t nextGrowing;                   // which of them the next one replaces
   lepton::rt::Escape *escape;             // where the caller's thread goes when it cannot go on
   lepton::rt::Atomic<uint32_t> abandoned; // 1: memory ran out, the run ends as soon as its threads notice
   lepton::rt::Atomic<uint32_t> status;    // lepton_status; who changes it from LEPTON_OK writes the message

@@ -17,13 +17,14 @@ inline int64_t lengthOf(List list) { return list->shape[0]; }
 
 inline void give(const lepton_tensor &place, List list) { *elements<List>(place) = list; }
 
-/// A list of so many elements, to be filled.
-inline lepton_tensor *makeList(lepton_context *context, uint32_t dtype, int64_t length) {
+/// A list of so many elements, to be filled: those at `given`, or of its own.
+inline lepton_tensor *makeList(lepton_context *context, uint32_t dtype, int64_t length,
+                               lepton_tensor *given = nullptr) {
   auto *list = static_cast<lepton_tensor *>(keep(context, sizeof(lepton_tensor) + sizeof(int64_t)));
   auto *shape = reinterpret_cast<int64_t *>(list + 1);
   *shape = length;
   uint64_t bytes = uint64_t(length) * sizeof(lepton_tensor);
-  *list = {keep(context, bytes), shape, dtype, 1, bytes};
+  *list = {given ? given : keep(context, bytes), shape, dtype, 1, bytes};
   return list;
 }
 

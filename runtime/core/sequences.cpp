@@ -13,6 +13,27 @@ static List listOf(lepton_context *context, uint32_t dtype, const lepton_tensor 
   return list;
 }
 
+/// A list with room for one element more than another one, which it begins with. Lists that grow at their end, as those that loops gather do, share their elements: each sees as many
+/// as it is long. So a loop takes memory for its elements, and not for each list.
+static lepton_tensor *extended(lepton_context *context, List before) {
+  const int64_t length = lengthOf(before);
+  Growing *growing = nullptr;
+  for (Growing &other : context->growing)
+    if (other.elements && other.elements == before->data && other.used == length && length < other.capacity)
+      growing = &other;
+  if (!growing) {
+    growing = &context->growing[context->nextGrowing++ % 4];
+    constexpr int64_t least = 4;
+    const int64_t capacity = 2 * length < least ? least : 2 * length;
+    auto *room = static_cast<lepton_tensor *>(keep(context, uint64_t(capacity) * sizeof(lepton_tensor)));
+    if (length)
+      memcpy(room, before->data, before->bytes);
+    *growing = {room, length, capacity};
+  }
+  ++growing->used;
+  return makeList(context, LEPTON_SEQUENCE, length + 1, growing->elements);
+}
+
 /// A position counted from the front; -1, after failing the run, where it is out of range.
 static int64_t positionIn(lepton_context *context, const char *node, const lepton_tensor &operand, int64_t length) {
   int64_t position = *elements<const int64_t>(operand);
@@ -42,6 +63,11 @@ LEPTON_LIBRARY_FUNCTION(sequence_insert) {
     return give(tensors[3], before);
   }
   position += position < 0 ? length : 0;
+  if (position == length) {
+    lepton_tensor *list = extended(context, before);
+    elements<lepton_tensor>(*list)[length] = copyOf(context, tensors[1]);
+    return give(tensors[3], list);
+  }
   lepton_tensor *list = makeList(context, LEPTON_SEQUENCE, length + 1);
   auto *to = elements<lepton_tensor>(*list);
   const auto *from = elements<const lepton_tensor>(*before);

@@ -246,6 +246,7 @@ static lepton_status runSession(lepton_session *session, const lepton_tensor *in
   context->inputs = inputs;
   context->outputs = outputs;
   context->keptLeft = 0;
+  memset(context->growing, 0, sizeof context->growing);
   context->status.storeRelaxed(LEPTON_OK);
   context->abandoned.storeRelaxed(0);
   memset(context->outputStates, NotProduced, model->output_count * sizeof(OutputState));

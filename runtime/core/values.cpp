@@ -70,7 +70,7 @@ static bool checkContainer(const char *name, const lepton_value_info &info, cons
   }
   bool isList = tensor.rank == 1 && tensor.shape && tensor.shape[0] >= 0 &&
                 uint64_t(tensor.shape[0]) < kMaxBytes / sizeof(lepton_tensor) &&
-                tensor.bytes == tensor.shape[0] * sizeof(lepton_tensor) && (!tensor.bytes || tensor.data);
+                tensor.bytes == uint64_t(tensor.shape[0]) * sizeof(lepton_tensor) && (!tensor.bytes || tensor.data);
   bool isMap = info.dtype == LEPTON_MAP;
   if (!isList || (info.dtype == LEPTON_OPTIONAL && tensor.shape[0] > 1) || (isMap && tensor.shape[0] != 2)) {
     text.add("is no %s of lepton_tensor, a tensor of rank 1; expected ", listName(info.dtype)).addDeclared(info);

@@ -1,5 +1,7 @@
 """Sequences and optionals: operators on them, loops that collect what has no size before they run, and bad input."""
 
+import resource
+
 import backend_suite
 import numpy as np
 import onnx
@@ -163,6 +165,39 @@ def test_a_counted_loop_may_grow_what_it_carries(level):
     session, x = lepton.InferenceSession(model, opt_level=level), np.array([1, 2], np.float32)
     for count in (0, 1, 4):
         same(session.run(None, {"x": x, "n": np.int64(count)}), [np.tile(x, count + 1)])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_sequence_that_several_add_to(level):
+    """Each of them has what it was given, although lists that grow at their end share elements."""
+    added = {"t": "sa", "u": "tb", "v": "ta", "w": "ub", "z": "sb"}  # t is s and a; v begins as u does, whose end is another
+    nodes = [helper.make_node("SequenceInsert", list(of), [name]) for name, of in added.items()]
+    results = dict.fromkeys(["s", *added], sequence())
+    whole = [helper.make_node("SequenceConstruct", ["a", "b"], ["s"])]
+    model = build(whole + nodes, {"a": tensor(shape=[2]), "b": tensor(shape=[3])}, results)
+    a, b = arrays((2,), (3,))
+    expected = {"s": [a, b]}
+    for name, (before, last) in added.items():
+        expected[name] = [*expected[before], a if last == "a" else b]
+    session = lepton.InferenceSession(model, opt_level=level)
+    for _ in range(2):
+        for result, right in zip(session.run(None, {"a": a, "b": b}), expected.values(), strict=True):
+            same(result, right)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_loop_gathers_a_long_sequence(level):
+    """In memory for its elements: a list for each iteration would take 16 GB."""
+    count = 30_000
+    nodes = [helper.make_node("Cast", ["i"], ["f"], to=FLOAT), helper.make_node("SequenceInsert", ["q", "f"], ["r"]), helper.make_node("Identity", ["c"], ["d"])]
+    values = [helper.make_value_info(n, t) for n, t in (("i", tensor(INT64, [])), ("c", tensor(BOOL, [])), ("q", sequence()))]
+    body = helper.make_graph(nodes, "body", values, [helper.make_value_info(n, t) for n, t in (("d", tensor(BOOL, [])), ("r", sequence()))])
+    whole = [helper.make_node("SequenceEmpty", [], ["e"], dtype=FLOAT), helper.make_node("Loop", ["n", "", "e"], ["s"], body=body)]
+    model = build([*whole, helper.make_node("ConcatFromSequence", ["s"], ["y"], axis=0, new_axis=1)], {"n": tensor(INT64, [])}, {"y": tensor()})
+    session = lepton.InferenceSession(model, opt_level=level)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    same(session.run(None, {"n": np.int64(count)}), [np.arange(count, dtype=np.float32)])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
 
 
 @pytest.mark.parametrize("level", LEVELS)
