@@ -15,7 +15,7 @@ def AssignLayouts : Pass<"lepton-assign-layouts", "::mlir::func::FuncOp"> {
     Convolutions become `packed_conv`, `depthwise_conv` or, of size 1, `packed_matmul`, transposed ones `packed_conv_transpose`; matrix products with constant right operands become `packed_matmul`.
     Transposes move down through elementwise ops, reductions, pools and concatenations until they meet and cancel.
 
-    A convolution that can be computed in several ways obeys the module's `lepton.tuned`, whose entry for it is `{algorithm = "direct"}`: `rows` (a matrix product), `direct`, `winograd_4` (minimal filtering in tiles of 4), `winograd_4_inside` (each item of work transforms its own tiles). With
+    A convolution that can be computed in several ways obeys the module's `lepton.tuned`, whose entry for it is `{algorithm = "direct"}`: `rows` (a matrix product), `direct`, `winograd_4` (minimal filtering in tiles of 4; there are 2 and 6, too), `winograd_4_inside` (each item of work transforms its own tiles). With
     `list` the function's `lepton.layers` names these convolutions and their algorithms, the default first.
 
     Example: `lepton.conv %x, %w` -> `transpose`, `pad`, `packed_conv`, `transpose`.

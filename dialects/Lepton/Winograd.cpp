@@ -7,8 +7,8 @@ using namespace mlir;
 using namespace lepton;
 
 ArrayRef<double> lepton::winogradPoints(int64_t count) {
-  static const double points[] = {0, 1, -1, 0.5, -2, 2};
-  assert(count <= 6 && "no points for tiles so large");
+  static const double points[] = {0, 1, -1, 0.5, -2, 2, -0.5};
+  assert(count <= 7 && "no points for tiles so large");
   return ArrayRef(points).take_front(count);
 }
 

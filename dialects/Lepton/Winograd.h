@@ -16,8 +16,11 @@
 
 namespace lepton {
 
-/// Points near 1 in magnitude: of the sets tried the ones with the smallest error. At most 6.
+/// Points near 1 in magnitude: of the sets tried the ones with the smallest error. At most 7.
 llvm::ArrayRef<double> winogradPoints(int64_t count);
+
+/// Whether there are tiles of so many outputs along a dimension.
+constexpr bool isWinogradTile(int64_t outputs) { return outputs == 2 || outputs == 4 || outputs == 6; }
 
 /// Coefficients of the product of (x - p) over all points, or all but number `except`: the rows of B^T.
 llvm::SmallVector<double> productOfRoots(llvm::ArrayRef<double> points, std::optional<size_t> except = {});

@@ -53,8 +53,8 @@ static Value loop(KernelEmitter &e, int64_t count, int64_t step, Value tensor,
 LogicalResult WinogradInputOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   auto type = getInput().getType();
   int64_t m = getTile();
-  if ((m != 2 && m != 4) || type.getRank() != 4 || !type.hasStaticShape() || !isa<FloatType>(type.getElementType()))
-    return emitOpError() << "needs tiles of 2 or 4 and a static channels-last image of floats, got " << type;
+  if (!isWinogradTile(m) || type.getRank() != 4 || !type.hasStaticShape() || !isa<FloatType>(type.getElementType()))
+    return emitOpError() << "needs tiles of 2, 4 or 6 and a static channels-last image of floats, got " << type;
   int64_t h = type.getDimSize(1) - 2, w = type.getDimSize(2) - 2;
   if (h <= 0 || w <= 0 || h % m || w % m)
     return emitOpError() << "needs an image of whole tiles of " << m << " and 2 more, got " << type;
@@ -166,7 +166,7 @@ LogicalResult WinogradConvOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl
   const int64_t m = getTile(), rank = tiles.getRank();
   ArrayRef<int64_t> size = getSize(), kernel = getKernel();
   auto isPositive = [](int64_t x) { return x > 0; };
-  if ((m != 2 && m != 4) || !tiles.hasStaticShape() || !filter.hasStaticShape() || filter.getRank() != 5 ||
+  if (!isWinogradTile(m) || !tiles.hasStaticShape() || !filter.hasStaticShape() || filter.getRank() != 5 ||
       size.empty() || size.size() > 2 || size.size() != kernel.size() || !llvm::all_of(size, isPositive) ||
       (rank != 3 && rank != 4))
     return emitOpError() << "needs static tiles, a static filter and a size, got " << tiles << " and " << filter;

@@ -9,7 +9,7 @@ namespace lepton {
 
 /// How minimal filtering computes a convolution.
 struct WinogradForm {
-  /// Outputs of a tile along a dimension, 2 or 4.
+  /// Outputs of a tile along a dimension, 2, 4 or 6.
   int64_t tile;
   /// Whether each item of work transforms its own tiles, in front of the products; else a kernel does it for all of them.
   bool transformsInside;

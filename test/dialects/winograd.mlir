@@ -81,7 +81,7 @@ func.func @OtherFilter(%v: tensor<36x6x32xf32>, %u: tensor<2x36x1x16x32xf32>) {
 // -----
 
 func.func @TileOfThree(%x: tensor<1x8x8x32xf32>) {
-  // expected-error @+1 {{needs tiles of 2 or 4 and a static channels-last image of floats, got 'tensor<1x8x8x32xf32>'}}
+  // expected-error @+1 {{needs tiles of 2, 4 or 6 and a static channels-last image of floats, got 'tensor<1x8x8x32xf32>'}}
   %v = lepton.winograd_input %x {tile = 3 : i64} : (tensor<1x8x8x32xf32>) -> tensor<25x4x32xf32>
   return
 }

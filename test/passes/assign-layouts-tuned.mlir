@@ -3,7 +3,7 @@
 // A convolution says how else it could be computed, the default first, and obeys what was found by measurement; another one of these sizes does, too. What the database
 // says of others, or cannot be, changes nothing.
 // CHECK-LABEL: func @Tuned
-// CHECK-SAME:    lepton.layers = [{candidates = ["winograd_4", "direct", "winograd_4_inside", "winograd_2", "winograd_2_inside"], chosen = "winograd_2_inside", hash = "[[HASH:.*]]", name = "conv_1x64x13x13_by_64x64x3x3", nodes = ["a"]},
+// CHECK-SAME:    lepton.layers = [{candidates = ["winograd_4", "direct", "winograd_6", "winograd_6_inside", "winograd_4_inside", "winograd_2", "winograd_2_inside"], chosen = "winograd_2_inside", hash = "[[HASH:.*]]", name = "conv_1x64x13x13_by_64x64x3x3", nodes = ["a"]},
 // CHECK-SAME:                     {{{.*}}chosen = "winograd_2_inside", hash = "[[HASH]]", {{.*}}nodes = [""]},
 // CHECK-SAME:                     {candidates = ["rows", "direct"], chosen = "rows", {{.*}}]
 // CHECK-NOT:     lepton.winograd_input

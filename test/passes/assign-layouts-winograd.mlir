@@ -1,4 +1,4 @@
-// RUN: lepton-opt %s --lepton-assign-layouts="panel=16" --canonicalize | FileCheck %s
+// RUN: lepton-opt %s --split-input-file --lepton-assign-layouts="panel=16" --canonicalize | FileCheck %s
 
 // A 3x3 filter of stride 1 with channels enough is computed by minimal filtering, its image padded to whole tiles: 13 + 1 + 4 = 18 = 4 * 4 + 2.
 // CHECK-LABEL: func @Large
@@ -65,4 +65,18 @@ func.func @Line(%x: tensor<1x64x100xf32>) -> tensor<1x64x100xf32> {
   %y = lepton.conv %x, %w {strides = array<i64: 1>, pads = array<i64: 9, 9>, dilations = array<i64: 3>, group = 1 : i64}
      : (tensor<1x64x100xf32>, tensor<64x64x7xf32>) -> tensor<1x64x100xf32>
   return %y : tensor<1x64x100xf32>
+}
+
+// -----
+
+// With 32 registers for its transforms a still larger image is cut into tiles of 6: 38 of them make 228 + 2 pixels.
+// CHECK-LABEL: func @LargestImage
+// CHECK:         lepton.winograd_conv {{.*}}tile = 6 : i64} : (tensor<1x230x230x64xf32>, tensor<4x64x1x64x16xf32>) -> tensor<1x224x224x64xf32>
+module attributes {lepton.target = #lepton.target<cpu = "x86-64-v4", vector_bits = 512, registers = 32, fma = true, l2 = 1048576>} {
+  func.func @LargestImage(%x: tensor<1x64x224x224xf32>) -> tensor<1x64x224x224xf32> {
+    %w = lepton.constant dense<1.0> : tensor<64x64x3x3xf32>
+    %y = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, group = 1 : i64}
+       : (tensor<1x64x224x224xf32>, tensor<64x64x3x3xf32>) -> tensor<1x64x224x224xf32>
+    return %y : tensor<1x64x224x224xf32>
+  }
 }
