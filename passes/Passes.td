@@ -254,7 +254,7 @@ def MapToGpu : Pass<"lepton-map-to-gpu", "::mlir::ModuleOp"> {
     Example: `func.func @k(...) { linalg.generic ... }` -> `gpu.module @kernels { gpu.func @k(...) kernel {...} }` and `lrt.launch %context, @kernels::@k, ...`.
   }];
   let dependentDialects = ["::lepton::lrt::RuntimeDialect", "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
-                           "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+                           "::mlir::linalg::LinalgDialect", "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
 }
 
 //===--------------------------------------------------------------------------------------------------------------------===//
