@@ -55,7 +55,8 @@ std::optional<Layer> findLayer(LoopOp loop) {
     return std::nullopt;
   ShapeAnalysis shapes(loop.getContext());
   auto count = shapes.constantElements(loop.getTripCount());
-  Layer layer{loop, {}};
+  Layer layer;
+  layer.loop = loop;
   Value step = layer.body().getArgument(0), condition = layer.body().getArgument(1);
   if (!count || !condition.hasOneUse() || layer.body().getTerminator()->getOperand(0) != condition ||
       !llvm::all_of(loop.getResultTypes(), [](Type type) { return cast<RankedTensorType>(type).hasStaticShape(); }))

@@ -15,9 +15,10 @@ from common import LEPTON, SECONDS, difference, lepton, save
 
 import lepton as api
 from lepton_tune.database import Database, Key
-from lepton_tune.kernels import Choice, Kernel
-from lepton_tune.measure import Comparison, Result, WorkerLost
+from lepton_tune.kernels import SCHEDULES, Choice, Kernel, find_kernels
+from lepton_tune.measure import Comparison, MeasureError, Result, WorkerLost
 from lepton_tune.search import Search
+from lepton_tune.workers import Node
 
 KEY = Key("t", 1, "c")
 
@@ -76,6 +77,20 @@ def test_what_a_lost_measurer_had_is_measured_by_others(tmp_path, capsys):
 def test_without_measurers_the_search_ends(tmp_path, capsys):
     _, measured = searched(tmp_path, [Slow(lost_after=20), Slow(lost_after=10)])
     assert len(measured) < 30 and capsys.readouterr().err.endswith("; 0 go on\n")
+
+
+def test_a_node_measures_what_it_is_sent(tmp_path):
+    """Where its Lepton and its processor are those of the search."""
+    text = "func.func @main(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {\n  %y = lepton.matmul %x, %x : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>\n  return %y : tensor<64x64xf32>\n}\n"
+    (tmp_path / "m.mlir").write_text(text)
+    key, (kernel, *_), _, _ = find_kernels(tmp_path / "m.mlir", tmp_path / "kernels", SCHEDULES, [], "", 1, "")
+    contents = (tmp_path / "kernels" / kernel.file.rpartition("/")[2]).read_bytes()
+    kernel.file = "kernel.mlir"  # of another machine
+    node = Node(key, "", 1)
+    with node.measurer:
+        assert node.measure("measure_default", kernel, contents, 60) > 0
+    with pytest.raises(MeasureError, match="it has lepton .* for #lepton.target.*, this machine c for t"):
+        Node(KEY, "", 1)
 
 
 # ---- a cluster --------------------------------------------------------------------------------------------------------------
