@@ -20,6 +20,16 @@ static bool isPointwise(ConvOp op) {
          llvm::all_of(op.getStrides(), isOne);
 }
 
+/// Whether the blocks that a row of pixels is cut into have enough sums side by side to hide what an addition takes: those of a matrix product, whose rows go on in the next line
+/// of the image, always have.
+static bool fillsPipeline(ConvOp op, TargetAttr target) {
+  constexpr int64_t cycles = 4, vectors = 2,
+                    others = 4; // of an addition; of a block of the filter; registers that hold no sums
+  const int64_t pixels = op.getResult().getType().getShape().back(), rows = (target.getRegisters() - others) / vectors;
+  return ShapedType::isDynamic(pixels) ||
+         pixels * vectors >= cycles * int64_t(target.getMultiplyAdds()) * int64_t(llvm::divideCeil(pixels, rows));
+}
+
 ConvLayer::ConvLayer(ConvOp op, Operation *before, Operation *after, TargetAttr target) : op(op) {
   for (Operation *neighbour : {before, after})
     if (neighbour && isPointwise(op))
@@ -27,10 +37,11 @@ ConvLayer::ConvLayer(ConvOp op, Operation *before, Operation *after, TargetAttr 
   std::optional<WinogradForm> expected = expectedWinogradForm(op, target);
   if (expected)
     all.push_back({ConvAlgorithm::winograd, *expected});
-  if (isPointwise(op) && neighbours.empty())
+  const bool keepsImage = !neighbours.empty() && fillsPipeline(op, target);
+  if (isPointwise(op) && !keepsImage)
     all.push_back({ConvAlgorithm::rows});
   all.push_back({ConvAlgorithm::direct});
-  if (!neighbours.empty())
+  if (keepsImage)
     all.push_back({ConvAlgorithm::rows});
   for (WinogradForm form : winogradForms(op, target))
     if (!(expected && form == *expected))
