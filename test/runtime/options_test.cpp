@@ -1,4 +1,4 @@
-//===- options_test.cpp - A caller's own threads, and who is told of kernels ---------------------------------===//
+//===- options_test.cpp - How many threads a session has and whose, and who is told of kernels ---------------===//
 #include "FakeModel.h"
 #include <algorithm>
 #include <dirent.h>
@@ -273,6 +273,17 @@ TEST(anObserverMayLeaveARun) {
 TEST(aPoolMayLeaveARun) {
   Leaver leaver;
   leavesTheNextRunRight({sizeof(lepton_options), 2, &leaver.pool, nullptr}, leaver);
+}
+
+/// The last test runs first: threads of others, which the system may list for a moment after their end, are not there yet.
+TEST(aSessionMakesTheThreadsThatItIsTold) {
+  FakeModel model([](lepton_context *context) -> int32_t { return lepton_rt_status(context); });
+  Session first(model, 2); // a sanitizer has a thread of its own from now on
+  const int before = threadsOfProcess();
+  Session one(model, 1);
+  CHECK_EQ(threadsOfProcess(), before); // the caller works, too
+  Session two(model, 2), five(model, 5);
+  CHECK_EQ(threadsOfProcess(), before + 1 + 4);
 }
 
 int main(int argc, char **argv) { return runTests(argc, argv); }
