@@ -48,6 +48,7 @@ private:
   static SizeClass classOf(uint64_t bytes);
   Block *takeFit(uint64_t bytes);
   bool grow(uint64_t bytes);
+  void dropFreeChunks();
   void addWholeChunk(Chunk *chunk);
   void insertFree(Block *block);
   void removeFree(Block *block);

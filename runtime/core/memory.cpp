@@ -119,12 +119,29 @@ void BlockPool::addWholeChunk(Chunk *chunk) {
   insertFree(block);
 }
 
+/// Gives back the chunks that nothing lies in: what has no room in any of them gets a larger one in their place.
+void BlockPool::dropFreeChunks() {
+  for (Chunk **place = &chunks; Chunk *chunk = *place;) {
+    Block *block = chunk->first();
+    const bool isFree = block->isFree && block->after()->bytes == 0;
+    if (!isFree) {
+      place = &chunk->next;
+      continue;
+    }
+    removeFree(block);
+    *place = chunk->next;
+    held -= chunk->bytes;
+    unmapPages(chunk, chunk->bytes);
+  }
+}
+
 bool BlockPool::grow(uint64_t bytes) {
   constexpr uint64_t kLeast = uint64_t(1) << 20;
   uint64_t needed = mappedBytes(bytes + sizeof(Chunk) + 2 * sizeof(Block));
   uint64_t least = nextChunk > held / 2 ? nextChunk : held / 2;
   least = mappedBytes(least > kLeast ? least : kLeast);
   uint64_t wanted = needed > least ? needed : least;
+  dropFreeChunks();
   Chunk *chunk = static_cast<Chunk *>(mapPages(wanted));
   if (!chunk) {
     wanted = needed;

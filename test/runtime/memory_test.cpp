@@ -68,6 +68,17 @@ TEST(mergesNeighbours) {
   CHECK_EQ(pool->bytesHeld(), held);
 }
 
+TEST(keepsNoChunksThatAreFree) {
+  Pool pool;
+  CHECK(pool->allocate(1000) != nullptr); // stays
+  uint64_t held = pool->bytesHeld(), largest = 0;
+  for (uint64_t bytes = 2 << 20; bytes < 64 << 20; bytes += bytes / 8) { // one at a time
+    pool->release(pool->allocate(bytes));
+    largest = bytes;
+  }
+  CHECK(pool->bytesHeld() < held + largest + largest / 2);
+}
+
 TEST(startsAfreshAfterARunThatLeaks) {
   Pool pool;
   uint64_t held = 0;
