@@ -270,6 +270,9 @@ def VectorizeContraction : Pass<"lepton-vectorize-contraction", "::mlir::func::F
     inside a vector. Where no such v exists (or it is shorter than half a vector), lanes run along a reduction dimension that is contiguous in A and
     B, and each accumulator is summed once at the end.
 
+    More than 512 products of floats (128 in a batch of sums, which is minimal filtering's) are summed by parts, each from zero, since what is added to a large sum
+    loses more of its bits.
+
     Where C lies on the stack and one elementwise `linalg.generic` behind is all that reads it (bias, activation, residual), the micro-kernel applies it to the
     block in its registers and writes what it gives; C is gone.
 

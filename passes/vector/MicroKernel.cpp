@@ -15,6 +15,10 @@
 using namespace mlir;
 using namespace lepton;
 
+/// Products that are added up from zero: as exact as other engines, whose blocks of the reduction have as many or fewer, at a cost of one more addition, load and store of
+/// an accumulator for each so many. A batch of sums is minimal filtering's, whose inverse transform takes differences of them: their errors count several times.
+static constexpr int64_t longestSum = 512, longestSumOfBatch = 128;
+
 MicroKernel::MicroKernel(OpBuilder &builder, Location loc, const Contraction &contraction, ScheduleAttr schedule,
                          TargetAttr target, ArrayRef<OpFoldResult> extents, bool fromZero, const Epilogue *epilogue)
     : builder(builder), loc(loc), contraction(contraction), schedule(schedule), target(target), extents(extents),
@@ -231,6 +235,28 @@ MicroKernel::Values MicroKernel::loop(unsigned depth, OpFoldResult from, OpFoldR
   return Values(loop.getResults());
 }
 
+int64_t MicroKernel::longest() const { return contraction.batchDims.empty() ? longestSum : longestSumOfBatch; }
+
+/// The same over [0, count), by parts that are summed from zero. Only the loop over the parts carries the totals, which may leave their registers in it.
+MicroKernel::Values MicroKernel::loopByParts(unsigned depth, int64_t count, int64_t step, Position at, Values totals) {
+  const int64_t parts = llvm::divideCeil(count, longest()), part = llvm::alignTo(llvm::divideCeil(count, parts), step),
+                whole = count - count % part;
+  auto index = [&](int64_t i) { return builder.getIndexAttr(i); };
+  Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(totals.front().getType()));
+  auto outer = scf::ForOp::create(builder, loc, value(index(0)), value(index(whole)), value(index(part)), totals);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(outer.getBody());
+    OpFoldResult from = outer.getInductionVar();
+    Values sums = loop(depth, from, add(from, index(part)), step, at, Values(totals.size(), zero));
+    for (auto [sum, total] : llvm::zip_equal(sums, outer.getRegionIterArgs()))
+      sum = arith::AddFOp::create(builder, loc, total, sum);
+    scf::YieldOp::create(builder, loc, sums);
+  }
+  totals = Values(outer.getResults());
+  return whole == count ? totals : loop(depth, index(whole), index(count), step, at, std::move(totals));
+}
+
 /// The reduction loops from `depth` inwards. The accumulators go through every one of them, so C is touched once per
 /// tile.
 MicroKernel::Values MicroKernel::reduce(unsigned depth, Position at, Values accumulators) {
@@ -245,19 +271,18 @@ MicroKernel::Values MicroKernel::reduce(unsigned depth, Position at, Values accu
   OpFoldResult zero = builder.getIndexAttr(0), extent = extents[dim];
   const bool isInnermost = !isDot && depth + 1 == contraction.reductionDims.size();
   const int64_t unroll = isInnermost ? llvm::alignTo(schedule.getUnroll(), takesPairs() ? 2 : 1) : 1;
-  if (unroll == 1)
-    return loop(depth, zero, extent, 1, at, std::move(accumulators));
-  OpFoldResult main;
+  OpFoldResult main = extent;
   if (auto trip = getConstantIntValue(extent)) {
     main = builder.getIndexAttr(*trip - *trip % unroll);
-  } else {
+  } else if (unroll > 1) {
     Value rest = arith::RemUIOp::create(builder, loc, value(extent), value(builder.getIndexAttr(unroll)));
     main = arith::SubIOp::create(builder, loc, value(extent), rest, arith::IntegerOverflowFlags::nsw).getResult();
   }
-  accumulators = loop(depth, zero, main, unroll, at, std::move(accumulators));
-  if (getConstantIntValue(main) && getConstantIntValue(main) == getConstantIntValue(extent))
-    return accumulators;
-  return loop(depth, main, extent, 1, at, std::move(accumulators));
+  auto count = getConstantIntValue(main);
+  const bool isLong = isInnermost && contraction.body.isFloat && count && *count > longest();
+  accumulators = isLong ? loopByParts(depth, *count, unroll, at, std::move(accumulators))
+                        : loop(depth, zero, main, unroll, at, std::move(accumulators));
+  return main == extent ? accumulators : loop(depth, main, extent, 1, at, std::move(accumulators));
 }
 
 MicroKernel::Values MicroKernel::columnsStep(Position at, Values accumulators) {

@@ -8,6 +8,8 @@
 //     for each row: a = broadcast(load A); acc[r][v] = fma(a, b[v], acc[r][v])
 //   store acc to C, or apply the epilogue to acc and store what it gives
 //
+// A long reduction of floats is one of shorter ones, each from zero: what is added to a large sum loses more of its bits.
+//
 // Where the target multiplies 16-bit integers in pairs (AVX2, AVX-512), two steps of the innermost reduction are one: the vectors of B interleave, the elements of A are
 // broadcast together, and neighbouring products are added (LLVM knows the form).
 //
@@ -78,6 +80,8 @@ private:
   Values steps(unsigned depth, int64_t count, Position at, Values accumulators);
   Values loop(unsigned depth, mlir::OpFoldResult from, mlir::OpFoldResult to, int64_t step, Position at,
               Values accumulators);
+  int64_t longest() const;
+  Values loopByParts(unsigned depth, int64_t count, int64_t step, Position at, Values totals);
   Values dotLoops(Position at, Values accumulators);
   Values columnsStep(Position at, Values accumulators);
   Values pairStep(Position at, Position next, Values accumulators);

@@ -61,6 +61,7 @@ LAYERS = {
     "transposed": transposed([1, 256, 8, 8], 128, 4, strides=[2, 2], pads=[1] * 4),
     "transposed line": transposed([1, 128, 64], 64, 16, strides=[8], pads=[4] * 2),
     "matmul": product(512, 512, 512),
+    "matmul of long sums": product(128, 2048, 512),
     "matmul of few rows": product(128, 256, 1024),
     "vector": product(1, 1024, 1024),
     "lstm": recurrent("LSTM", 4, 100, 1, 256, 256),

@@ -330,3 +330,56 @@ func.func @StartsAtZero(%A: memref<6x64xf32>, %B: memref<64x16xf32>, %C: memref<
   }
   return
 }
+
+// -----
+
+// A sum of 1201 products is one of two sums of 401, and what is left; the totals go through the loop over those alone.
+
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 2, vectors = 1>
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+
+// CHECK-LABEL: func @LongSumsGoByParts
+// CHECK:         %[[T:.*]]:2 = scf.for %[[FROM:.*]] = %c0 to %c802 step %c401 iter_args(%[[T0:.*]] = %{{.*}}, %[[T1:.*]] = %{{.*}})
+// CHECK:           %[[TO:.*]] = arith.addi %[[FROM]], %c401
+// CHECK:           %[[S:.*]]:2 = scf.for %{{.*}} = %[[FROM]] to %[[TO]] step %c1 iter_args(%{{.*}} = %cst, %{{.*}} = %cst)
+// CHECK-COUNT-2:     vector.fma
+// CHECK:           arith.addf %[[T0]], %[[S]]#0
+// CHECK:           arith.addf %[[T1]], %[[S]]#1
+// CHECK:         %[[R:.*]]:2 = scf.for %{{.*}} = %c802 to %c1201 step %c1 iter_args(%{{.*}} = %[[T]]#0, %{{.*}} = %[[T]]#1)
+// CHECK:         vector.store %[[R]]#0
+func.func @LongSumsGoByParts(%A: memref<2x1201xf32>, %B: memref<1201x8xf32>, %C: memref<2x8xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%A, %B : memref<2x1201xf32>, memref<1201x8xf32>) outs(%C : memref<2x8xf32>) attrs = {lepton.schedule = #schedule} {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b fastmath<contract> : f32
+    %s = arith.addf %c, %p fastmath<contract> : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// -----
+
+// A batch of sums is minimal filtering's, which needs them more exact.
+
+#schedule = #lepton.schedule<algorithm = register_block, lanes = 8, rows = 1, vectors = 1>
+#a = affine_map<(b, m, n, k) -> (b, m, k)>
+#b = affine_map<(b, m, n, k) -> (b, k, n)>
+#c = affine_map<(b, m, n, k) -> (b, m, n)>
+
+// CHECK-LABEL: func @SumsOfABatchGoByShorterParts
+// CHECK:         scf.for %{{.*}} = %c0 to %c36 step %c1 {
+// CHECK:           %[[T:.*]] = scf.for %{{.*}} = %c0 to %c256 step %c128 iter_args(
+// CHECK:           vector.store %[[T]]
+func.func @SumsOfABatchGoByShorterParts(%A: memref<36x1x256xf32>, %B: memref<36x256x8xf32>, %C: memref<36x1x8xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%A, %B : memref<36x1x256xf32>, memref<36x256x8xf32>) outs(%C : memref<36x1x8xf32>) attrs = {lepton.schedule = #schedule} {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b fastmath<contract> : f32
+    %s = arith.addf %c, %p fastmath<contract> : f32
+    linalg.yield %s : f32
+  }
+  return
+}
