@@ -15,12 +15,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-extern "C" void emulator_switch(void **from, void *to);
+extern "C" void emulatorSwitch(void **from, void *to);
 asm(R"(
 .text
-.hidden emulator_switch
-.globl emulator_switch
-emulator_switch:
+.hidden emulatorSwitch
+.globl emulatorSwitch
+emulatorSwitch:
   pushq %rbp
   pushq %rbx
   pushq %r12
@@ -73,7 +73,7 @@ float asFloat(uint32_t bits) {
   exit(3);
 }
 
-void leave() { emulator_switch(&fibers[thread].stackPointer, scheduler); }
+void leave() { emulatorSwitch(&fibers[thread].stackPointer, scheduler); }
 
 /// Where a fiber begins.
 void body() {
@@ -107,7 +107,7 @@ void runBlock(int threads) {
     int done = 0;
     for (int i = 0; i < threads; ++i) {
       thread = block % 2 ? i : threads - 1 - i;
-      emulator_switch(&scheduler, fibers[thread].stackPointer);
+      emulatorSwitch(&scheduler, fibers[thread].stackPointer);
       done += fibers[thread].isDone;
     }
     if (done == threads)
