@@ -3,13 +3,17 @@
 #   lepton_add_library(NAME SOURCES... [LINK lib...] [DEPENDS tablegen-target...] [EXCEPTIONS])
 #   lepton_add_tool(NAME SOURCES... [LINK lib...])
 
-# Headers that nearly every translation unit of the compiler includes, compiled once. Libraries with exceptions have
-# other flags and do without.
+# Headers that nearly every translation unit of the compiler includes, compiled once for each set of flags:
+# lepton_add_pch(NAME FLAGS...).
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/cmake/Pch.cpp CONTENT "// A library needs a source.\n")
-add_library(lepton_pch STATIC EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/cmake/Pch.cpp)
-target_compile_options(lepton_pch PRIVATE -fno-exceptions)
-target_precompile_headers(lepton_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/Pch.h)
-set_target_properties(lepton_pch PROPERTIES PCH_INSTANTIATE_TEMPLATES ON)
+function(lepton_add_pch name)
+  add_library(${name} STATIC EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/cmake/Pch.cpp)
+  target_compile_options(${name} PRIVATE ${ARGN})
+  target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/Pch.h)
+  set_target_properties(${name} PROPERTIES PCH_INSTANTIATE_TEMPLATES ON)
+endfunction()
+lepton_add_pch(lepton_pch -fno-exceptions)
+lepton_add_pch(lepton_exceptions_pch -fexceptions)
 
 # Marks TARGET as code without exceptions that shares the precompiled header.
 function(_lepton_common_options target)
@@ -22,6 +26,7 @@ function(lepton_add_library name)
   add_library(${name} STATIC ${ARG_SOURCES} ${ARG_UNPARSED_ARGUMENTS})
   if(ARG_EXCEPTIONS)
     target_compile_options(${name} PRIVATE -fexceptions)
+    target_precompile_headers(${name} REUSE_FROM lepton_exceptions_pch)
   else()
     _lepton_common_options(${name})
   endif()

@@ -26,13 +26,13 @@ static std::string writePublicKey() {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static const std::string key = writePublicKey();
+  static const lepton::LoadPolicy policy = {writePublicKey(), /*audit=*/{}, /*weightsKey=*/{}};
   const size_t signatureBytes = std::min<size_t>(size, 64);
   InputFile artifact(data + signatureBytes, size - signatureBytes, ".so"), signature(data, signatureBytes, ".so.sig");
   if (signature.path() != lepton::signaturePath(artifact.path()))
     abort();
   std::string error;
-  if (lepton::LoadedArtifact::load(artifact.path(), error, {key, {}}) || error.empty())
+  if (lepton::LoadedArtifact::load(artifact.path(), error, policy) || error.empty())
     abort(); // accepted, or refused without a word
   return 0;
 }

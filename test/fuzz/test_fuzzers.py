@@ -1,8 +1,9 @@
 """Whatever bytes are read, what reads them ends in words: libFuzzer on the importer, the dialect's parser, the files of
 tensors, the tuning database and the loader of artifacts.
 
-They are there where `ninja -C build fuzzers` has built them. LEPTON_FUZZER_SECONDS says for how long each runs. What it found lies in build/fuzzers/NAME: the corpus
-that the next run goes on from, and the input of a failure.
+Each goes over its kept corpus (corpora.py) and what is made below, and then on from there. `make test` does so for seconds, without seeing which branches an input
+takes; with LEPTON_TEST_FULL the fuzzers that see them, built by `ninja -C build fuzzers`, run for a minute each. LEPTON_FUZZER_SECONDS is another time. What
+was found lies in build/fuzzers: in NAME the corpus that the next such run goes on from, beside it the input of a failure.
 """
 
 import contextlib
@@ -16,18 +17,21 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
+import corpora
 from lepton_tune import database
 
 TEST = Path(__file__).resolve().parent.parent
-BUILD = TEST.parent / "build"
-SECONDS = int(os.environ.get("LEPTON_FUZZER_SECONDS", 60 if "LEPTON_TEST_FULL" in os.environ else 5))
-LARGEST = 4096  # bytes of an input: what is short is tried often
+FOUND = corpora.BUILD / "fuzzers"
+FULL = "LEPTON_TEST_FULL" in os.environ
+SECONDS = int(os.environ.get("LEPTON_FUZZER_SECONDS", 60 if FULL else 5))
+LARGEST = 4096  # bytes of what is made below: what is short is tried often
 
 
 def models(folder):
     """The hostile ones, without those that are large."""
-    subprocess.run([sys.executable, TEST / "hostile/cases.py", folder / "cases"], check=True, stdout=subprocess.DEVNULL)
-    for model in (folder / "cases").glob("*/model/model.onnx"):
+    cases = folder.parent / "cases"
+    subprocess.run([sys.executable, TEST / "hostile/cases.py", cases], check=True, stdout=subprocess.DEVNULL)
+    for model in cases.glob("*/model/model.onnx"):
         if model.is_file() and model.stat().st_size <= LARGEST:
             (folder / model.parent.parent.name).write_bytes(model.read_bytes())
 
@@ -79,15 +83,16 @@ SEEDS = {"importer": models, "text_parser": modules, "tensor_files": tensors, "t
 
 @pytest.mark.parametrize("name", SEEDS)
 def test_fuzzer(name, tmp_path):
-    program = BUILD / f"test/bin/{name}_fuzzer"
-    if not program.exists():
-        pytest.skip("not built: ninja -C build fuzzers")
-    seeds, found = tmp_path / "seeds", BUILD / "fuzzers" / name
+    seeds, found = tmp_path / "seeds", FOUND / name if FULL else tmp_path / "found"
     seeds.mkdir()
     found.mkdir(parents=True, exist_ok=True)
+    FOUND.mkdir(exist_ok=True)
     SEEDS[name](seeds)
-    limits = [f"-max_total_time={SECONDS}", "-timeout=10", "-rss_limit_mb=2048", f"-max_len={4 * LARGEST}"]
-    result = subprocess.run([program, *limits, f"-artifact_prefix={found}-", "-print_final_stats=1", found, seeds], capture_output=True, text=True, errors="replace", timeout=SECONDS + 120)
+    corpora.unpack(name, seeds)
+    # Without branches, no input would seem worth to go on from.
+    program = [corpora.BUILD / f"test/bin/{name}_fuzzer"] if FULL else [corpora.BUILD / f"test/bin/{name}_fuzzer_plain", "-keep_seed=1"]
+    command = [*program, f"-max_total_time={SECONDS}", *corpora.LIMITS, f"-artifact_prefix={FOUND / name}-", "-print_final_stats=1", found, seeds]
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS + 120)
     assert result.returncode == 0, result.stderr[-4000:]
     runs = int(result.stderr.split("stat::number_of_executed_units:")[1].split()[0])
     print(f"{name}: {runs} inputs in {SECONDS} s")
