@@ -92,15 +92,17 @@ bool lepton::runLinkerInMemory(const Target &target, std::vector<std::string> ar
     error = std::string("no pipe: ") + strerror(errno);
     return false;
   }
-  std::thread reader([&] {
-    std::vector<char> buffer(1 << 20);
-    for (ssize_t count; (count = read(ends[0], buffer.data(), buffer.size())) > 0;)
-      take({buffer.data(), size_t(count)});
-  });
   arguments.insert(arguments.end(), {"-o", "/proc/self/fd/" + std::to_string(ends[1])});
-  bool linked = runLinker(target, arguments, error);
-  close(ends[1]);
-  reader.join();
+  // On a thread of its own, with whose end lld's memory goes: it keeps sections and symbols in thread-local pools, tens of kilobytes for each link.
+  bool linked = false;
+  std::thread linker([&] {
+    linked = runLinker(target, arguments, error);
+    close(ends[1]);
+  });
+  std::vector<char> buffer(1 << 20);
+  for (ssize_t count; (count = read(ends[0], buffer.data(), buffer.size())) > 0;)
+    take({buffer.data(), size_t(count)});
+  linker.join();
   close(ends[0]);
   return linked;
 }

@@ -67,37 +67,30 @@ def test_load(tmp_path):
     require_right(tmp_path, compile_all(tmp_path, ".so"), LOAD, THREADS)
 
 
-def test_load_without_races(tmp_path):
-    """Under ThreadSanitizer, which sees every access of the kernels and of the runtime, and reports two that nothing orders."""
-    sanitizer = ("-fsanitize=thread", "-g1")
-    for code in compile_all(tmp_path, ".so", ".ll", flags=["--weights=file"]):
-        # It looks into functions with an attribute; those that Lepton makes all have a table for unwinding.
-        text, count = re.subn(r"^attributes #\d+ = \{(?= .*\buwtable\b)", r"\g<0> sanitize_thread", code.read_text(), flags=re.M)
-        assert count > 0
-        code.write_text(text)
-        # In the artifact's place, with its constants beside it.
-        command = [f"{CLANG}++", *sanitizer, "-O1", "-Wno-override-module", "-shared", "-Wl,-u,lepton_artifact_api", code, ROOT / "build/lib/liblepton_rt_tsan.a"]
-        subprocess.run([*command, "-o", code.with_suffix(".so")], check=True)
-    artifacts = [tmp_path / f"{write.__name__}.so" for write in MODELS]
-    require_right(tmp_path, artifacts, 60 if FULL else 2, 16, *sanitizer, TSAN_OPTIONS="die_after_fork=0")
-
-
 MEMORY = """
+import ctypes
 import sys
 import numpy as np
 import lepton
 
-def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * 4096
+class Mallinfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
+
+mallinfo = ctypes.CDLL(None).mallinfo2
+mallinfo.restype = Mallinfo
+
+def memory():
+    info, resident = mallinfo(), int(open("/proc/self/statm").read().split()[1]) * 4096
+    return np.array([info.uordblks + info.hblkhd, resident])
 
 def require_constant(what, count, warm, work):
     for i in range(count):
         if i == warm:
-            before = resident()
+            before = memory()
         work()
-    grown = resident() - before
-    print(f"{what}: {count} times, {grown / 2**20:.1f} MB more in memory")
-    assert grown < 24 << 20, grown
+    allocated, resident = memory() - before
+    print(f"{what}: {count} times, {allocated / 2**10:.1f} KB more allocated, {resident / 2**20:.1f} MB more in memory")
+    assert allocated < 256 << 10 and resident < 24 << 20, (allocated, resident)
 
 model, compilations, runs = open(sys.argv[1], "rb").read(), int(sys.argv[2]), int(sys.argv[3])
 session = lepton.InferenceSession(model, threads=2)
