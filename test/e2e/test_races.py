@@ -1,0 +1,87 @@
+"""No two threads meet at one place of memory: ThreadSanitizer sees every access of kernels and of the runtime, and reports two that nothing orders."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+import backend_suite
+import deterministic_suite
+from common import CLANG, FULL, ROOT, SECONDS, lepton, save_small
+from test_load import MODELS, compile_all, require_right
+
+sys.path.insert(0, str(ROOT / "test/fuzz"))
+import graphs
+
+SANITIZER = ("-fsanitize=thread", "-g1", "-O1")
+FLAGS = ("--weights=file", "--cpu=x86-64-v2")  # no masked stores, which the sanitizer does not see
+SHARDS, SAMPLE = (8, 1) if FULL else (2, 100)  # every so manieth of ONNX's node tests
+GRAPHS = 200 if FULL else 4
+
+
+def link(code, output, *options):
+    """Links a model's .ll with the runtime that is compiled for the sanitizer. The constants are beside it, in NAME.weights."""
+    # The sanitizer looks into functions with an attribute; those that Lepton makes all have a table for unwinding.
+    text, count = re.subn(r"^attributes #\d+ = \{(?= .*\buwtable\b)", r"\g<0> sanitize_thread", code.read_text(), flags=re.M)
+    assert count > 0
+    code.write_text(text)
+    command = [f"{CLANG}++", *SANITIZER, "-Wno-override-module", "-Wl,-u,lepton_artifact_api", code, *options, ROOT / "build/lib/liblepton_rt_tsan.a", "-pthread", "-o", output]
+    subprocess.run(command, check=True)
+
+
+def test_load(tmp_path):
+    """The load of test_load.py, on the runtime's own threads."""
+    for code in compile_all(tmp_path, ".so", ".ll", flags=FLAGS):
+        link(code, code.with_suffix(".so"), "-shared")
+    artifacts = [tmp_path / f"{write.__name__}.so" for write in MODELS]
+    require_right(tmp_path, artifacts, 60 if FULL else 2, 16, *SANITIZER, TSAN_OPTIONS="die_after_fork=0")
+
+
+def compile_ranges(folder, *flags):
+    ranges = folder / "races.o"
+    subprocess.run([f"{CLANG}++", "-std=c++17", *SANITIZER, f"-I{ROOT}/runtime/core", *flags, "-c", ROOT / "test/e2e/races.cpp", "-o", ranges], check=True)
+    return ranges
+
+
+@pytest.fixture(scope="module")
+def ranges(tmp_path_factory):
+    return compile_ranges(tmp_path_factory.mktemp("ranges"))
+
+
+def fault(folder, ranges, model, inputs):
+    """What is wrong with a run that has a thread for every range of a loop; empty where nothing is."""
+    onnx.save(model, folder / "m.onnx")
+    for ending in ("so", "ll"):
+        done = lepton("compile", folder / "m.onnx", "-o", folder / f"m.{ending}", *FLAGS)
+        if done.returncode:
+            return done.stderr
+    link(folder / "m.ll", folder / "m", "-Wl,--wrap=lepton_rt_parallel_for", ranges, ROOT / "build/lib/x86_64/liblepton_main.a")
+    for i, value in enumerate(inputs.values()):
+        np.save(folder / f"{i}.npy", value)
+    command = [folder / "m", *(f"{name}={folder / f'{i}.npy'}" for i, name in enumerate(inputs))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    return done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_ranges_of_onnx_node_tests_do_not_meet(tmp_path, ranges, shard):
+    cases = backend_suite.load_cases()
+    failed = {}
+    for name in deterministic_suite.names(cases)[::SAMPLE][shard::SHARDS]:
+        model, data_sets = backend_suite.materialize(cases[name])
+        failed[name] = fault(tmp_path, ranges, model, dict(zip((value.name for value in model.graph.input), data_sets[0][0])))
+    assert failed and not any(failed.values()), "\n".join(f"{name}: {reason}" for name, reason in failed.items() if reason)
+
+
+@pytest.mark.parametrize("seed", range(GRAPHS))
+def test_ranges_of_random_graphs_do_not_meet(tmp_path, ranges, seed):
+    model, feeds = graphs.graph(seed)
+    assert fault(tmp_path, ranges, model, {value.name: feeds[value.name] for value in model.graph.input}) == ""
+
+
+def test_ranges_that_meet_are_reported(tmp_path):
+    reason = fault(tmp_path, compile_ranges(tmp_path, "-DOVERLAP=1"), onnx.load(save_small(tmp_path / "m.onnx")), {"x": np.ones((200, 4), np.float32)})
+    assert "ThreadSanitizer: data race" in reason and "_range" in reason
