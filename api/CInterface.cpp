@@ -4,7 +4,9 @@
 #include "api/lepton.hpp"
 #include "frontend/native/graph.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <map>
 
 using namespace lepton;
 
@@ -14,6 +16,8 @@ struct lepton_executable {
 
 struct lepton_graph {
   nn::Graph graph;
+  std::vector<std::string> begun; ///< bodies that have no end yet, the innermost last
+  std::map<std::string, std::shared_ptr<nn::Body>> bodies;
 };
 
 /// Ends a call: notes the error, of which the beginning is kept where it is longer than there is room.
@@ -165,19 +169,23 @@ static nn::Attribute attributeOf(const lepton_attribute &given) {
 static nn::At at(const char *name) { return nn::At(text(name), "", 0); }
 
 extern "C" lepton_graph *lepton_graph_create(const char *name, uint32_t opset) {
-  return new lepton_graph{opset ? nn::Graph(text(name), int(opset)) : nn::Graph(text(name))};
+  return new lepton_graph{opset ? nn::Graph(text(name), int(opset)) : nn::Graph(text(name)), {}, {}};
 }
 
 extern "C" void lepton_graph_destroy(lepton_graph *graph) { delete graph; }
 
-extern "C" lepton_status lepton_graph_input(lepton_graph *graph, const lepton_value_info *input, lepton_error *error) {
+static std::vector<nn::Dim> shapeOf(const lepton_value_info &input) {
   std::vector<nn::Dim> shape;
-  for (uint32_t d = 0; d < input->rank; ++d)
-    if (input->shape[d] >= 0)
-      shape.push_back(input->shape[d]);
+  for (uint32_t d = 0; d < input.rank; ++d)
+    if (input.shape[d] >= 0)
+      shape.push_back(input.shape[d]);
     else
-      shape.push_back(text(input->dim_names ? input->dim_names[d] : nullptr));
-  (void)graph->graph.input(text(input->name), nn::Dtype(input->dtype), shape, at(""));
+      shape.push_back(text(input.dim_names ? input.dim_names[d] : nullptr));
+  return shape;
+}
+
+extern "C" lepton_status lepton_graph_input(lepton_graph *graph, const lepton_value_info *input, lepton_error *error) {
+  (void)graph->graph.input(text(input->name), nn::Dtype(input->dtype), shapeOf(*input), at(""));
   return finish(graph, error);
 }
 
@@ -197,8 +205,47 @@ extern "C" lepton_status lepton_graph_add(lepton_graph *graph, const lepton_node
   std::vector<nn::Attribute> attributes;
   for (uint32_t i = 0; i < node.attribute_count; ++i)
     attributes.push_back(attributeOf(node.attributes[i]));
+  for (uint32_t i = 0; i < node.body_count; ++i) {
+    auto body = graph->bodies.find(text(node.bodies[i].body));
+    if (body != graph->bodies.end())
+      attributes.push_back({text(node.bodies[i].name), body->second});
+    else
+      (void)graph->graph.fail("node '" + text(node.name) + "' (" + text(node.op) + "): there is no body '" +
+                                  text(node.bodies[i].body) + "' that has ended",
+                              at(node.name));
+  }
   (void)graph->graph.add(text(node.op), operands, attributes, int(node.output_count), at(node.name));
   return finish(graph, error);
+}
+
+extern "C" lepton_status lepton_graph_body_begin(lepton_graph *graph, const char *name, lepton_error *error) {
+  if (graph->bodies.count(text(name)) || std::count(graph->begun.begin(), graph->begun.end(), text(name)))
+    (void)graph->graph.fail("body '" + text(name) + "': the name is taken; names must be unique", at(name));
+  graph->graph.beginBody(at(name));
+  lepton_status status = finish(graph, error);
+  if (status == LEPTON_OK)
+    graph->begun.push_back(text(name));
+  return status;
+}
+
+extern "C" lepton_status lepton_graph_body_input(lepton_graph *graph, const lepton_value_info *input,
+                                                 lepton_error *error) {
+  (void)graph->graph.bodyInput(text(input->name), nn::Dtype(input->dtype), shapeOf(*input), at(""));
+  return finish(graph, error);
+}
+
+extern "C" lepton_status lepton_graph_body_end(lepton_graph *graph, const char *const *results, uint32_t count,
+                                               lepton_error *error) {
+  std::vector<nn::Value> values;
+  for (uint32_t i = 0; i < count; ++i)
+    values.push_back(graph->graph.value(text(results[i]), at("")));
+  auto body = graph->graph.endBody(values, at(""));
+  lepton_status status = finish(graph, error);
+  if (status == LEPTON_OK) {
+    graph->bodies[graph->begun.back()] = body;
+    graph->begun.pop_back();
+  }
+  return status;
 }
 
 extern "C" lepton_status lepton_graph_output(lepton_graph *graph, const char *name, const char *value,

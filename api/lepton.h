@@ -85,6 +85,12 @@ typedef struct lepton_attribute {
   lepton_tensor value;
 } lepton_attribute;
 
+/* A body of a branch or loop (If, Loop, Scan), made by lepton_graph_body_end. */
+typedef struct lepton_body_attribute {
+  const char *name; /* of the attribute: "then_branch" */
+  const char *body;
+} lepton_body_attribute;
+
 typedef struct lepton_node {
   uint32_t struct_bytes; /* sizeof(lepton_node) */
   uint32_t input_count;
@@ -94,6 +100,8 @@ typedef struct lepton_node {
   const char *op;            /* "Conv"; "domain::Name" outside of ONNX's own domain */
   const char *const *inputs; /* names of values; NULL for one that is left out */
   const lepton_attribute *attributes;
+  const lepton_body_attribute *bodies;
+  uint32_t body_count;
 } lepton_node;
 
 /* opset: the version of ONNX's operators; 0: the one that Lepton builds by default. */
@@ -106,6 +114,13 @@ lepton_status lepton_graph_constant(lepton_graph *graph, const char *name, const
                                     lepton_error *error);
 /* Shapes and types are checked at once; the error names the node and the reason. A node that is refused changes nothing. */
 lepton_status lepton_graph_add(lepton_graph *graph, const lepton_node *node, lepton_error *error);
+/* Begins the body of a branch or loop: until its end, nodes go into it. They may use all values around it, of which a body within a body sees more. */
+lepton_status lepton_graph_body_begin(lepton_graph *graph, const char *name, lepton_error *error);
+/* What the body of a loop is given, in the order in which ONNX's Loop or Scan gives it; read as by lepton_graph_input. */
+lepton_status lepton_graph_body_input(lepton_graph *graph, const lepton_value_info *input, lepton_error *error);
+/* Ends the body that was begun last, with what it returns. */
+lepton_status lepton_graph_body_end(lepton_graph *graph, const char *const *results, uint32_t count,
+                                    lepton_error *error);
 /* Makes a value an output of the model. */
 lepton_status lepton_graph_output(lepton_graph *graph, const char *name, const char *value, lepton_error *error);
 /* Writes the model as ONNX's format (.onnx) or Lepton's dialect (.mlir, .mlirbc), or compiles it to an artifact (.so, .a, .o). */

@@ -93,6 +93,14 @@ std::shared_ptr<Body> Graph::body(const std::vector<Argument> &arguments,
   return state->body(arguments, build, at);
 }
 
+void Graph::beginBody(At name) { state->beginBody(name); }
+
+Value Graph::bodyInput(const std::string &name, Dtype dtype, const std::vector<Dim> &shape, At at) {
+  return state->bodyInput(name, dtype, shape, at);
+}
+
+std::shared_ptr<Body> Graph::endBody(const std::vector<Value> &results, At at) { return state->endBody(results, at); }
+
 Value Graph::fail(const std::string &message, At at) { return state->fail(at, message); }
 
 const std::string &Graph::error() const { return state->error; }
@@ -106,6 +114,8 @@ std::string Graph::takeError() {
 const std::string &Graph::name() const { return state->model.graph().name(); }
 
 std::string Graph::onnx() {
+  if (state->error.empty() && !state->openBody().empty())
+    state->error = "graph '" + name() + "': the body '" + state->openBody() + "' has not ended";
   if (state->error.empty() && state->model.graph().output_size() == 0)
     state->error = "graph '" + name() + "': has no outputs; name them with output()";
   std::string bytes;

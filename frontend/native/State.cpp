@@ -26,7 +26,7 @@ State::State(std::string name, int opset) {
   model.set_producer_name("lepton");
   model.mutable_graph()->set_name(name);
   model.add_opset_import()->set_version(opset);
-  scopes.push_back({model.mutable_graph(), {}});
+  scopes.push_back({model.mutable_graph(), nullptr, {}});
 }
 
 Value State::nothing() {
@@ -97,15 +97,22 @@ static ::onnx::TypeProto typeOf(uint32_t dtype, const std::vector<Dim> &shape) {
   return type;
 }
 
+bool State::isType(const std::string &input, Dtype dtype, const std::vector<Dim> &shape, const At &at) {
+  std::string place = "input '" + input + "': ";
+  if (!elementTypeOfNumber(&context, int32_t(dtype.number)))
+    (void)fail(at, place + "there is no element type " + std::to_string(dtype.number) + " of tensors");
+  else if (std::any_of(shape.begin(), shape.end(), [](const Dim &dim) { return dim.size < -1; }))
+    (void)fail(at, place + "a size is negative; name a dimension whose size is known only at run time");
+  return error.empty();
+}
+
 Value State::input(const std::string &name, Dtype dtype, const std::vector<Dim> &shape, const At &at) {
   if (!error.empty())
     return nothing();
   if (name.empty() || types.count(name))
     return fail(at, "input '" + name + "': the name is " + (name.empty() ? "empty" : "taken; names must be unique"));
-  if (!elementTypeOfNumber(&context, int32_t(dtype.number)))
-    return fail(at, "input '" + name + "': there is no element type " + std::to_string(dtype.number) + " of tensors");
-  if (std::any_of(shape.begin(), shape.end(), [](const Dim &dim) { return dim.size < -1; }))
-    return fail(at, "input '" + name + "': a size is negative; name a dimension whose size is known only at run time");
+  if (!isType(name, dtype, shape, at))
+    return nothing();
   if (scopes.size() > 1)
     return fail(at, "input '" + name + "': a body has no inputs of the model; make them before it");
   auto *input = model.mutable_graph()->add_input();
@@ -364,46 +371,82 @@ std::vector<Value> State::add(const std::string &op, const std::vector<Operand> 
   return values;
 }
 
-std::shared_ptr<Body> State::body(const std::vector<Argument> &arguments,
-                                  const std::function<std::vector<Value>(const std::vector<Value> &)> &build,
-                                  const At &at) {
-  auto body = std::make_shared<Body>();
+//===----------------------------------------------------------------------------------------------------------------------===//
+// Bodies
+//===----------------------------------------------------------------------------------------------------------------------===//
+
+void State::beginBody(const At &at) {
   std::string name = freeName(at.name, "body");
   if (name.empty())
     (void)fail(at, "body '" + at.name + "': the name is taken; names must be unique");
   if (!error.empty())
-    return body;
+    return;
+  auto body = std::make_shared<Body>();
   body->proto.set_name(name);
-  scopes.push_back({&body->proto, {}});
-  // A function that throws leaves the graph as it was.
-  llvm::scope_exit end([&] { scopes.pop_back(); });
-  std::vector<Value> values;
-  for (const Argument &argument : arguments) {
-    auto *input = body->proto.add_input();
-    input->set_name(freeName("", name + "_argument"));
-    *input->mutable_type() = argument.like ? type(argument.like) : typeOf(argument.dtype.number, argument.shape);
-    if (argument.isSlice && argument.like.rank() > 0)
-      input->mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim()->DeleteSubrange(0, 1);
-    values.push_back(define(scopes.back(), input->name(), input->type()));
-  }
-  const std::unordered_set<std::string> taken = scopes.back().names;
+  scopes.push_back({&body->proto, body, {}});
+}
+
+Value State::bodyInput(const std::string &name, Dtype dtype, const std::vector<Dim> &shape, const At &at) {
+  return error.empty() && isType(name, dtype, shape, at) ? bodyInput(name, typeOf(dtype.number, shape), at) : nothing();
+}
+
+Value State::bodyInput(const std::string &wanted, const ::onnx::TypeProto &type, const At &at) {
+  if (!error.empty())
+    return nothing();
+  if (scopes.size() == 1)
+    return fail(at, "input '" + wanted + "': no body was begun");
+  std::string name = freeName(wanted, openBody() + "_argument");
+  if (name.empty())
+    return fail(at, "input '" + wanted + "': the name is taken; names must be unique");
+  auto *input = scopes.back().graph->add_input();
+  input->set_name(name);
+  *input->mutable_type() = type;
+  return define(scopes.back(), name, type);
+}
+
+std::shared_ptr<Body> State::endBody(const std::vector<Value> &results, const At &at) {
+  if (error.empty() && scopes.size() == 1)
+    (void)fail(at, "no body was begun");
+  for (const Value &result : results)
+    if (error.empty() && (result.state.get() != this || !isVisible(result.id)))
+      (void)fail(at,
+                 "body '" + openBody() + "': returns what is no value of this graph, or one of a body that has ended");
+  if (!error.empty())
+    return std::make_shared<Body>();
+  Scope &scope = scopes.back();
+  const auto &inputs = scope.graph->input();
   std::unordered_set<std::string> given;
-  for (Value result : build(values)) {
-    if (!error.empty())
-      break;
-    if (result.state.get() != this || !isVisible(result.id)) {
-      (void)fail(at, "body '" + name + "': returns what is no value of this graph, or one of a body that has ended");
-      break;
-    }
+  for (Value result : results) {
     // What a body gives is a result of one of its own nodes, each once.
-    bool isOwn = scopes.back().names.count(result.id) && !taken.count(result.id);
-    if (!isOwn || !given.insert(result.id).second)
+    bool isInput = std::any_of(inputs.begin(), inputs.end(), [&](const auto &i) { return i.name() == result.id; });
+    if (isInput || !scope.names.count(result.id) || !given.insert(result.id).second)
       result = add("Identity", {result}, {}, 1, At("", at.file.c_str(), at.line))[0];
     if (!result)
-      break;
-    auto *output = body->proto.add_output();
+      return std::make_shared<Body>();
+    auto *output = scope.graph->add_output();
     output->set_name(result.id);
     *output->mutable_type() = type(result);
   }
+  auto body = scope.body;
+  scopes.pop_back();
   return body;
+}
+
+std::shared_ptr<Body> State::body(const std::vector<Argument> &arguments,
+                                  const std::function<std::vector<Value>(const std::vector<Value> &)> &build,
+                                  const At &at) {
+  // A function that throws, or is at fault, leaves the graph around the body as it was.
+  llvm::scope_exit leave([&, depth = scopes.size()] {
+    while (scopes.size() > depth)
+      scopes.pop_back();
+  });
+  beginBody(at);
+  std::vector<Value> values;
+  for (const Argument &argument : arguments) {
+    ::onnx::TypeProto type = argument.like ? this->type(argument.like) : typeOf(argument.dtype.number, argument.shape);
+    if (argument.isSlice && argument.like.rank() > 0)
+      type.mutable_tensor_type()->mutable_shape()->mutable_dim()->DeleteSubrange(0, 1);
+    values.push_back(bodyInput("", type, at));
+  }
+  return error.empty() ? endBody(build(values), at) : std::make_shared<Body>();
 }

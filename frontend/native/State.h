@@ -29,6 +29,9 @@ struct State : std::enable_shared_from_this<State> {
   void output(const std::string &name, const Value &value, const At &at);
   std::shared_ptr<Body> body(const std::vector<Argument> &arguments,
                              const std::function<std::vector<Value>(const std::vector<Value> &)> &build, const At &at);
+  void beginBody(const At &at);
+  Value bodyInput(const std::string &name, Dtype dtype, const std::vector<Dim> &shape, const At &at);
+  std::shared_ptr<Body> endBody(const std::vector<Value> &results, const At &at);
 
   Value find(const std::string &name, const At &at);
   /// A value that is nothing, but of this graph.
@@ -36,17 +39,23 @@ struct State : std::enable_shared_from_this<State> {
   /// Notes the first error; returns nothing.
   Value fail(const At &at, const std::string &message);
   const ::onnx::TypeProto &type(const Value &value) const { return types.at(value.id); }
+  /// The name of the body that is being built; empty where there is none.
+  std::string openBody() const { return scopes.size() > 1 ? scopes.back().graph->name() : ""; }
 
   ::onnx::ModelProto model;
   std::string error;
 
 private:
-  /// A graph that is being built, the model's or a body's, and the names of the values in it.
+  /// A graph that is being built, the model's or that of a body, and the names of the values in it.
   struct Scope {
     ::onnx::GraphProto *graph;
+    std::shared_ptr<Body> body; // null for the model's
     std::unordered_set<std::string> names;
   };
 
+  Value bodyInput(const std::string &name, const ::onnx::TypeProto &type, const At &at);
+  /// Whether an input can have such a type; the error says why not.
+  bool isType(const std::string &input, Dtype dtype, const std::vector<Dim> &shape, const At &at);
   Value define(Scope &scope, const std::string &name, const ::onnx::TypeProto &type);
   bool isVisible(const std::string &name) const;
   /// A name that nothing else has; empty where the name that is wanted is taken.

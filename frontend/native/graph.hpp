@@ -167,6 +167,10 @@ public:
   /// The body of a loop or branch: `build` makes it from its arguments, and may use all values around it.
   std::shared_ptr<Body> body(const std::vector<Argument> &arguments,
                              const std::function<std::vector<Value>(const std::vector<Value> &)> &build, At at = {});
+  /// The same for a caller that has no function to pass: what is made between beginBody and endBody goes into the body.
+  void beginBody(At name = {});
+  Value bodyInput(const std::string &name, Dtype dtype, const std::vector<Dim> &shape, At at = {});
+  std::shared_ptr<Body> endBody(const std::vector<Value> &results, At at = {});
 
   /// Puts the graph at fault; returns nothing.
   Value fail(const std::string &message, At at = {});
