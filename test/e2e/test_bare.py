@@ -1,8 +1,8 @@
 """--runtime=none: objects and archives for one thread, without a C library and without allocation, run on bare processors."""
 
 import re
-import struct
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from common import CLANG, SECONDS, lepton, save, save_small, small_result
 from test_artifacts import ROWS, build_and_run, compile_to
 
+HERE = Path(__file__).parent
 NM = "/usr/lib/llvm-22/bin/llvm-nm"
 ONE_ROW = "--dim=N=2"
 
@@ -68,25 +69,48 @@ def save_convolution(path):
     return save(path, nodes, {"x": (TensorProto.FLOAT, [1, 3, 8, 8])}, {"y": (TensorProto.FLOAT, [1, 10])}, weights)
 
 
-def run_bare(folder, arch, model, x, *flags, output="model.o"):
-    """The output of the model on x, computed by a program that has nothing but the model and a start."""
+def compile_bare(folder, arch, model, source, x, *flags, output="model.o", link=()):
+    """A program that has nothing but the model and what the source has; its VALUES are those of x."""
     artifact = compile_to(folder, model, output, "--runtime=none", f"--target={arch}-linux-gnu", *flags)
     undefined = subprocess.run([NM, "-u", artifact], check=True, capture_output=True, text=True).stdout
     assert " U " not in undefined, undefined
-    (folder / "start.c").write_text(START.replace("VALUES", ", ".join(map(repr, x.ravel().tolist()))))
-    flags = [f"--target={arch}-linux-gnu", "-O1", "-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld", "-fno-stack-protector", "-march=rv64gc" if arch == "riscv64" else "-march=armv8-a"]
-    command = [CLANG, *flags, folder / "start.c", artifact, "-o", folder / "bare"]
+    (folder / "start.c").write_text(source.replace("{VALUES}", "{" + ", ".join(map(repr, x.ravel().tolist())) + "}"))
+    processor = ["-march=rv64gc", "-mcmodel=medany"] if arch == "riscv64" else ["-march=armv8-a"]
+    flags = [f"--target={arch}-linux-gnu", "-O1", "-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld", "-fno-stack-protector", *processor]
+    command = [CLANG, *flags, folder / "start.c", artifact, *link, "-o", folder / "bare"]
     built = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     assert built.returncode == 0, built.stderr
-    result = subprocess.run([f"qemu-{arch}", folder / "bare"], capture_output=True, timeout=SECONDS)
+    return folder / "bare"
+
+
+def run(*command):
+    result = subprocess.run(command, capture_output=True, timeout=SECONDS)
     assert result.returncode == 0, result.stderr
-    return np.array(struct.unpack(f"{len(result.stdout) // 4}f", result.stdout), np.float32)
+    return result.stdout
+
+
+def run_bare(folder, arch, *arguments, **more):
+    """The output of a model, computed by a program that has nothing but the model and a start."""
+    return np.frombuffer(run(f"qemu-{arch}", compile_bare(folder, arch, *arguments, **more)), np.float32)
+
+
+MACHINES = {"aarch64": (0x40200000, ["-cpu", "cortex-a53"]), "riscv64": (0x80000000, ["-bios", "none"])}
+
+
+def run_on_machine(folder, arch, model, x, *flags):
+    """The same on a machine that nothing else runs on."""
+    start, options = MACHINES[arch]
+    link = ["-Wl,-T," + str(HERE / "machine.ld"), f"-Wl,--defsym=START={start}"]
+    program = compile_bare(folder, arch, model, (HERE / "machine.c").read_text(), x, *flags, link=link)
+    sent = run(f"qemu-system-{arch}", "-M", "virt", *options, "-m", "64", "-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio", "-kernel", program)
+    assert sent[:4] == bytes(4)
+    return np.frombuffer(sent[4:], np.float32)
 
 
 @pytest.mark.parametrize("output", ["model.o", "model.a"])
 @pytest.mark.parametrize("arch", ["aarch64", "riscv64"])
 def test_small_model(tmp_path, arch, output):
-    y = run_bare(tmp_path, arch, save_small(tmp_path / "small.onnx"), ROWS, ONE_ROW, output=output)
+    y = run_bare(tmp_path, arch, save_small(tmp_path / "small.onnx"), START, ROWS, ONE_ROW, output=output)
     np.testing.assert_allclose(y, small_result(ROWS).ravel(), rtol=1e-6)
 
 
@@ -97,8 +121,9 @@ def test_network(tmp_path, arch):
     x = np.random.default_rng(2).standard_normal((1, 3, 8, 8), np.float32)
     np.save(tmp_path / "x.npy", x)
     assert lepton("run", model, f"--input=x={tmp_path}/x.npy", f"--output-dir={tmp_path}").returncode == 0
-    y = run_bare(tmp_path, arch, model, x, "--weights=section")
-    np.testing.assert_allclose(y, np.load(tmp_path / "y.npy").ravel(), rtol=1e-4, atol=1e-6)
+    expected = np.load(tmp_path / "y.npy").ravel()
+    np.testing.assert_allclose(run_bare(tmp_path, arch, model, START, x, "--weights=section"), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(run_on_machine(tmp_path, arch, model, x), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_two_models_and_errors_here(tmp_path):
