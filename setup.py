@@ -46,8 +46,8 @@ class BinaryDistribution(Distribution):
 WORK.mkdir(parents=True, exist_ok=True)
 setup(
     version=re.search(r"project\(lepton VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1],
-    packages=["lepton", "lepton_tune"],
-    package_dir={"lepton": "python/lepton", "lepton_tune": "tune"},
+    packages=["lepton", "lepton_bench", "lepton_networks", "lepton_tune"],
+    package_dir={"lepton": "python/lepton", "lepton_bench": "bench", "lepton_networks": "bench/networks", "lepton_tune": "tune"},
     distclass=BinaryDistribution,
     cmdclass={"build_py": BuildFiles, "bdist_wheel": RepairedWheel},
     options={"build": {"build_base": str(WORK)}, "egg_info": {"egg_base": str(WORK)}, "bdist_wheel": {"bdist_dir": str(WORK / "wheel")}},

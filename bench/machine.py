@@ -19,6 +19,10 @@ def describe():
 
 def limits(threads):
     """GFLOP/s and GB/s from caches and memory, by number of threads; {} where they cannot be measured. See limits.cpp and tune/MachineLimits.h."""
-    program = Path(os.environ.get("LEPTON_COMMAND", "lepton")).parent / "lepton-limits"
+    # Beside the command in a build, in this package in a wheel.
+    folders = Path(os.environ.get("LEPTON_COMMAND", "lepton")).parent, Path(__file__).parent
+    program = next((folder / "lepton-limits" for folder in folders if (folder / "lepton-limits").exists()), None)
+    if program is None:
+        return {}
     result = subprocess.run([program, str(threads)], stdout=subprocess.PIPE, text=True)
     return json.loads(result.stdout) if result.returncode == 0 else {}

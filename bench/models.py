@@ -25,8 +25,10 @@ def folder():
 
 def write(name):
     """The file of a network. It appears whole or not at all."""
-    import onnx
-
+    try:
+        import onnx
+    except ImportError:
+        sys.exit(f"error: {name}: networks by name are written with the Python package onnx; install it with: {sys.executable} -m pip install onnx")
     path = folder() / f"{name}.onnx"
     if not path.exists():
         print(f"writing the network {name}", file=sys.stderr, flush=True)

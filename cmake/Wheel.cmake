@@ -27,6 +27,7 @@ set_target_properties(lepton_wheel PROPERTIES
   OUTPUT_NAME _lepton PREFIX "" SUFFIX ${suffix} LIBRARY_OUTPUT_DIRECTORY ${folder}/lepton SKIP_BUILD_RPATH ON)
 add_dependencies(lepton_wheel _lepton ${layers})
 
-# The packages' Python files, and the runtimes where the module looks for them.
-add_custom_target(wheel_files DEPENDS lepton_wheel lepton_package lepton_tune_package lepton_rt VERBATIM
+# The packages' Python files, and the runtimes and the program where these look for them.
+add_custom_target(wheel_files VERBATIM
+  DEPENDS lepton_wheel lepton_package lepton_bench_package lepton_networks_package lepton_tune_package lepton_rt lepton-limits
   COMMAND ${CMAKE_COMMAND} -DFROM=${PROJECT_BINARY_DIR} -DTO=${folder} -P ${CMAKE_CURRENT_LIST_DIR}/WheelFiles.cmake)

@@ -1,5 +1,6 @@
 """The wheel: what it carries, how large it is, and that it compiles and runs models where no LLVM is."""
 
+import json
 import os
 import re
 import subprocess
@@ -72,7 +73,7 @@ def test_what_it_carries(wheel):
     assert re.fullmatch(r"lepton-[\d.]+-cp311-cp311-manylinux_2_\d+_x86_64\.whl", wheel.name)
     assert wheel.stat().st_size < 80 * MEGABYTE
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"lepton/__init__.py", "lepton/nn.pyi", "lepton/py.typed", "lepton_tune/main.py"} <= names
+    assert {"lepton/__init__.py", "lepton/nn.pyi", "lepton/py.typed", "lepton_tune/main.py", "lepton_bench/lepton-limits"} <= names
     assert {f"lepton/lib/{arch}/liblepton_rt.a" for arch in ("x86_64", "aarch64", "riscv64", "wasm32")} <= names
     assert not [name for name in names if "LLVM" in name or "MLIR" in name]
 
@@ -93,3 +94,14 @@ def test_command_line(venv, tmp_path):
         assert result.returncode == 0, result.stderr
     result = alone(venv / "bin/lepton", "compile", tmp_path / "none.onnx", "-o", tmp_path / "none.so")
     assert result.returncode == 1 and result.stderr.startswith(f"error: {tmp_path}/none.onnx: cannot be read")
+
+
+def test_bench(venv, tmp_path):
+    """Beside no peer, which a user has to install."""
+    save_small(tmp_path / "small.onnx")
+    result = alone(venv / "bin/lepton", "bench", tmp_path / "small.onnx", "--against=", "--budget=0.1", "--kernels=1", "--json", tmp_path / "r.json")
+    assert result.returncode == 0, result.stderr
+    document = json.loads((tmp_path / "r.json").read_text())
+    assert document["results"][0]["peers"]["lepton"]["min_ms"] > 0 and document["results"][0]["kernels"] and document["limits"]["threads"]["1"]["gflops"] > 0
+    result = alone(venv / "bin/lepton", "bench", "mnist_b1", "--against=")
+    assert result.returncode == 1 and result.stderr.startswith("error: mnist_b1: networks by name are written with the Python package onnx; install it with: ")
