@@ -530,6 +530,10 @@ ObjectBytes Compilation::seal() {
 bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   PhaseClock clock(options.facts, "object");
   TimingScope timed = timing.nest("object");
+  if (modelInfo.weightsBytes > nearBytes && modelInfo.weightsPlace != WeightsPlace::file && chosen.arch != "x86_64")
+    return fail(Failure::input, "has constants of " + std::to_string(modelInfo.weightsBytes) +
+                                    " bytes, which code for " + chosen.arch +
+                                    " cannot reach in one file; keep them apart with --weights=file");
   if (modelInfo.isBare && !checkBareCode())
     return false;
   ObjectBytes weights = seal();

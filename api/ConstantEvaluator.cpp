@@ -10,10 +10,41 @@
 #include "passes/Pipelines.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Pass/PassManager.h"
 
 using namespace mlir;
 using namespace lepton;
+
+/// Constants of this many bytes are handed to the program, and computed, where they are; smaller ones, among them axes and shapes, are in it.
+static constexpr size_t largeBytes = 1 << 20;
+
+/// Makes inputs of the large constants of `main`, which would otherwise be copied into an object, a library, and the memory of its loader; their values.
+static SmallVector<ElementsAttr> takeLargeConstants(func::FuncOp main) {
+  SmallVector<ElementsAttr> taken;
+  for (auto constant : llvm::make_early_inc_range(main.getOps<ConstantOp>())) {
+    auto value = dyn_cast<DenseResourceElementsAttr>(constant.getValue());
+    if (!value || constantBytes(value).data.size() < largeBytes)
+      continue;
+    (void)main.insertArgument(main.getNumArguments(), constant.getType(), {}, constant.getLoc());
+    constant.getResult().replaceAllUsesWith(main.getArguments().back());
+    constant.erase();
+    taken.push_back(value);
+  }
+  return taken;
+}
+
+/// Only sizes matter here: a type of the same width stands for all.
+static ValueInfo describe(const Twine &name, Type type) {
+  static const uint32_t byWidth[] = {LEPTON_UINT8, LEPTON_UINT16, LEPTON_UINT32, LEPTON_UINT64, LEPTON_COMPLEX128};
+  auto tensor = cast<RankedTensorType>(type);
+  ValueInfo info;
+  info.name = name.str();
+  info.dtype = byWidth[llvm::Log2_64_Ceil(elementBytes(tensor.getElementType()))];
+  info.shape = tensor.getShape().vec();
+  info.dimNames.resize(tensor.getRank());
+  return info;
+}
 
 /// A pool of its own, so that a pass can wait for it.
 static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContext *context, int optLevel,
@@ -21,6 +52,7 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   std::string error;
   auto target = lookupTarget("", "", error);
   auto main = module.lookupSymbol<func::FuncOp>("main");
+  SmallVector<ElementsAttr> given = takeLargeConstants(main);
   SmallVector<Type> types(main.getResultTypes());
   PipelineOptions options;
   options.optLevel = std::min(optLevel, 1);
@@ -38,15 +70,24 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   }
   ModelInfo info;
   info.name = "constants";
+  std::vector<lepton_tensor> inputs, outputs(types.size(), lepton_tensor{});
+  for (auto [i, value] : llvm::enumerate(given)) {
+    ValueInfo &input = info.inputs.emplace_back(describe("input" + Twine(i), value.getType()));
+    inputs.push_back({});
+    ArrayRef<char> bytes = constantBytes(value).data;
+    inputs.back() = {const_cast<char *>(bytes.data()), input.shape.data(), input.dtype, uint32_t(input.shape.size()),
+                     bytes.size()};
+  }
+  std::vector<AsmResourceBlob> large(types.size());
   for (auto [i, type] : llvm::enumerate(types)) {
-    // Only sizes matter here: a type of the same width stands for all.
-    static const uint32_t byWidth[] = {LEPTON_UINT8, LEPTON_UINT16, LEPTON_UINT32, LEPTON_UINT64, LEPTON_COMPLEX128};
+    ValueInfo &output = info.outputs.emplace_back(describe("constant" + Twine(i), type));
     auto tensor = cast<RankedTensorType>(type);
-    ValueInfo &output = info.outputs.emplace_back();
-    output.name = "constant" + std::to_string(i);
-    output.dtype = byWidth[llvm::Log2_64_Ceil(elementBytes(tensor.getElementType()))];
-    output.shape = tensor.getShape().vec();
-    output.dimNames.resize(tensor.getRank());
+    size_t bytes = tensor.getNumElements() * elementBytes(tensor.getElementType());
+    if (bytes < largeBytes || tensor.getElementType().isInteger(1)) // which an attribute packs
+      continue;
+    large[i] = HeapAsmResourceBlob::allocate(bytes, 64);
+    outputs[i] = {large[i].getMutableData().data(), output.shape.data(), output.dtype, uint32_t(output.shape.size()),
+                  bytes};
   }
   info.arenaBytes = module->getAttrOfType<IntegerAttr>("lepton.arena_bytes").getInt();
   std::vector<ObjectBytes> objects = emitCode(module, info, *target, 1, CodeForm::object, 1);
@@ -64,13 +105,17 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   lepton_error problem = {};
   if (api.session_create(api.model, nullptr, &session, &problem) != LEPTON_OK)
     return emitError(module.getLoc()) << "constants cannot be computed: " << problem.message;
-  std::vector<lepton_tensor> outputs(types.size(), lepton_tensor{});
-  lepton_status status = api.session_run(session, nullptr, outputs.data(), &problem);
+  lepton_status status = api.session_run(session, inputs.data(), outputs.data(), &problem);
   SmallVector<ElementsAttr> values;
   if (status == LEPTON_OK)
-    for (auto [type, output] : llvm::zip_equal(types, outputs)) {
-      values.push_back(makeConstant(cast<RankedTensorType>(type),
-                                    ArrayRef<char>(static_cast<const char *>(output.data), output.bytes), "folded"));
+    for (auto [type, output, blob] : llvm::zip_equal(types, outputs, large)) {
+      auto tensor = cast<RankedTensorType>(type);
+      if (!blob.getData().empty()) {
+        values.push_back(DenseResourceElementsAttr::get(tensor, "folded", std::move(blob)));
+        continue;
+      }
+      values.push_back(
+          makeConstant(tensor, ArrayRef<char>(static_cast<const char *>(output.data), output.bytes), "folded"));
       api.tensor_release(&output);
     }
   api.session_destroy(session);

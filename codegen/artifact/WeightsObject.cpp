@@ -93,7 +93,9 @@ llvm::SmallVector<char, 0> lepton::writeWeightsObject(ModuleOp module, const Arc
     s.sh_entsize = entry;
     memcpy(file.data() + headersAt + index * sizeof s, &s, sizeof s);
   };
-  section(1, 1, ELF::SHT_PROGBITS, ELF::SHF_ALLOC, dataAt, bytes, 0, 0, hasPages ? pageBytes : 64, 0);
+  bool isFar = architecture.machine == ELF::EM_X86_64 && bytes > nearBytes;
+  section(1, 1, ELF::SHT_PROGBITS, ELF::SHF_ALLOC | (isFar ? ELF::SHF_X86_64_LARGE : 0), dataAt, bytes, 0, 0,
+          hasPages ? pageBytes : 64, 0);
   section(2, 16, ELF::SHT_PROGBITS, 0, symbolsAt, 0, 0, 0, 1, 0);
   section(3, 32, ELF::SHT_SYMTAB, 0, symbolsAt, 2 * sizeof(ELF::Elf64_Sym), 4, 1, 8, sizeof(ELF::Elf64_Sym));
   section(4, 40, ELF::SHT_STRTAB, 0, stringsAt, sizeof strings, 0, 0, 1, 0);

@@ -12,9 +12,8 @@ import pytest
 from lepton_networks import NETWORKS
 from onnx import TensorProto, helper
 
-from common import FULL
+from common import FULL, LEPTON, save
 from common import lepton as command_line
-from common import save
 
 SIZES, WARM = 10_000, 1_000
 ALLOWED = 2 << 20  # bytes; the buffers of the largest run take about 4 MB
@@ -75,6 +74,25 @@ def test_memory_is_flat_over_many_sizes(tmp_path):
     assert resident() - before < ALLOWED
 
 
+def peak_of(*command):
+    """Bytes, measured from a small process: what one holds in front of a program counts for it, too."""
+    measure = "import os, sys; child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)]); print(os.wait4(child, 0)[2].ru_maxrss)"
+    return int(subprocess.run([sys.executable, "-I", "-S", "-c", measure, *command], check=True, stdout=subprocess.PIPE, text=True).stdout) * 1024
+
+
+def test_weights_are_packed_where_they_are(tmp_path):
+    """In memory are at most the file of weights, what they are packed to, and the file that is written; no program that holds them is made for packing."""
+
+    def peak(size):
+        weights = np.random.default_rng(0).standard_normal((size, size), np.float32)
+        path = save(tmp_path / "m.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"])], {"x": (TensorProto.FLOAT, [1, size])}, {"y": (TensorProto.FLOAT, [1, size])}, {"w": weights})
+        onnx.save(onnx.load(path), path, save_as_external_data=True, location=f"w{size}.bin")
+        return peak_of(LEPTON, "compile", path, "-o", tmp_path / "m.so", "--weights=file"), weights.nbytes
+
+    (small, _), (large, size) = peak(64), peak(4096)
+    assert large - small <= 3.3 * size
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", [*NETWORKS] if FULL else ["dcgan", "mobilenet_v2", "unet"])
 def test_a_run_takes_little_beside_weights_and_arena(tmp_path, name, threads):
@@ -83,8 +101,4 @@ def test_a_run_takes_little_beside_weights_and_arena(tmp_path, name, threads):
     facts = json.loads(command_line("inspect", tmp_path / "m.onnx", "--json").stdout)
     outputs = sum(int(np.prod(info["shape"])) * np.dtype(info["dtype"]).itemsize for info in facts["outputs"])
     allowed = facts["weights_bytes"] + facts["arena_bytes"] + 10_000_000 + 2 * outputs  # the C library may keep what the run before gave back
-    # From a small process: what one holds in front of a program counts for it, too.
-    measure = "import os, sys; child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)]); print(os.wait4(child, 0)[2].ru_maxrss)"
-    command = [sys.executable, "-I", "-S", "-c", measure, tmp_path / "m", f"--threads={threads}", "--repeat=3"]
-    peak = int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout) * 1024
-    assert peak <= allowed  # the inputs are zeros, which are in no memory
+    assert peak_of(tmp_path / "m", f"--threads={threads}", "--repeat=3") <= allowed  # the inputs are zeros, which are in no memory

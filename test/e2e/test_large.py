@@ -1,0 +1,46 @@
+"""Models of more than 2 GB, which take external data: a file of zeros that takes no room on the disk, but for a few numbers."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from common import FULL, lepton
+
+ROWS, COLUMNS = 150_000, 4096  # 2.5 GB
+LAST = ROWS - 1
+
+
+def save_large(folder):
+    """Chooses rows of a table, of which only the last one is not zero."""
+    table = TensorProto(name="table", data_type=TensorProto.FLOAT, dims=[ROWS, COLUMNS], data_location=TensorProto.EXTERNAL)
+    table.external_data.add(key="location", value="table.bin")
+    with open(folder / "table.bin", "wb") as file:
+        file.seek(4 * COLUMNS * LAST)
+        file.write(np.arange(COLUMNS, dtype=np.float32).tobytes())
+    values = helper.make_tensor_value_info("rows", TensorProto.INT64, [2]), helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, COLUMNS])
+    graph = helper.make_graph([helper.make_node("Gather", ["table", "rows"], ["y"], name="choose")], "large", [values[0]], [values[1]], [table])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), folder / "large.onnx")
+    return folder / "large.onnx"
+
+
+@pytest.mark.parametrize("arch", ["aarch64", "riscv64"])
+def test_code_that_does_not_reach_so_far(tmp_path, arch):
+    result = lepton("compile", save_large(tmp_path), "-o", tmp_path / "m.so", f"--target={arch}-linux-gnu")
+    assert result.returncode == 1 and result.stderr.endswith(f"code for {arch} cannot reach in one file; keep them apart with --weights=file\n")
+
+
+@pytest.mark.skipif(not FULL, reason="takes 5 GB on the disk and 8 GB of memory")
+@pytest.mark.parametrize("weights", ["embed", "file", "in process"])
+def test_runs(tmp_path, weights):
+    model = save_large(tmp_path)
+    np.save(tmp_path / "rows.npy", np.array([0, LAST]))
+    if weights != "in process":
+        result = lepton("compile", model, "-o", tmp_path / "m.so", f"--weights={weights}")
+        assert result.returncode == 0, result.stderr
+        model = tmp_path / "m.so"
+    result = lepton("run", model, f"--input=rows={tmp_path}/rows.npy", f"--output-dir={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), [np.zeros(COLUMNS), np.arange(COLUMNS)])
+    for file in tmp_path.glob("[mt]*"):
+        file.unlink()
