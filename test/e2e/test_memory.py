@@ -76,7 +76,7 @@ def test_memory_is_flat_over_many_sizes(tmp_path):
 
 def peak_of(*command):
     """Bytes, measured from a small process: what one holds in front of a program counts for it, too."""
-    measure = "import os, sys; child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)]); print(os.wait4(child, 0)[2].ru_maxrss)"
+    measure = "import os, sys; child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)]); _, status, usage = os.wait4(child, 0); print(usage.ru_maxrss); sys.exit(status != 0)"
     return int(subprocess.run([sys.executable, "-I", "-S", "-c", measure, *command], check=True, stdout=subprocess.PIPE, text=True).stdout) * 1024
 
 
