@@ -9,7 +9,9 @@ using namespace lepton::importer;
 namespace {
 
 /// Absent, or of size 0, as opset 11 writes an omitted operand.
-bool isAbsent(Value value) { return !value || cast<RankedTensorType>(value.getType()).getNumElements() == 0; }
+bool isAbsent(Value value) {
+  return !value || llvm::is_contained(cast<RankedTensorType>(value.getType()).getShape(), 0);
+}
 
 /// The values of a vector of floats that are known: a constant, or joined from constants.
 std::optional<SmallVector<double>> knownNumbers(Value value) {

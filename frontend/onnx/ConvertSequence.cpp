@@ -111,9 +111,11 @@ LogicalResult concatFromSequence(Node &n) {
 LogicalResult optional(Node &n) {
   if (!n.input(0)) {
     const auto *type = n.attribute("type");
-    Type content = type ? n.importer.typeOf(type->tp(), [] { return InFlightDiagnostic(); }) : Type();
+    if (!type)
+      return n.error("holds nothing, and says of no type what it could hold; give it the attribute 'type'");
+    Type content = n.importer.typeOf(type->tp(), [&] { return emitError(n.loc) << "has an attribute 'type' that "; });
     if (!content)
-      return n.error("holds nothing, and says of no type that is supported what it could hold");
+      return failure();
     auto handle = OptionalType::get(n.g.b.getContext(), cast<TensorType>(content), /*empty=*/true);
     return n.result(n.make<OptionalMakeOp>(ValueRange(), n.g.attr("type", TypeAttr::get(handle))));
   }

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from onnx import TensorProto, helper
 
 from common import CLANG, FULL, ROOT, SECONDS, lepton, save, save_small
@@ -100,6 +101,7 @@ require_constant("compilations", compilations, compilations // 2 if compilations
 """
 
 
+@pytest.mark.timeout(3600 if FULL else 900)
 def test_constant_memory(tmp_path):
     """10,000 compilations and 1,000,000 runs, or a part of them, in one process."""
     compilations, runs = (10_000, 1_000_000) if FULL else (40, 100_000)

@@ -1,7 +1,7 @@
 """What only a run shows: indices out of range, sizes that do not fit, texts that are no numbers."""
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import TensorProto, TypeProto, helper
 
 from cases import BOOL, FLOAT, HUGE, INT32, INT64, STRING, add, model, node, value
 
@@ -82,6 +82,7 @@ sequence("concat-of-other-sizes", [helper.make_node("SequenceConstruct", ["x", "
 sequence("split-by-zero", [node("SplitToSequence", ["x", "i"], ["s"], axis=0), helper.make_node("SequenceLength", ["s"], ["y"])], TWO, "Split|zero|positive", {"x": np.ones(2, F), "i": np.int64(0)})
 sequence("empty", [helper.make_node("SequenceEmpty", [], ["s"]), helper.make_node("SequenceInsert", ["s", "x"], ["t"]), helper.make_node("SequenceErase", ["t"], ["u"]), node("SequenceAt", ["u", "i"])], TWO, OUT, {"x": np.ones(2, F), "i": np.int64(0)})
 add("run-optional-of-nothing", model([helper.make_node("Optional", [], ["o"], type=helper.make_tensor_type_proto(FLOAT, [2])), node("OptionalGetElement", ["o"])], [value("x", FLOAT, [2])]), "OptionalGetElement|optional|empty", at="any")
+add("optional-of-no-type", model([helper.make_node("Optional", [], ["o"], type=TypeProto()), node("OptionalHasElement", ["o"])], [value("x", FLOAT, [2])]), "attribute 'type'.*not supported")
 
 # ---- recurrent networks --------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ static bool parseHeader(llvm::StringRef header, uint32_t expected, HostTensor &t
     error = "is in Fortran order; save it in C order";
     return false;
   }
-  llvm::StringRef name = descr.drop_front(1).split('\'').first;
+  llvm::StringRef name = descr.substr(1).split('\'').first;
   const Dtype *found = findNamed(name, expected);
   if (!found || !shape.consume_front("(")) {
     error = "has the type '" + name.str() + "', which is not " + (expected ? dtypeText(expected) : "supported");
