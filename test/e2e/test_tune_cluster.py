@@ -23,6 +23,13 @@ from lepton_tune.workers import Node
 KEY = Key("t", 1, "c")
 
 
+@pytest.fixture(autouse=True)
+def command(monkeypatch):
+    """The command that the packages start is the one under test, which says so to those that it starts itself."""
+    monkeypatch.setattr("lepton_tune.kernels.LEPTON", str(LEPTON))
+    monkeypatch.setenv("LEPTON_COMMAND", str(LEPTON))
+
+
 # ---- the search with several measurers -----------------------------------------------------------------------------------
 
 
@@ -97,7 +104,7 @@ def test_a_node_measures_what_it_is_sent(tmp_path):
 
 
 @pytest.fixture
-def cluster(monkeypatch):
+def cluster(command, monkeypatch):
     from ray.cluster_utils import Cluster
 
     with socket.socket() as free:

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from common import difference, lepton, save
+from common import LEPTON, difference, lepton, save
 
 import lepton as api
 from lepton_tune.database import Database, Key, Tuned
@@ -16,6 +16,13 @@ from lepton_tune.layers import Layer, LayerSearch, Tracer, choice, gather_layers
 from lepton_tune.measure import MeasureError
 
 KEY = Key("t", 1, "c")
+
+
+@pytest.fixture(autouse=True)
+def command(monkeypatch):
+    """The command that the packages start is the one under test, which says so to those that it starts itself."""
+    monkeypatch.setattr("lepton_tune.kernels.LEPTON", str(LEPTON))
+    monkeypatch.setenv("LEPTON_COMMAND", str(LEPTON))
 
 
 @pytest.fixture(scope="module")
