@@ -52,10 +52,11 @@ struct Layouts {
   ShapeAnalysis &shapes;
   TargetAttr target;
   PackedWeights weights;
+  const bool list;               // whether to describe the layers
   SmallVector<Attribute> layers; // convolutions of known sizes that can be computed in several ways
 
-  Layouts(OpBuilder &b, ShapeAnalysis &shapes, TargetAttr target, int64_t panel)
-      : g(b, shapes), shapes(shapes), target(target), weights{g, target, panel} {}
+  Layouts(OpBuilder &b, ShapeAnalysis &shapes, TargetAttr target, int64_t panel, bool list)
+      : g(b, shapes), shapes(shapes), target(target), weights{g, target, panel}, list(list) {}
 
   /// The channels-last tensor of which `value` is the channels-first transpose; null where it is none.
   Value movedSource(Value value) {
@@ -188,7 +189,7 @@ struct Layouts {
       return {};
     int64_t group = op.getGroup(), outputs = filterType.getDimSize(0), channels = filterType.getDimSize(1);
     ConvLayer layer(op, depthwiseTakenBy(op), framedFor(op), target);
-    if (layer.algorithms().size() > 1 && isStatic(op.getInput()))
+    if (list && layer.algorithms().size() > 1 && isStatic(op.getInput()))
       layers.push_back(layer.description());
     const ConvAlgorithm algorithm = layer.chosen();
     if (algorithm.kind == ConvAlgorithm::winograd)
@@ -469,7 +470,7 @@ struct AssignLayouts : lepton::impl::AssignLayoutsBase<AssignLayouts> {
     SmallVector<Operation *> ops;
     getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
     OpBuilder b(&getContext());
-    Layouts layouts(b, shapes, targetOf(getOperation()), panel);
+    Layouts layouts(b, shapes, targetOf(getOperation()), panel, list);
     for (Operation *op : ops) {
       if (op->getNumResults() != 1 || !isa<ShapeOpInterface>(op))
         continue;
@@ -487,7 +488,7 @@ struct AssignLayouts : lepton::impl::AssignLayoutsBase<AssignLayouts> {
       }
       op->getResult(0).replaceAllUsesWith(result);
     }
-    if (list && !layouts.layers.empty())
+    if (!layouts.layers.empty())
       getOperation()->setAttr("lepton.layers", b.getArrayAttr(layouts.layers));
     IRRewriter rewriter(&getContext());
     (void)runRegionDCE(rewriter, getOperation()->getRegions());

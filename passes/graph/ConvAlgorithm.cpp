@@ -57,9 +57,10 @@ std::string ConvLayer::hash() {
 }
 
 ConvAlgorithm ConvLayer::chosen() {
-  if (all.size() == 1)
+  auto module = op->getParentOfType<ModuleOp>();
+  if (all.size() == 1 || !module->hasAttr("lepton.tuned"))
     return all.front();
-  ArrayAttr entry = tunedEntry(op->getParentOfType<ModuleOp>(), hash());
+  ArrayAttr entry = tunedEntry(module, hash());
   auto tuned = entry && entry.size() == 1 ? dyn_cast<DictionaryAttr>(entry[0]) : DictionaryAttr();
   auto name = tuned ? tuned.getAs<StringAttr>("algorithm") : StringAttr();
   const auto *found =
