@@ -73,10 +73,9 @@ static FailureOr<SmallVector<ElementsAttr>> evaluate(ModuleOp module, MLIRContex
   std::vector<lepton_tensor> inputs, outputs(types.size(), lepton_tensor{});
   for (auto [i, value] : llvm::enumerate(given)) {
     ValueInfo &input = info.inputs.emplace_back(describe("input" + Twine(i), value.getType()));
-    inputs.push_back({});
     ArrayRef<char> bytes = constantBytes(value).data;
-    inputs.back() = {const_cast<char *>(bytes.data()), input.shape.data(), input.dtype, uint32_t(input.shape.size()),
-                     bytes.size()};
+    inputs.push_back({const_cast<char *>(bytes.data()), input.shape.data(), input.dtype, uint32_t(input.shape.size()),
+                      bytes.size()});
   }
   std::vector<AsmResourceBlob> large(types.size());
   for (auto [i, type] : llvm::enumerate(types)) {

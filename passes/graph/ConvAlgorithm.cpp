@@ -23,8 +23,9 @@ static bool isPointwise(ConvOp op) {
 /// Whether the blocks that a row of pixels is cut into have enough sums side by side to hide what an addition takes: those of a matrix product, whose rows go on in the next line
 /// of the image, always have.
 static bool fillsPipeline(ConvOp op, TargetAttr target) {
-  constexpr int64_t cycles = 4, vectors = 2,
-                    others = 4; // of an addition; of a block of the filter; registers that hold no sums
+  constexpr int64_t cycles = 4;  // of an addition
+  constexpr int64_t vectors = 2; // of a block of the filter
+  constexpr int64_t others = 4;  // registers that hold no sums
   const int64_t pixels = op.getResult().getType().getShape().back(), rows = (target.getRegisters() - others) / vectors;
   return ShapedType::isDynamic(pixels) ||
          pixels * vectors >= cycles * int64_t(target.getMultiplyAdds()) * int64_t(llvm::divideCeil(pixels, rows));
