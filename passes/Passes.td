@@ -80,6 +80,18 @@ def FoldConstants : Pass<"lepton-fold-constants", "::mlir::func::FuncOp"> {
 // kernel: the graph is cut into kernels
 //===--------------------------------------------------------------------------------------------------------------------===//
 
+def ConcatInPlace : Pass<"lepton-concat-in-place", "::mlir::func::FuncOp"> {
+  let summary = "Computes the parts of a concatenation where they belong";
+  let description = [{
+    A part whose kernel can write anywhere is inserted into the whole by that kernel, and whoever else reads it, reads a slice of the whole. Concatenations that begin with
+    the same parts (DenseNet, ESRGAN) share one whole. A constant frame around a concatenation moves to its parts, where the kernels write it; neighbouring slices
+    of one tensor become one part. A slice that several ops can read in memory is made once for each of them, since it costs nothing. Concatenations without such a part, of unknown sizes, or of few bytes stay as they are.
+
+    Example: `%y = lepton.conv ..; lepton.concat %x, %y` -> `%e = tensor.empty(); %a = lepton.insert %x, %e; %b = lepton.insert %y, %a`, the convolution fused with the second insertion.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def FormKernels : Pass<"lepton-form-kernels", "::mlir::ModuleOp"> {
   let summary = "Groups ops into kernels and outlines them";
   let description = [{
@@ -112,13 +124,14 @@ def LowerKernels : Pass<"lepton-lower-kernels", "::mlir::ModuleOp"> {
   let summary = "Writes kernels in linalg on tensors, with their destinations as arguments";
   let description = [{
     Each kernel's ops emit themselves (`ElementOpInterface`, `KernelOpInterface`); tensors get their storage types (unsigned integers become signless, bools
-    `i8`). The entry allocates each call's result. Its constants become trailing arguments marked `lepton.constant`.
+    `i8`). The entry allocates each call's result. Its constants become trailing arguments marked `lepton.constant`. What parts are inserted into is a memref of
+    the entry; its kernels write their parts of it, which bufferization need not order, since no element is written twice.
 
     Example: `lepton.call @k(%x)` -> `func.call @k(%context, %x, %empty)`.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect", "::mlir::complex::ComplexDialect", "::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect",
-                           "::mlir::bufferization::BufferizationDialect", "::lepton::lrt::RuntimeDialect"];
+                           "::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect", "::lepton::lrt::RuntimeDialect"];
 }
 
 //===--------------------------------------------------------------------------------------------------------------------===//

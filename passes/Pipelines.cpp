@@ -28,6 +28,8 @@ void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &option
 }
 
 void lepton::buildKernelPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.optLevel > 0 && !options.gpu)
+    pm.addNestedPass<func::FuncOp>(createConcatInPlace());
   pm.addPass(createFormKernels({.fuse = options.optLevel > 0}));
   pm.addNestedPass<func::FuncOp>(createLowerControlFlow());
 }

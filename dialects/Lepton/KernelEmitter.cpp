@@ -86,9 +86,26 @@ static Value denseConstant(KernelEmitter &e, ConstantOp op) {
   return arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::getFromRawBuffer(type, bytes.data));
 }
 
+/// A slice of something in memory, where it lies there; null for other values.
+static Value viewOf(KernelEmitter &e, Value value) {
+  auto op = value.getDefiningOp<SliceOp>();
+  Value memory = op ? e.tensor(op.getInput()) : Value();
+  auto starts = memory ? op.getOffsets(e.shapes) : std::nullopt;
+  if (!starts)
+    return {};
+  SmallVector<OpFoldResult> offsets = getAsIndexOpFoldResult(e.b.getContext(), *starts),
+                            sizes = getAsIndexOpFoldResult(e.b.getContext(), op.getResult().getType().getShape()),
+                            strides(starts->size(), e.b.getIndexAttr(1));
+  return tensor::ExtractSliceOp::create(e.b, e.loc, memory, offsets, sizes, strides);
+}
+
 Value KernelEmitter::materialize(Value value) {
   if (Value memory = tensor(value))
     return memory;
+  if (Value view = viewOf(*this, value)) {
+    bind(value, view);
+    return view;
+  }
   Type elementType = elementTypeOf(value);
   Value result = map(temporary(shapes.shape(value), elementType), elementType,
                      [&](ValueRange indices) { return load(value, indices); });

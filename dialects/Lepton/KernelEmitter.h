@@ -46,7 +46,7 @@ public:
   void bind(mlir::Value value, mlir::Value tensor) { tensors[value] = tensor; }
   /// The tensor of a value that lies in memory; null for one that is computed on the fly.
   mlir::Value tensor(mlir::Value value) const { return tensors.lookup(value); }
-  /// The same, after computing a value that is not in memory into a temporary. Call it outside of loop nests.
+  /// The same, after computing a value that is not in memory into a temporary; a slice of something in memory is where it is. Call it outside of loop nests.
   mlir::Value materialize(mlir::Value value);
   /// The scalar of `value` at `indices`.
   mlir::Value load(mlir::Value value, mlir::ValueRange indices);

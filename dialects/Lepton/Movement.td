@@ -158,6 +158,8 @@ def Lepton_SliceOp : Lepton_ElementOp<"slice"> {
     /// Clamped starts, sizes of the result, and steps, one per dimension of the input.
     void getBounds(ShapeAnalysis &shapes, ::llvm::SmallVectorImpl<::mlir::AffineExpr> &starts,
                    ::llvm::SmallVectorImpl<::mlir::AffineExpr> &sizes, ::llvm::SmallVectorImpl<::mlir::AffineExpr> &steps);
+    /// The starts of a part whose bounds are known and whose steps are all 1: nothing but another address.
+    std::optional<::llvm::SmallVector<int64_t>> getOffsets(ShapeAnalysis &shapes);
   }];
 }
 
@@ -172,6 +174,23 @@ def Lepton_ConcatOp : Lepton_KernelOp<"concat"> {
   let arguments = (ins Variadic<Lepton_Tensor>:$inputs, I64Attr:$axis);
   let results = (outs Lepton_Tensor:$result);
   let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
+}
+
+def Lepton_InsertOp : Lepton_Op<"insert"> {
+  let summary = "writes a tensor where it belongs in a larger one";
+  let description = [{
+    The result is `whole` with `part` at `offsets`. Made by `lepton-concat-in-place`: the op is the last of the kernel that computes `part`, which writes it
+    to the memory of `whole` straight away. What was inserted before stays where it is, so that no element may be inserted twice; where nothing was inserted yet,
+    elements have no value.
+
+    Example:
+    ```mlir
+    %y = lepton.insert %part, %whole {offsets = array<i64: 0, 16>} : (tensor<4x8xf32>, tensor<4x24xf32>) -> tensor<4x24xf32>
+    ```
+  }];
+  let arguments = (ins Lepton_Tensor:$part, Lepton_Tensor:$whole, DenseI64ArrayAttr:$offsets);
+  let results = (outs Lepton_Tensor:$result);
+  let assemblyFormat = "$part `,` $whole attr-dict `:` functional-type(operands, results)";
 }
 
 def Lepton_PadConstant : I32EnumAttrCase<"constant", 0>;

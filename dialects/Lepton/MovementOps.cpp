@@ -278,6 +278,21 @@ void SliceOp::getBounds(ShapeAnalysis &shapes, SmallVectorImpl<AffineExpr> &star
   }
 }
 
+std::optional<SmallVector<int64_t>> SliceOp::getOffsets(ShapeAnalysis &shapes) {
+  if (!getResult().getType().hasStaticShape() || !getInput().getType().hasStaticShape())
+    return std::nullopt;
+  SmallVector<AffineExpr> starts, sizes, steps;
+  getBounds(shapes, starts, sizes, steps);
+  SmallVector<int64_t> offsets;
+  for (auto [start, step] : llvm::zip_equal(starts, steps)) {
+    auto offset = ShapeAnalysis::constantValue(start);
+    if (!offset || ShapeAnalysis::constantValue(step) != 1)
+      return std::nullopt;
+    offsets.push_back(*offset);
+  }
+  return offsets;
+}
+
 LogicalResult SliceOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
   for (Value bounds : {getStarts(), getEnds(), getSteps()}) {
     auto type = cast<RankedTensorType>(bounds.getType());
@@ -307,7 +322,7 @@ Value SliceOp::emitElement(KernelEmitter &e, unsigned, ValueRange indices) {
 }
 
 //===------------------------------------------------------------------------------------------------------------------===//
-// Concat, Pad, Gather
+// Concat, Insert, Gather
 //===------------------------------------------------------------------------------------------------------------------===//
 
 LogicalResult ConcatOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {
@@ -358,6 +373,23 @@ SmallVector<Value> ConcatOp::emitKernel(KernelEmitter &e, ValueRange inits) {
     offset = offset + sizes[getAxis()];
   }
   return {result};
+}
+
+LogicalResult InsertOp::inferShapes(ShapeAnalysis &, SmallVectorImpl<ResultShape> &results) {
+  auto part = getPart().getType(), whole = getWhole().getType();
+  const int64_t rank = whole.getRank();
+  bool fits = part.hasStaticShape() && whole.hasStaticShape() && part.getElementType() == whole.getElementType() &&
+              part.getRank() == rank && int64_t(getOffsets().size()) == rank;
+  for (int64_t d = 0; fits && d < rank; ++d)
+    fits = getOffsets()[d] >= 0 && getOffsets()[d] <= whole.getDimSize(d) - part.getDimSize(d);
+  if (!fits)
+    return emitOpError() << "needs a static part that lies in the whole, got " << part << " at " << getOffsetsAttr()
+                         << " of " << whole;
+  SmallVector<AffineExpr> sizes;
+  for (int64_t size : whole.getShape())
+    sizes.push_back(getAffineConstantExpr(size, getContext()));
+  results.push_back({whole.getElementType(), sizes});
+  return success();
 }
 
 LogicalResult GatherOp::inferShapes(ShapeAnalysis &shapes, SmallVectorImpl<ResultShape> &results) {

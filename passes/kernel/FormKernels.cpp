@@ -155,12 +155,16 @@ private:
 
   void outline(func::FuncOp entry, KernelGroup &group) {
     llvm::SetVector<Value> inputs, constants;
+    Operation *root = group.root();
+    auto insert = dyn_cast<InsertOp>(root);
     for (Operation *op : group.ops)
-      for (Value operand : op->getOperands())
+      for (Value operand : op->getOperands().take_front(op == insert ? 1 : op->getNumOperands()))
         if (!llvm::is_contained(group.ops, operand.getDefiningOp()))
           (belongsIntoKernel(operand) ? constants : inputs).insert(operand);
-    Operation *root = group.root();
-    func::FuncOp kernel = buildKernel(group, inputs.getArrayRef(), constants.getArrayRef());
+    SmallVector<Value> actual = inputs.takeVector();
+    if (insert) // what is written comes last, and before that where the kernel reads other parts of it
+      actual.push_back(insert.getWhole());
+    func::FuncOp kernel = buildKernel(group, actual, constants.getArrayRef());
     std::string text = bodyText(kernel);
     if (auto it = bodies.find(text); it != bodies.end()) {
       kernel.erase();
@@ -178,7 +182,6 @@ private:
            llvm::zip_equal(cast<RankedTensorType>(result.getType()).getShape(), llvm::to_vector(shapes->shape(result))))
         if (ShapedType::isDynamic(size))
           dims.push_back(shapes->materialize(b, root->getLoc(), extent));
-    SmallVector<Value> actual = inputs.takeVector();
     auto call = CallOp::create(b, mainLocation(group), root->getResultTypes(), kernel.getName(), actual, dims);
     for (auto [before, after] : llvm::zip_equal(root->getResults(), call.getResults())) {
       shapes->setShape(after, llvm::to_vector(shapes->shape(before)));
@@ -211,13 +214,15 @@ private:
     IRMapping mapping;
     llvm::DenseMap<AffineExpr, unsigned> names;
     for (auto [i, input] : llvm::enumerate(inputs)) {
-      mapping.map(input, body->getArgument(i));
+      if (!mapping.contains(input))
+        mapping.map(input, body->getArgument(i));
       kernel.setArgAttr(i, "lepton.dims", dimNames(input, names));
     }
     for (Value constant : constants)
       mapping.map(constant, b.clone(*constant.getDefiningOp())->getResult(0));
     for (Operation *op : group.ops)
-      b.clone(*op, mapping);
+      if (auto insert = dyn_cast<InsertOp>(b.clone(*op, mapping)))
+        insert.getWholeMutable().assign(body->getArguments().back());
     SmallVector<Value> results;
     for (Value result : root->getResults())
       results.push_back(mapping.lookup(result));

@@ -12,6 +12,25 @@ using namespace lepton;
 /// More ops than this in a kernel gain nothing and make compilation slow.
 static constexpr size_t largestGroup = 48;
 
+bool lepton::takesEpilogue(Operation *op) {
+  return isa<MatMulOp, PackedMatMulOp, ConvOp, PackedConvOp, DepthwiseConvOp, ConvTransposeOp, PackedConvTransposeOp,
+             WinogradConvOp, ReduceOp, ArgReduceOp, PoolOp>(op);
+}
+
+/// Whether an op reads this operand where it lies in memory, with any distance between rows.
+static bool readsInPlace(OpOperand &operand) {
+  return operand.getOperandNumber() == 0 &&
+         isa<PackedMatMulOp, PackedConvOp, DepthwiseConvOp, PackedConvTransposeOp, WinogradInputOp, WinogradConvOp>(
+             operand.getOwner());
+}
+
+bool lepton::readsSlice(OpOperand &operand) {
+  Operation *op = operand.getOwner();
+  return readsInPlace(operand) || isa<ElementwiseOpInterface, ConcatOp>(op) ||
+         (operand.getOperandNumber() == 0 && isa<DepthToSpaceOp, InsertOp, NormalizeOp, PadOp, PoolOp, ReduceOp,
+                                                 ResizeOp, SliceOp, SoftmaxOp, TransposeOp>(op));
+}
+
 namespace {
 
 struct Grouping {
@@ -49,9 +68,23 @@ struct Grouping {
            (isa<ElementwiseOpInterface>(op) && elementTypeOf(op->getResult(0)).isInteger(1));
   }
 
+  /// Whether a slice is read in memory, at another address, and never computed.
+  bool isView(Operation *op) {
+    auto slice = dyn_cast<SliceOp>(op);
+    return slice && llvm::any_of(slice->getUses(), readsInPlace) && slice.getOffsets(shapes);
+  }
+
   /// Whether `producer`, an element op, may be computed where `user` reads it.
   bool mayInline(Operation *producer, Operation *user) {
     Value value = producer->getResult(0);
+    if (isView(user))
+      return false;
+    if (isView(producer) && llvm::all_of(value.getUses(), readsInPlace))
+      return true;
+    if (isa<PoolOp, ResizeOp>(user))
+      return user->getOperand(0) == value && isa<SliceOp>(producer);
+    if (auto insert = dyn_cast<InsertOp>(user))
+      return insert.getPart() == value;
     if (isa<ElementwiseOpInterface>(user)) // a broadcast would compute the producer many times
       return sameShape(value, user->getResult(0)) || isCheap(producer);
     if (isa<TransposeOp, DepthToSpaceOp, SliceOp, ConcatOp, ReduceOp, PackBlocksOp>(user))
@@ -67,13 +100,13 @@ struct Grouping {
     return false;
   }
 
-  bool isFrame(PadOp pad) { return pad.getMode() == PadMode::constant && pad.getFrame(shapes); }
-
-  /// Kernel ops whose emission applies the ops fused after them.
-  static bool takesEpilogue(Operation *op) {
-    return isa<MatMulOp, PackedMatMulOp, ConvOp, PackedConvOp, DepthwiseConvOp, ConvTransposeOp, PackedConvTransposeOp,
-               WinogradConvOp, ReduceOp, ArgReduceOp, PoolOp>(op);
+  /// Whether a group, while it grows, ends with this op, but for inserting what it gives.
+  static bool isOutermost(PadOp pad, const KernelGroup &group) {
+    auto insert = dyn_cast<InsertOp>(group.ops.front());
+    return pad == group.ops.front() || (insert && insert.getPart() == pad.getResult());
   }
+
+  bool isFrame(PadOp pad) { return pad.getMode() == PadMode::constant && pad.getFrame(shapes); }
 
   using Ops = llvm::SmallPtrSet<Operation *, 8>;
 
@@ -82,7 +115,7 @@ struct Grouping {
     return llvm::any_of(op->getOperands(), [&](Value operand) { return producers.contains(operand.getDefiningOp()); });
   }
 
-  /// Whether everything in the group that depends on `op` is elementwise over the same shape, but for a frame around all of it.
+  /// Whether everything in the group that depends on `op` is elementwise over the same shape, but for a frame around all of it, and where that is inserted.
   bool mayPrecede(Operation *op, const KernelGroup &group) {
     Ops dependent = {op};
     for (Operation *member : llvm::reverse(group.ops)) { // program order
@@ -90,7 +123,9 @@ struct Grouping {
         return false;
       if (!readsAny(member, dependent))
         continue;
-      if (auto pad = dyn_cast<PadOp>(member); pad && member == group.ops.front() && isFrame(pad))
+      if (isa<InsertOp>(member))
+        return true;
+      if (auto pad = dyn_cast<PadOp>(member); pad && isOutermost(pad, group) && isFrame(pad))
         return true;
       if (!isa<ElementwiseOpInterface>(member) || !sameShape(op->getResult(0), member->getResult(0)))
         return false;
@@ -149,7 +184,7 @@ struct Grouping {
   }
 
   bool mayJoin(Operation *op, const KernelGroup &group) {
-    if (!fuse || op->getNumResults() != 1 || group.ops.size() >= largestGroup)
+    if (!fuse || op->getNumResults() != 1 || group.ops.size() >= largestGroup || isa<InsertOp>(op))
       return false;
     if (isa<KernelOpInterface>(op))
       return (takesEpilogue(op) && mayPrecede(op, group)) || mayAttend(op, group) || isFusedDepthwise(op, group);
@@ -172,7 +207,7 @@ struct Grouping {
 std::vector<KernelGroup> lepton::groupOps(Block &block, ShapeAnalysis &shapes, bool fuse, const ReadOps &reads) {
   Grouping grouping(shapes, fuse, reads);
   for (Operation &op : llvm::reverse(block))
-    if (isa<ElementOpInterface, KernelOpInterface>(op) && !reads.unread.contains(&op))
+    if (isa<ElementOpInterface, KernelOpInterface, InsertOp>(op) && !reads.unread.contains(&op))
       grouping.add(&op);
   // Groups were found from the last root to the first.
   std::reverse(grouping.groups.begin(), grouping.groups.end());

@@ -21,6 +21,12 @@ struct ReadOps {
       readBySizes; // element by element, where a size is computed: a kernel must leave them in memory
 };
 
+/// Whether a kernel of this op applies the ops that are fused after it where it writes its result.
+bool takesEpilogue(mlir::Operation *op);
+
+/// Whether an op reads a slice, as this operand, without a copy of it: where it lies in memory, or element by element.
+bool readsSlice(mlir::OpOperand &operand);
+
 /// Cuts the compute ops of a block into groups, in the order in which they can run. Without `fuse` each op is a group; unread ops are in none.
 std::vector<KernelGroup> groupOps(mlir::Block &block, ShapeAnalysis &shapes, bool fuse, const ReadOps &reads);
 

@@ -2,7 +2,8 @@
 //
 // Before: functions of lepton ops marked `lepton.kernel`; the entry calls them by lepton.call.
 // After:  the same functions in linalg and scf, `(context, inputs..., destinations...) -> results`; the entry allocates destinations by tensor.empty and
-//         gets constants as trailing arguments marked `lepton.constant`. No lepton op is left; all tensors have storage types.
+//         gets constants as trailing arguments marked `lepton.constant`. A kernel that ends with an insert writes a part of a memref, its last argument, and has
+//         no result. No lepton op is left; all tensors have storage types.
 //
 //===----------------------------------------------------------------------------------------------------------------------------===//
 
@@ -16,6 +17,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
@@ -31,6 +33,11 @@ using namespace lepton;
 static Type storage(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor ? KernelEmitter::storageType(tensor) : type;
+}
+
+static Type memoryType(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  return MemRefType::get(tensor.getShape(), tensor.getElementType());
 }
 
 namespace {
@@ -51,22 +58,31 @@ private:
     Block *source = &kernel.front();
     auto ret = cast<func::ReturnOp>(source->getTerminator());
     SmallVector<Type> inputs = {LLVM::LLVMPointerType::get(context)}, results;
+    auto insert = ret.getOperand(0).getDefiningOp<InsertOp>();
     for (Type type : kernel.getArgumentTypes())
       inputs.push_back(storage(type));
     for (Type type : kernel.getResultTypes())
       results.push_back(storage(type));
+    if (insert) {
+      inputs.back() = memoryType(results.front());
+      results.clear();
+    }
     inputs.append(results);
     // The lepton ops stay where they are, to be read from, until their kernel is written into a block of its own.
     OpBuilder b(context);
     Block *target = b.createBlock(&kernel.getBody(), {}, inputs, SmallVector<Location>(inputs.size(), kernel.getLoc()));
     ShapeAnalysis shapes(context);
     KernelEmitter emitter(b, kernel.getLoc(), shapes);
-    for (auto [i, argument] : llvm::enumerate(source->getArguments())) {
+    for (auto [i, argument] : llvm::enumerate(source->getArguments().drop_back(insert ? 1 : 0))) {
       shapes.shape(argument); // named dimensions are read from the signature, which changes below
       emitter.bind(argument, target->getArgument(1 + i));
     }
     shapes.resolve = [&](Value value) { return emitter.tensor(value); };
-    SmallVector<Value> written = emitRoot(emitter, ret, ValueRange(target->getArguments()).take_back(results.size()));
+    SmallVector<Value> written;
+    if (insert)
+      emitInserted(emitter, insert, target->getArguments().back());
+    else
+      written = emitRoot(emitter, ret.getOperands(), ValueRange(target->getArguments()).take_back(results.size()));
     func::ReturnOp::create(b, kernel.getLoc(), written);
     IRRewriter rewriter(context);
     kernel.setType(FunctionType::get(context, inputs, results));
@@ -76,9 +92,27 @@ private:
     source->erase();
   }
 
-  SmallVector<Value> emitRoot(KernelEmitter &e, func::ReturnOp ret, ValueRange inits) {
-    Operation *root = ret.getOperand(0).getDefiningOp(), *contraction = nullptr;
-    for (Operation &op : *ret->getBlock())
+  /// The part of `whole`, a memref: whatever else the kernel reads of it lies elsewhere.
+  void emitInserted(KernelEmitter &e, InsertOp insert, Value whole) {
+    const Value part = insert.getPart();
+    auto type = cast<RankedTensorType>(storage(part.getType()));
+    MLIRContext *context = e.b.getContext();
+    SmallVector<OpFoldResult> offsets = getAsIndexOpFoldResult(context, insert.getOffsets()),
+                              sizes = getAsIndexOpFoldResult(context, type.getShape()),
+                              strides(offsets.size(), e.b.getIndexAttr(1));
+    Value memory = memref::SubViewOp::create(e.b, e.loc, whole, offsets, sizes, strides);
+    Value init = bufferization::ToTensorOp::create(e.b, e.loc, type, memory, /*restrict=*/true, /*writable=*/true);
+    Value written = isa_and_nonnull<ElementOpInterface, KernelOpInterface>(part.getDefiningOp())
+                        ? emitRoot(e, part, init).front()
+                        : e.map(init, elementTypeOf(part), [&](ValueRange at) { return e.load(part, at); });
+    auto store = bufferization::MaterializeInDestinationOp::create(e.b, e.loc, written, memory);
+    store.setRestrict(true);
+    store.setWritable(true);
+  }
+
+  SmallVector<Value> emitRoot(KernelEmitter &e, ValueRange values, ValueRange inits) {
+    Operation *root = values.front().getDefiningOp(), *contraction = nullptr;
+    for (Operation &op : *root->getBlock())
       if (isa<KernelOpInterface>(op))
         contraction = &op;
     e.loc = root->getLoc();
@@ -125,8 +159,10 @@ private:
     for (unsigned i = 1; i < entry.getNumArguments(); ++i)
       entry.setArgAttr(i, "bufferization.writable", BoolAttr::get(context, false));
     useStorageTypes(entry);
-    for (CallOp call : calls)
-      lowerCall(call, run);
+    for (CallOp call : calls) {
+      auto kernel = getOperation().lookupSymbol<func::FuncOp>(call.getCallee());
+      kernel.getNumResults() ? lowerCall(call, run) : lowerInsertion(call, run);
+    }
     (void)body;
   }
 
@@ -177,6 +213,39 @@ private:
         bytes.push_back(arith::ExtUIOp::create(b, elements.getLoc(), b.getI8Type(), flag));
       elements->setOperands(bytes);
     }
+  }
+
+  /// The memory of a tensor that parts are inserted into: what nothing was inserted to yet gets some of its own.
+  static Value memoryOf(OpBuilder &b, Value whole) {
+    Location loc = whole.getLoc();
+    Operation *op = whole.getDefiningOp();
+    if (auto tensor = dyn_cast_or_null<bufferization::ToTensorOp>(op))
+      return tensor.getBuffer();
+    auto type = cast<MemRefType>(memoryType(whole.getType()));
+    if (auto view = dyn_cast_or_null<tensor::CollapseShapeOp>(op))
+      return memref::CollapseShapeOp::create(b, loc, type, memoryOf(b, view.getSrc()), view.getReassociationIndices());
+    if (auto view = dyn_cast_or_null<tensor::ExpandShapeOp>(op))
+      return memref::ExpandShapeOp::create(b, loc, type, memoryOf(b, view.getSrc()), view.getReassociationIndices());
+    Value memory = memref::AllocOp::create(b, loc, type);
+    if (!isa_and_nonnull<tensor::EmptyOp>(op)) {
+      auto copy = bufferization::MaterializeInDestinationOp::create(b, loc, whole, memory);
+      copy.setRestrict(true);
+      copy.setWritable(true);
+    }
+    return memory;
+  }
+
+  /// A kernel that inserts: the whole is the same memory afterwards.
+  static void lowerInsertion(CallOp call, Value run) {
+    OpBuilder b(call);
+    SmallVector<Value> operands = {run};
+    llvm::append_range(operands, call.getInputs().drop_back());
+    Value memory = memoryOf(b, call.getInputs().back());
+    operands.push_back(memory);
+    func::CallOp::create(b, call.getLoc(), call.getCallee(), TypeRange(), operands);
+    call.replaceAllUsesWith(ValueRange(
+        bufferization::ToTensorOp::create(b, call.getLoc(), call.getResultTypes().front(), memory, /*restrict=*/true)));
+    call.erase();
   }
 
   static void lowerCall(CallOp call, Value run) {
