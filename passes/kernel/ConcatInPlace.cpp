@@ -23,8 +23,8 @@ namespace lepton {
 using namespace mlir;
 using namespace lepton;
 
-/// Below this size of the whole a copy is cheaper than the launch of another kernel.
-static constexpr int64_t fewestBytes = 16 << 10;
+/// Of fewer bytes a copy costs less than the call of another kernel.
+static constexpr int64_t fewestBytes = 256;
 
 namespace {
 
@@ -406,17 +406,18 @@ private:
     replace(largest, whole);
   }
 
-  /// A slice that is nothing but an address, once for each op that reads it there.
+  /// A slice that is nothing but an address is made for each op that reads it, behind views of other leading dimensions.
   void repeat(SliceOp slice) {
-    if (slice->use_empty() || slice->hasOneUse() || !slice.getOffsets(shapes))
+    auto offsets = slice.getOffsets(shapes);
+    if (!offsets)
       return;
-    if (!llvm::all_of(slice->getUses(), readsSlice))
+    wholeShape = llvm::to_vector(slice.getInput().getType().getShape());
+    Region region{*offsets, llvm::to_vector(slice.getResult().getType().getShape())};
+    SmallVector<Reader> readers;
+    if (!findReaders(slice.getResult(), region, {}, readers))
       return;
-    for (OpOperand &use : llvm::make_early_inc_range(slice->getUses())) {
-      OpBuilder b(use.getOwner());
-      use.set(b.clone(*slice)->getResult(0));
-    }
-    retire(slice);
+    for (const Reader &reader : readers)
+      redirect(reader, slice.getInput());
   }
 };
 
