@@ -79,14 +79,15 @@ def Lepton_LoopOp : Op<Lepton_Dialect, "loop", [RecursiveMemoryEffects, SingleBl
 def Lepton_CallOp : Op<Lepton_Dialect, "call", [Pure, AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "calls a kernel";
   let description = [{
-    `dims` are the dynamic sizes of the results, in order; the results' memory is allocated by the caller.
+    `dims` are the dynamic sizes of the results, in order; the results' memory is allocated by the caller. A kernel that ends with `lepton.insert` writes to its last input,
+    the whole, from `offsets` on: equal parts of one whole share a kernel.
 
     Example:
     ```mlir
     %y = lepton.call @add_f32(%x) dims(%d) : (tensor<?x3xf32>) -> tensor<?x3xf32>
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<Lepton_Tensor>:$inputs, Variadic<Index>:$dims);
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<Lepton_Tensor>:$inputs, Variadic<Index>:$dims, OptionalAttr<DenseI64ArrayAttr>:$offsets);
   let results = (outs Variadic<Lepton_Tensor>:$results);
   let assemblyFormat = "$callee `(` $inputs `)` (`dims` `(` $dims^ `)`)? attr-dict `:` functional-type($inputs, $results)";
 }

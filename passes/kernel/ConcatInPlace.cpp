@@ -67,8 +67,11 @@ public:
   void run(Block &block) {
     SmallVector<ConcatOp> concats(block.getOps<ConcatOp>());
     for (ConcatOp &concat : concats)
-      concat = moveFrame(mergeSlices(concat));
+      concat = mergeSlices(flatten(concat));
+    for (ConcatOp &concat : concats)
+      concat = moveFrame(concat);
     // The largest first: those that are the beginning of another one share its memory.
+    llvm::erase_if(concats, [](ConcatOp op) { return op->use_empty(); });
     llvm::stable_sort(concats, [](ConcatOp a, ConcatOp b) { return a.getInputs().size() > b.getInputs().size(); });
     llvm::SmallPtrSet<Operation *, 8> done;
     for (ConcatOp concat : concats)
@@ -79,6 +82,8 @@ public:
             beginnings.push_back(other);
         place(concat, beginnings, done);
       }
+    for (PadOp pad : llvm::to_vector(block.getOps<PadOp>()))
+      shareFrame(pad);
     for (SliceOp slice : llvm::to_vector(block.getOps<SliceOp>()))
       repeat(slice);
   }
@@ -107,6 +112,24 @@ private:
 
   ConcatOp concat(ConcatOp like, ValueRange parts) {
     return g.create<ConcatOp>(like.getLoc(), parts, g.attr("axis", int64_t(like.getAxis()))).getDefiningOp<ConcatOp>();
+  }
+
+  /// concat(concat(x, y), z) -> concat(x, y, z)
+  ConcatOp flatten(ConcatOp op) {
+    SmallVector<Value> parts;
+    for (Value input : op.getInputs()) {
+      auto inner = input.getDefiningOp<ConcatOp>();
+      if (inner && inner.getAxis() == op.getAxis())
+        llvm::append_range(parts, inner.getInputs());
+      else
+        parts.push_back(input);
+    }
+    if (parts.size() == op.getInputs().size())
+      return op;
+    g.b.setInsertionPoint(op);
+    ConcatOp flat = concat(op, parts);
+    replace(op, flat.getResult());
+    return flat;
   }
 
   /// concat(x[.., :a], x[.., a:], y) -> concat(x, y)
@@ -252,13 +275,21 @@ private:
     reader.operand->set(source);
   }
 
+  /// Whether a kernel of this block computes a value that it could write anywhere.
+  static bool isComputed(Value value, Block *block) {
+    Operation *op = value.getDefiningOp();
+    return op && op->getBlock() == block && op->getNumResults() == 1 && isStatic(value) &&
+           (isa<ElementwiseOpInterface>(op) || takesEpilogue(op));
+  }
+
+  static bool hasConstantAttributes(Operation *op) {
+    return llvm::all_of(op->getOperands().drop_front(),
+                        [](Value operand) { return bool(operand.getDefiningOp<ConstantOp>()); });
+  }
+
   /// Whether a kernel can write the part to its place, and all others that read it can read it there.
   bool findSource(Part &part, ArrayRef<Operation *> family) {
-    auto isComputed = [&](Value value) {
-      Operation *op = value.getDefiningOp();
-      return op && op->getBlock() == family.front()->getBlock() && op->getNumResults() == 1 &&
-             (isa<ElementwiseOpInterface>(op) || takesEpilogue(op)) && !isa<ConcatOp>(op);
-    };
+    Block *block = family.front()->getBlock();
     Region region{part.offsets, llvm::to_vector(cast<RankedTensorType>(part.value.getType()).getShape())};
     SmallVector<Reader> readers;
     Value value = part.value;
@@ -268,7 +299,7 @@ private:
     if (auto pad = dyn_cast_or_null<PadOp>(outer); pad && pad.getMode() == PadMode::constant) {
       auto frame = pad.getFrame(shapes);
       value = pad.getInput();
-      if (!frame || !isStatic(value) || !isComputed(value))
+      if (!frame || !isComputed(value, block))
         return false;
       for (auto [offset, first] : llvm::zip_equal(region.offsets, frame->first))
         offset += first;
@@ -277,15 +308,11 @@ private:
         return false;
     } else if (auto reshape = dyn_cast_or_null<ReshapeOp>(outer)) {
       value = reshape.getInput();
-      if (!keepsRows(reshape) || rankOf(value) != 2 || !coversRows(region) || !isComputed(value) ||
+      if (!keepsRows(reshape) || rankOf(value) != 2 || !coversRows(region) || !isComputed(value, block) ||
           !findReaders(value, {{0, region.offsets.back()}, {rows(), region.sizes.back()}, true}, outer, readers))
         return false;
     }
-    if (!isComputed(value))
-      return false;
-    if (outer != value.getDefiningOp() && !llvm::all_of(outer->getOperands().drop_front(), [](Value operand) {
-          return bool(operand.getDefiningOp<ConstantOp>());
-        }))
+    if (!isComputed(value, block) || (outer != value.getDefiningOp() && !hasConstantAttributes(outer)))
       return false;
     part.source = value;
     part.after = outer;
@@ -294,13 +321,30 @@ private:
   }
 
   /// Moves a frame or a view to what it is around.
-  static void gather(Part &part) {
-    Operation *source = part.source.getDefiningOp();
-    if (part.after == source)
+  static void gather(Operation *outer, Operation *source) {
+    if (outer == source)
       return;
-    for (Value operand : part.after->getOperands().drop_front())
+    for (Value operand : outer->getOperands().drop_front())
       operand.getDefiningOp()->moveBefore(&source->getBlock()->front());
-    part.after->moveAfter(source);
+    outer->moveAfter(source);
+  }
+
+  /// A frame around what others read without it: they read what is inside of the frame, so that one kernel writes both.
+  void shareFrame(PadOp pad) {
+    Value source = pad.getInput();
+    if (source.hasOneUse() || pad.getMode() != PadMode::constant || !isStatic(pad.getResult()) ||
+        !isComputed(source, pad->getBlock()) || !hasConstantAttributes(pad))
+      return;
+    auto frame = pad.getFrame(shapes);
+    SmallVector<Reader> readers;
+    wholeShape = llvm::to_vector(pad.getResult().getType().getShape());
+    if (!frame ||
+        !findReaders(source, {frame->first, llvm::to_vector(cast<RankedTensorType>(source.getType()).getShape())},
+                     pad.getOperation(), readers))
+      return;
+    gather(pad, source.getDefiningOp());
+    for (const Reader &reader : readers)
+      redirect(reader, pad.getResult());
   }
 
   Value insert(Part &part, Value whole) {
@@ -359,7 +403,7 @@ private:
     auto type = largest.getResult().getType();
     for (Part &part : parts)
       if (part.source)
-        gather(part);
+        gather(part.after, part.source.getDefiningOp());
     // A part that no kernel inserts is copied in front of the first concatenation that has it.
     for (auto [i, part] : llvm::enumerate(parts)) {
       if (part.source)
@@ -409,7 +453,7 @@ private:
   /// A slice that is nothing but an address is made for each op that reads it, behind views of other leading dimensions.
   void repeat(SliceOp slice) {
     auto offsets = slice.getOffsets(shapes);
-    if (!offsets)
+    if (!offsets || (slice->hasOneUse() && !isa<ReshapeOp, SliceOp>(*slice->user_begin())))
       return;
     wholeShape = llvm::to_vector(slice.getInput().getType().getShape());
     Region region{*offsets, llvm::to_vector(slice.getResult().getType().getShape())};

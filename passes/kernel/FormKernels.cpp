@@ -182,7 +182,8 @@ private:
            llvm::zip_equal(cast<RankedTensorType>(result.getType()).getShape(), llvm::to_vector(shapes->shape(result))))
         if (ShapedType::isDynamic(size))
           dims.push_back(shapes->materialize(b, root->getLoc(), extent));
-    auto call = CallOp::create(b, mainLocation(group), root->getResultTypes(), kernel.getName(), actual, dims);
+    auto call = CallOp::create(b, mainLocation(group), root->getResultTypes(), kernel.getName(), actual, dims,
+                               insert ? insert.getOffsetsAttr() : DenseI64ArrayAttr());
     for (auto [before, after] : llvm::zip_equal(root->getResults(), call.getResults())) {
       shapes->setShape(after, llvm::to_vector(shapes->shape(before)));
       replaced[before] = after;
@@ -221,8 +222,10 @@ private:
     for (Value constant : constants)
       mapping.map(constant, b.clone(*constant.getDefiningOp())->getResult(0));
     for (Operation *op : group.ops)
-      if (auto insert = dyn_cast<InsertOp>(b.clone(*op, mapping)))
+      if (auto insert = dyn_cast<InsertOp>(b.clone(*op, mapping))) { // where, the call says
         insert.getWholeMutable().assign(body->getArguments().back());
+        insert.setOffsets(SmallVector<int64_t>(insert.getOffsets().size(), 0));
+      }
     SmallVector<Value> results;
     for (Value result : root->getResults())
       results.push_back(mapping.lookup(result));

@@ -2,8 +2,8 @@
 //
 // Before: functions of lepton ops marked `lepton.kernel`; the entry calls them by lepton.call.
 // After:  the same functions in linalg and scf, `(context, inputs..., destinations...) -> results`; the entry allocates destinations by tensor.empty and
-//         gets constants as trailing arguments marked `lepton.constant`. A kernel that ends with an insert writes a part of a memref, its last argument, and has
-//         no result. No lepton op is left; all tensors have storage types.
+//         gets constants as trailing arguments marked `lepton.constant`. A kernel that ends with an insert writes a part of a memref, from the element on that
+//         its last argument says, and has no result. No lepton op is left; all tensors have storage types.
 //
 //===----------------------------------------------------------------------------------------------------------------------------===//
 
@@ -65,6 +65,7 @@ private:
       results.push_back(storage(type));
     if (insert) {
       inputs.back() = memoryType(results.front());
+      inputs.push_back(IndexType::get(context));
       results.clear();
     }
     inputs.append(results);
@@ -80,7 +81,7 @@ private:
     shapes.resolve = [&](Value value) { return emitter.tensor(value); };
     SmallVector<Value> written;
     if (insert)
-      emitInserted(emitter, insert, target->getArguments().back());
+      emitInserted(emitter, insert, target->getArguments().end()[-2], target->getArguments().back());
     else
       written = emitRoot(emitter, ret.getOperands(), ValueRange(target->getArguments()).take_back(results.size()));
     func::ReturnOp::create(b, kernel.getLoc(), written);
@@ -92,15 +93,15 @@ private:
     source->erase();
   }
 
-  /// The part of `whole`, a memref: whatever else the kernel reads of it lies elsewhere.
-  void emitInserted(KernelEmitter &e, InsertOp insert, Value whole) {
+  /// The part of `whole`, a memref, from its element number `first` on: whatever else the kernel reads of it lies elsewhere.
+  void emitInserted(KernelEmitter &e, InsertOp insert, Value whole, Value first) {
     const Value part = insert.getPart();
     auto type = cast<RankedTensorType>(storage(part.getType()));
-    MLIRContext *context = e.b.getContext();
-    SmallVector<OpFoldResult> offsets = getAsIndexOpFoldResult(context, insert.getOffsets()),
-                              sizes = getAsIndexOpFoldResult(context, type.getShape()),
-                              strides(offsets.size(), e.b.getIndexAttr(1));
-    Value memory = memref::SubViewOp::create(e.b, e.loc, whole, offsets, sizes, strides);
+    const SmallVector<int64_t> strides = cast<MemRefType>(whole.getType()).getStridesAndOffset().first;
+    auto layout = StridedLayoutAttr::get(e.b.getContext(), ShapedType::kDynamic, strides);
+    Value memory = memref::ReinterpretCastOp::create(
+        e.b, e.loc, MemRefType::get(type.getShape(), type.getElementType(), layout), whole, first,
+        getAsIndexOpFoldResult(e.b.getContext(), type.getShape()), getAsIndexOpFoldResult(e.b.getContext(), strides));
     Value init = bufferization::ToTensorOp::create(e.b, e.loc, type, memory, /*restrict=*/true, /*writable=*/true);
     Value written = isa_and_nonnull<ElementOpInterface, KernelOpInterface>(part.getDefiningOp())
                         ? emitRoot(e, part, init).front()
@@ -241,7 +242,11 @@ private:
     SmallVector<Value> operands = {run};
     llvm::append_range(operands, call.getInputs().drop_back());
     Value memory = memoryOf(b, call.getInputs().back());
-    operands.push_back(memory);
+    int64_t first = 0;
+    for (auto [offset, stride] : llvm::zip(call.getOffsets().value_or(ArrayRef<int64_t>()),
+                                           cast<MemRefType>(memory.getType()).getStridesAndOffset().first))
+      first += offset * stride;
+    operands.append({memory, arith::ConstantIndexOp::create(b, call.getLoc(), first)});
     func::CallOp::create(b, call.getLoc(), call.getCallee(), TypeRange(), operands);
     call.replaceAllUsesWith(ValueRange(
         bufferization::ToTensorOp::create(b, call.getLoc(), call.getResultTypes().front(), memory, /*restrict=*/true)));

@@ -2,8 +2,8 @@
 
 // The kernel writes its part of a memref, and reads another part of the same memory, which nothing has to be copied for.
 // CHECK-LABEL: func.func private @slice_packed_matmul_relu_insert_f32_64x48
-// CHECK-SAME:    (%{{.*}}: !llvm.ptr, %[[X:.*]]: tensor<64x48xf32>, %[[W:.*]]: tensor<1x32x16xf32>, %[[OUT:.*]]: memref<64x48xf32>)
-// CHECK:         %[[PART:.*]] = memref.subview %[[OUT]][0, 32] [64, 16] [1, 1]
+// CHECK-SAME:    (%{{.*}}: !llvm.ptr, %[[X:.*]]: tensor<64x48xf32>, %[[W:.*]]: tensor<1x32x16xf32>, %[[OUT:.*]]: memref<64x48xf32>, %[[FROM:.*]]: index)
+// CHECK:         %[[PART:.*]] = memref.reinterpret_cast %[[OUT]] to offset: [%[[FROM]]], sizes: [64, 16], strides: [48, 1]
 // CHECK:         %[[INIT:.*]] = bufferization.to_tensor %[[PART]] restrict writable
 // CHECK:         tensor.extract_slice %[[X]][0, 0] [64, 32] [1, 1]
 // CHECK:         scf.forall
@@ -11,9 +11,9 @@
 // CHECK:         return
 // CHECK-LABEL: func.func @main
 // CHECK:         %[[MEMORY:.*]] = memref.alloc() : memref<64x48xf32>
-// CHECK:         call @abs_insert_f32_64x48(%{{.*}}, %{{.*}}, %[[MEMORY]])
+// CHECK:         call @abs_insert_f32_64x48(%{{.*}}, %{{.*}}, %[[MEMORY]], %c0)
 // CHECK:         %[[FIRST:.*]] = bufferization.to_tensor %[[MEMORY]] restrict
-// CHECK:         call @slice_packed_matmul_relu_insert_f32_64x48(%{{.*}}, %[[FIRST]], %{{.*}}, %[[MEMORY]])
+// CHECK:         call @slice_packed_matmul_relu_insert_f32_64x48(%{{.*}}, %[[FIRST]], %{{.*}}, %[[MEMORY]], %c32)
 // CHECK:         %[[ALL:.*]] = bufferization.to_tensor %[[MEMORY]] restrict
 // CHECK:         return %[[ALL]]
 func.func @main(%x: tensor<64x32xf32>, %w: tensor<1x32x16xf32>) -> tensor<64x48xf32> {
