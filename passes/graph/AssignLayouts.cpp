@@ -416,6 +416,23 @@ struct Layouts {
     return inner ? g.transpose(loc, input, perm) : Value();
   }
 
+  /// Rows of two groups of channels, `[pixels, 2, each]`, of an image that is the concatenation of the two: each element is picked from one of them, and nothing is
+  /// concatenated. Null for others.
+  Value pickedRows(Location loc, Value source, int64_t groups, int64_t each) {
+    auto concat = source.getDefiningOp<ConcatOp>();
+    if (!concat || groups != 2 || concat.getInputs().size() != 2 || int64_t(concat.getAxis()) != rankOf(source) - 1)
+      return {};
+    SmallVector<Value> rows;
+    for (Value part : concat.getInputs()) {
+      if (shapes.shape(part).back() != shapes.constant(each))
+        return {};
+      rows.push_back(g.reshape(loc, part, {-1, 1, each}));
+    }
+    Value isFirst =
+        g.constant(loc, DenseElementsAttr::get(RankedTensorType::get({2, 1}, g.b.getI1Type()), {true, false}));
+    return g.create<WhereOp>(loc, {isFirst, rows[0], rows[1]});
+  }
+
   /// A channel shuffle (ShuffleNet): channels, as [groups, of each], are transposed. It is one in the last dimension too.
   Value shuffle(ReshapeOp op) {
     auto transpose = op.getInput().getDefiningOp<TransposeOp>();
@@ -433,7 +450,8 @@ struct Layouts {
         ArrayRef(parts).drop_front(3) != ArrayRef(given).drop_front(2))
       return {};
     Location loc = op.getLoc();
-    Value shuffled = g.transpose(loc, g.reshape(loc, source, {-1, *groups, *each}), {0, 2, 1});
+    Value rows = pickedRows(loc, source, *groups, *each);
+    Value shuffled = g.transpose(loc, rows ? rows : g.reshape(loc, source, {-1, *groups, *each}), {0, 2, 1});
     return channelsFirst(loc, withLeadingSizesOf(loc, shuffled, source, *groups * *each));
   }
 

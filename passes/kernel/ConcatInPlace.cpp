@@ -9,9 +9,9 @@
 //===--------------------------------------------------------------------------------------------------------------------===//
 
 #include "dialects/Lepton/ElementTypes.h"
-#include "dialects/Lepton/GraphBuilder.h"
 #include "passes/Passes.h"
 #include "passes/kernel/KernelGroups.h"
+#include "passes/kernel/SliceReaders.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -28,33 +28,14 @@ static constexpr int64_t fewestBytes = 256;
 
 namespace {
 
-/// A box within the whole. `isFlat`: of the whole as a matrix, its leading dimensions merged.
-struct Region {
-  SmallVector<int64_t> offsets, sizes;
-  bool isFlat = false;
-};
-
-/// An operand that is to read a region of the whole.
-struct Reader {
-  OpOperand *operand;
-  Region region;
-};
-
 struct Part {
   Value value; // what the concatenation takes
   SmallVector<int64_t> offsets;
   Operation *after = nullptr; // what computes it, where its kernel inserts it
   Value source; // what that op computes: `value`, or what a frame or a view of other leading dimensions is around
-  SmallVector<Reader> readers;
+  std::vector<Reader> readers;
   Value whole; // with this part
 };
-
-/// A reshape that merges all dimensions but the last one, or splits them.
-bool keepsRows(ReshapeOp op) {
-  auto from = op.getInput().getType(), to = op.getResult().getType();
-  return from.hasStaticShape() && to.hasStaticShape() && from.getRank() > 1 && to.getRank() > 1 &&
-         from.getShape().back() == to.getShape().back() && (from.getRank() == 2) != (to.getRank() == 2);
-}
 
 class InPlace {
 public:
@@ -91,6 +72,7 @@ public:
 private:
   ShapeAnalysis &shapes;
   GraphBuilder g;
+  SmallVector<int64_t> wholeShape;  // of the one that is being made
   SmallVector<Operation *> retired; // until the end: the analysis knows values by their address
 
   void replace(Operation *op, Value by) {
@@ -195,84 +177,14 @@ private:
     return framed;
   }
 
+  static SmallVector<int64_t> shapeOf(Value value) {
+    return llvm::to_vector(cast<RankedTensorType>(value.getType()).getShape());
+  }
+
   static bool isStatic(Value value) { return cast<RankedTensorType>(value.getType()).hasStaticShape(); }
 
-  /// Finds what reads `value`, which lies in `region`, but for `except`; false where something cannot read a slice without a copy.
-  bool findReaders(Value value, const Region &region, ArrayRef<Operation *> except, SmallVectorImpl<Reader> &readers) {
-    for (OpOperand &use : value.getUses()) {
-      Operation *user = use.getOwner();
-      if (llvm::is_contained(except, user))
-        continue;
-      if (auto slice = dyn_cast<SliceOp>(user); slice && use.getOperandNumber() == 0) {
-        if (auto offsets = slice.getOffsets(shapes)) {
-          Region inner = region;
-          for (auto [at, offset] : llvm::zip_equal(inner.offsets, *offsets))
-            at += offset;
-          llvm::copy(slice.getResult().getType().getShape(), inner.sizes.begin());
-          if (!findReaders(slice.getResult(), inner, {}, readers))
-            return false;
-          continue;
-        }
-      }
-      if (auto reshape = dyn_cast<ReshapeOp>(user); reshape && use.getOperandNumber() == 0) {
-        if (!mayFlatten(reshape, region) || !findReaders(reshape.getResult(), flattened(region), {}, readers))
-          return false;
-        continue;
-      }
-      if (!readsSlice(use))
-        return false;
-      readers.push_back({&use, region});
-    }
-    return true;
-  }
-
-  SmallVector<int64_t> wholeShape; // of the one that is being made
-  int64_t rank() const { return wholeShape.size(); }
-
-  bool coversRows(const Region &region) {
-    return region.isFlat || ArrayRef(region.sizes).drop_back() == ArrayRef(wholeShape).drop_back();
-  }
-
-  bool mayFlatten(ReshapeOp op, const Region &region) {
-    return keepsRows(op) && coversRows(region) && op.getResult().getType().getRank() == (region.isFlat ? rank() : 2) &&
-           (!region.isFlat || op.getResult().getType().getShape().drop_back() == ArrayRef(wholeShape).drop_back()) &&
-           (!region.isFlat || region.sizes[0] == rows());
-  }
-
-  int64_t rows() { return llvm::product_of(ArrayRef(wholeShape).drop_back()); }
-
-  Region flattened(const Region &region) {
-    if (region.isFlat) {
-      Region result{SmallVector<int64_t>(rank(), 0), wholeShape};
-      result.offsets.back() = region.offsets.back();
-      result.sizes.back() = region.sizes.back();
-      return result;
-    }
-    return {{0, region.offsets.back()}, {rows(), region.sizes.back()}, true};
-  }
-
-  Value flat(Location loc, Value whole) { return g.reshape(loc, whole, {rows(), wholeShape.back()}); }
-
-  void redirect(const Reader &reader, Value whole) {
-    Operation *user = reader.operand->getOwner();
-    g.b.setInsertionPoint(user);
-    Location loc = user->getLoc();
-    const Region &region = reader.region;
-    Value source = region.isFlat ? flat(loc, whole) : whole;
-    ArrayRef<int64_t> shape = cast<RankedTensorType>(source.getType()).getShape();
-    SmallVector<int64_t> axes, starts, ends;
-    for (auto [d, offset, size] : llvm::enumerate(region.offsets, region.sizes))
-      if (size != shape[d]) {
-        axes.push_back(d);
-        starts.push_back(offset);
-        ends.push_back(offset + size);
-      }
-    if (!axes.empty())
-      source = g.create<SliceOp>(loc,
-                                 {source, g.integers(loc, starts), g.integers(loc, ends),
-                                  g.integers(loc, SmallVector<int64_t>(axes.size(), 1))},
-                                 g.attr("axes", axes));
-    reader.operand->set(source);
+  bool findReaders(Value value, const Box &box, ArrayRef<Operation *> except, std::vector<Reader> &readers) {
+    return lepton::findReaders(shapes, value, box, except, readers);
   }
 
   /// Whether a kernel of this block computes a value that it could write anywhere.
@@ -290,10 +202,10 @@ private:
   /// Whether a kernel can write the part to its place, and all others that read it can read it there.
   bool findSource(Part &part, ArrayRef<Operation *> family) {
     Block *block = family.front()->getBlock();
-    Region region{part.offsets, llvm::to_vector(cast<RankedTensorType>(part.value.getType()).getShape())};
-    SmallVector<Reader> readers;
+    Box box{wholeShape, part.offsets, shapeOf(part.value)};
+    std::vector<Reader> readers;
     Value value = part.value;
-    if (!findReaders(value, region, family, readers))
+    if (!findReaders(value, box, family, readers))
       return false;
     Operation *outer = value.getDefiningOp();
     if (auto pad = dyn_cast_or_null<PadOp>(outer); pad && pad.getMode() == PadMode::constant) {
@@ -301,15 +213,15 @@ private:
       value = pad.getInput();
       if (!frame || !isComputed(value, block))
         return false;
-      for (auto [offset, first] : llvm::zip_equal(region.offsets, frame->first))
+      for (auto [offset, first] : llvm::zip_equal(box.offsets, frame->first))
         offset += first;
-      llvm::copy(cast<RankedTensorType>(value.getType()).getShape(), region.sizes.begin());
-      if (!findReaders(value, region, outer, readers))
+      box.sizes = shapeOf(value);
+      if (!findReaders(value, box, outer, readers))
         return false;
     } else if (auto reshape = dyn_cast_or_null<ReshapeOp>(outer)) {
       value = reshape.getInput();
-      if (!keepsRows(reshape) || rankOf(value) != 2 || !coversRows(region) || !isComputed(value, block) ||
-          !findReaders(value, {{0, region.offsets.back()}, {rows(), region.sizes.back()}, true}, outer, readers))
+      if (!keepsRows(reshape) || !box.coversRows() || !isComputed(value, block) ||
+          !findReaders(value, box.viewed(ArrayRef(shapeOf(value)).drop_back()), outer, readers))
         return false;
     }
     if (!isComputed(value, block) || (outer != value.getDefiningOp() && !hasConstantAttributes(outer)))
@@ -336,23 +248,23 @@ private:
         !isComputed(source, pad->getBlock()) || !hasConstantAttributes(pad))
       return;
     auto frame = pad.getFrame(shapes);
-    SmallVector<Reader> readers;
-    wholeShape = llvm::to_vector(pad.getResult().getType().getShape());
-    if (!frame ||
-        !findReaders(source, {frame->first, llvm::to_vector(cast<RankedTensorType>(source.getType()).getShape())},
-                     pad.getOperation(), readers))
+    std::vector<Reader> readers;
+    wholeShape = shapeOf(pad.getResult());
+    if (!frame || !findReaders(source, {wholeShape, frame->first, shapeOf(source)}, pad.getOperation(), readers))
       return;
     gather(pad, source.getDefiningOp());
     for (const Reader &reader : readers)
-      redirect(reader, pad.getResult());
+      redirect(g, reader, pad.getResult());
   }
 
   Value insert(Part &part, Value whole) {
     Location loc = part.value.getLoc();
     if (auto reshape = part.value.getDefiningOp<ReshapeOp>(); reshape && part.source) {
-      Value rows = g.create<InsertOp>(loc, {part.source, flat(loc, whole)},
-                                      g.attr("offsets", ArrayRef<int64_t>{0, part.offsets.back()}));
-      return g.reshape(loc, rows, wholeShape);
+      Box box{wholeShape, part.offsets, shapeOf(part.value)};
+      box = box.viewed(ArrayRef(shapeOf(part.source)).drop_back());
+      Value rows =
+          g.create<InsertOp>(loc, {part.source, viewed(g, loc, whole, box.shape)}, g.attr("offsets", box.offsets));
+      return viewed(g, loc, rows, wholeShape);
     }
     return g.create<InsertOp>(loc, {part.value, whole}, g.attr("offsets", part.offsets));
   }
@@ -360,7 +272,7 @@ private:
   /// A concatenation that is the beginning of a larger one, and what reads it.
   struct Beginning {
     ConcatOp op;
-    SmallVector<Reader> readers;
+    std::vector<Reader> readers;
   };
 
   /// Replaces a concatenation, and others that are its beginning, by one whole; `done` gets those.
@@ -370,23 +282,23 @@ private:
         type.getNumElements() * elementBytes(type.getElementType()) < fewestBytes ||
         !llvm::all_of(largest.getInputs(), isStatic))
       return;
-    wholeShape = llvm::to_vector(type.getShape());
-    SmallVector<Beginning> beginnings;
+    wholeShape = shapeOf(largest.getResult());
+    std::vector<Beginning> beginnings;
     SmallVector<Operation *> family = {largest};
     for (ConcatOp op : candidates) {
-      Region region{SmallVector<int64_t>(rank(), 0), llvm::to_vector(op.getResult().getType().getShape())};
+      Box box{wholeShape, SmallVector<int64_t>(wholeShape.size(), 0), shapeOf(op.getResult())};
       Beginning beginning{op, {}};
-      if (!findReaders(op.getResult(), region, {}, beginning.readers))
+      if (!findReaders(op.getResult(), box, {}, beginning.readers))
         continue;
       beginnings.push_back(std::move(beginning));
       family.push_back(op);
     }
-    SmallVector<Part> parts;
+    std::vector<Part> parts;
     int64_t offset = 0;
     for (Value value : largest.getInputs()) {
       Part part;
       part.value = value;
-      part.offsets.assign(rank(), 0);
+      part.offsets.assign(wholeShape.size(), 0);
       part.offsets[largest.getAxis()] = offset;
       offset += cast<RankedTensorType>(value.getType()).getDimSize(largest.getAxis());
       if (llvm::count(largest.getInputs(), value) == 1)
@@ -436,7 +348,7 @@ private:
     }
     for (Part *part : order)
       for (const Reader &reader : part->readers)
-        redirect(reader, part->whole);
+        redirect(g, reader, part->whole);
     for (const Beginning &beginning : beginnings) {
       ConcatOp op = beginning.op;
       Value last;
@@ -444,7 +356,7 @@ private:
         if (size_t(part - parts.data()) < op.getInputs().size())
           last = part->whole;
       for (const Reader &reader : beginning.readers)
-        redirect(reader, last);
+        redirect(g, reader, last);
       retire(op);
     }
     replace(largest, whole);
@@ -455,13 +367,13 @@ private:
     auto offsets = slice.getOffsets(shapes);
     if (!offsets || (slice->hasOneUse() && !isa<ReshapeOp, SliceOp>(*slice->user_begin())))
       return;
-    wholeShape = llvm::to_vector(slice.getInput().getType().getShape());
-    Region region{*offsets, llvm::to_vector(slice.getResult().getType().getShape())};
-    SmallVector<Reader> readers;
-    if (!findReaders(slice.getResult(), region, {}, readers))
+    wholeShape = shapeOf(slice.getInput());
+    Box box{wholeShape, *offsets, shapeOf(slice.getResult())};
+    std::vector<Reader> readers;
+    if (!findReaders(slice.getResult(), box, {}, readers))
       return;
     for (const Reader &reader : readers)
-      redirect(reader, slice.getInput());
+      redirect(g, reader, slice.getInput());
   }
 };
 
