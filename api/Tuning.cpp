@@ -86,7 +86,8 @@ static std::string modelOf(func::FuncOp kernel) {
   auto main = func::FuncOp::create(b, loc, "main", kernel.getFunctionType());
   b.insert(kernel.clone());
   b.setInsertionPointToStart(main.addEntryBlock());
-  auto call = CallOp::create(b, loc, kernel.getResultTypes(), kernel.getName(), main.getArguments(), ValueRange(), nullptr);
+  auto call =
+      CallOp::create(b, loc, kernel.getResultTypes(), kernel.getName(), main.getArguments(), ValueRange(), nullptr);
   func::ReturnOp::create(b, loc, call.getResults());
   std::string text;
   llvm::raw_string_ostream(text) << *module << "\n";
