@@ -112,3 +112,21 @@ func.func @shuffle(%x: tensor<1x16x10x10xf32>, %w: tensor<16x16x1x1xf32>) -> ten
   %4 = lepton.conv %3, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x16x10x10xf32>, tensor<16x16x1x1xf32>) -> tensor<1x16x10x10xf32>
   return %4 : tensor<1x16x10x10xf32>
 }
+
+// Of a concatenation of two halves it picks each element from one of them.
+// CHECK-LABEL: @shuffle_of_halves
+// CHECK-DAG:     %[[PICK:.*]] = lepton.constant dense<{{\[}}[true], [false]]> : tensor<2x1xi1>
+// CHECK:         %[[ROWS:.*]] = lepton.where %[[PICK]], %{{.*}} : (tensor<2x1xi1>, tensor<100x1x8xf32>, tensor<100x1x8xf32>) -> tensor<100x2x8xf32>
+// CHECK:         lepton.transpose %[[ROWS]] {perm = array<i64: 0, 2, 1>} : (tensor<100x2x8xf32>) -> tensor<100x8x2xf32>
+func.func @shuffle_of_halves(%x: tensor<1x16x10x10xf32>, %w: tensor<8x16x1x1xf32>, %v: tensor<16x16x1x1xf32>) -> tensor<1x16x10x10xf32> {
+  %split = lepton.constant dense<[1, 2, 8, 10, 10]> : tensor<5xi64>
+  %join = lepton.constant dense<[1, 16, 10, 10]> : tensor<4xi64>
+  %0 = lepton.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x16x10x10xf32>, tensor<8x16x1x1xf32>) -> tensor<1x8x10x10xf32>
+  %1 = lepton.relu %0 : (tensor<1x8x10x10xf32>) -> tensor<1x8x10x10xf32>
+  %2 = lepton.concat %0, %1 {axis = 1 : i64} : (tensor<1x8x10x10xf32>, tensor<1x8x10x10xf32>) -> tensor<1x16x10x10xf32>
+  %3 = lepton.reshape %2, %split : (tensor<1x16x10x10xf32>, tensor<5xi64>) -> tensor<1x2x8x10x10xf32>
+  %4 = lepton.transpose %3 {perm = array<i64: 0, 2, 1, 3, 4>} : (tensor<1x2x8x10x10xf32>) -> tensor<1x8x2x10x10xf32>
+  %5 = lepton.reshape %4, %join : (tensor<1x8x2x10x10xf32>, tensor<4xi64>) -> tensor<1x16x10x10xf32>
+  %6 = lepton.conv %5, %v {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, group = 1 : i64} : (tensor<1x16x10x10xf32>, tensor<16x16x1x1xf32>) -> tensor<1x16x10x10xf32>
+  return %6 : tensor<1x16x10x10xf32>
+}

@@ -105,3 +105,34 @@ func.func @slices(%x: tensor<1x8x8x16xf32>) -> (tensor<1x8x8x8xf32>, tensor<1x8x
   %d = lepton.neg %b : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
   return %c, %d : tensor<1x8x8x8xf32>, tensor<1x8x8x8xf32>
 }
+
+// -----
+
+// What is inside of a frame is read there.
+// CHECK-LABEL: func.func @inside
+// CHECK:         %[[A:.*]] = lepton.relu
+// CHECK-NEXT:    %[[P:.*]] = lepton.pad constant %[[A]]
+// CHECK:         %[[S:.*]] = lepton.slice %[[P]]{{.*}} {axes = array<i64: 1, 2>} : (tensor<1x10x10x8xf32>{{.*}} -> tensor<1x8x8x8xf32>
+// CHECK:         lepton.neg %[[S]]
+func.func @inside(%x: tensor<1x8x8x8xf32>) -> (tensor<1x8x8x8xf32>, tensor<1x10x10x8xf32>) {
+  %a = lepton.relu %x : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %b = lepton.neg %a : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %pads = lepton.constant dense<1> : tensor<4xi64>
+  %c = lepton.pad constant %a, %pads {axes = array<i64: 1, 2>} : (tensor<1x8x8x8xf32>, tensor<4xi64>) -> tensor<1x10x10x8xf32>
+  return %b, %c : tensor<1x8x8x8xf32>, tensor<1x10x10x8xf32>
+}
+
+// -----
+
+// Nested concatenations are one.
+// CHECK-LABEL: func.func @nested
+// CHECK-COUNT-3: lepton.insert
+// CHECK-NOT:     lepton.insert
+func.func @nested(%x: tensor<1x8x8x8xf32>) -> tensor<1x8x8x24xf32> {
+  %a = lepton.relu %x : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %b = lepton.neg %a : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %c = lepton.concat %a, %b {axis = 3 : i64} : (tensor<1x8x8x8xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x16xf32>
+  %d = lepton.sqrt %a : (tensor<1x8x8x8xf32>) -> tensor<1x8x8x8xf32>
+  %e = lepton.concat %c, %d {axis = 3 : i64} : (tensor<1x8x8x16xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x24xf32>
+  return %e : tensor<1x8x8x24xf32>
+}
