@@ -23,7 +23,7 @@ namespace lepton {
 using namespace mlir;
 using namespace lepton;
 
-/// Of fewer bytes a copy costs less than the call of another kernel.
+/// Of fewer bytes a copy takes less than the call of another kernel.
 static constexpr int64_t fewestBytes = 256;
 
 namespace {
@@ -237,7 +237,8 @@ private:
     if (outer == source)
       return;
     for (Value operand : outer->getOperands().drop_front())
-      operand.getDefiningOp()->moveBefore(&source->getBlock()->front());
+      if (Operation *constant = operand.getDefiningOp(); constant->getBlock() == source->getBlock())
+        constant->moveBefore(&source->getBlock()->front());
     outer->moveAfter(source);
   }
 
@@ -334,14 +335,13 @@ private:
     });
     Value whole;
     for (Part *part : order) {
-      if (part->after)
-        g.b.setInsertionPointAfter(part->after);
+      Operation *after = part->after;
+      if (whole && (!after || after->isBeforeInBlock(whole.getDefiningOp())))
+        after = whole.getDefiningOp(); // behind what was inserted before at the same place
+      if (after)
+        g.b.setInsertionPointAfter(after);
       else
         g.b.setInsertionPointToStart(largest->getBlock());
-      // Behind what was inserted before at the same place.
-      if (whole && whole.getDefiningOp()->getBlock() == g.b.getInsertionBlock() && part->after &&
-          part->after->isBeforeInBlock(whole.getDefiningOp()))
-        g.b.setInsertionPointAfter(whole.getDefiningOp());
       if (!whole)
         whole = tensor::EmptyOp::create(g.b, largest.getLoc(), type.getShape(), type.getElementType());
       whole = part->whole = insert(*part, whole);

@@ -89,8 +89,25 @@ def resized(x):
     return nn.add(nn.resize(small, scales=[2, 2]), conv(nn.resize(joined, scales=[2, 2]), 32, 16))
 
 
+def loop(x):
+    """A concatenation that the next iteration reads while it makes its own."""
+    w = weights(8, 16, 3, 3)
+
+    def body(i, state):
+        first = nn.relu(nn.conv2d(state, w, padding=1))
+        return nn.concat([first, nn.tanh(nn.add(first, nn.slice(state, [0], [8], axes=[1])))], axis=1)
+
+    return nn.loop(np.int64(4), [nn.concat([x, nn.sigmoid(x)], axis=1)], body)[0]
+
+
+def inputs_first(x):
+    """Parts that nothing computes, before anything else."""
+    joined = nn.concat([x, x], axis=1)
+    return nn.concat([x, x, nn.relu(nn.neg(joined))], axis=1)
+
+
 # The kernels that insert, and those that only concatenate, at full optimization.
-CASES = {densenet: (4, 0), esrgan: (4, 0), unet: (2, 0), yolo: (2, 0), squeezenet: (2, 0), shufflenet: (2, 0), twice: (0, 1), rows: (3, 0), resized: (2, 0)}
+CASES = {densenet: (4, 0), esrgan: (4, 0), unet: (2, 0), yolo: (2, 0), squeezenet: (2, 0), shufflenet: (2, 0), twice: (0, 1), rows: (3, 0), resized: (2, 0), loop: (10, 0), inputs_first: (3, 0)}
 
 
 def built(case, tmp_path):
