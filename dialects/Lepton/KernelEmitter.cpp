@@ -2,6 +2,7 @@
 
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/LeptonOps.h"
+#include "dialects/Lepton/ReductionEmitter.h"
 
 #include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -223,7 +224,8 @@ Value KernelEmitter::map(Value init, Type elementType, ElementFn element) {
   return op.getResult(0);
 }
 
-Value KernelEmitter::reduce(Value init, ArrayRef<AffineExpr> sizes, ReduceFn combine) {
+Value lepton::reduceOver(KernelEmitter &e, Value init, ArrayRef<OpFoldResult> sizes, KernelEmitter::ReduceFn combine) {
+  OpBuilder &b = e.b;
   auto type = cast<RankedTensorType>(init.getType());
   int64_t kept = type.getRank(), all = kept + sizes.size();
   SmallVector<utils::IteratorType> iterators(kept, utils::IteratorType::parallel);
@@ -236,14 +238,21 @@ Value KernelEmitter::reduce(Value init, ArrayRef<AffineExpr> sizes, ReduceFn com
     reducedDims.push_back(b.getAffineDimExpr(d));
   AffineMap reducedMap = AffineMap::get(all, 0, reducedDims, context);
   // linalg takes loop bounds from operands: this one has only a shape, and no memory by the time loops are made.
-  Value domain = temporary(sizes, b.getI8Type());
-  auto op = linalg::GenericOp::create(b, loc, type, domain, init, {reducedMap, out}, iterators,
+  Value domain = tensor::EmptyOp::create(b, e.loc, sizes, b.getI8Type());
+  auto op = linalg::GenericOp::create(b, e.loc, type, domain, init, {reducedMap, out}, iterators,
                                       [&](OpBuilder &, Location, ValueRange) {});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(op.getBlock());
-  auto indices = loopIndices(b, loc, 0, kept), reduced = loopIndices(b, loc, kept, all);
-  linalg::YieldOp::create(b, loc, combine(indices, reduced, op.getBlock()->getArgument(1)));
+  auto indices = loopIndices(b, e.loc, 0, kept), reduced = loopIndices(b, e.loc, kept, all);
+  linalg::YieldOp::create(b, e.loc, combine(indices, reduced, op.getBlock()->getArgument(1)));
   return op.getResult(0);
+}
+
+Value KernelEmitter::reduce(Value init, ArrayRef<AffineExpr> sizes, ReduceFn combine) {
+  SmallVector<OpFoldResult> extents;
+  for (AffineExpr extent : sizes)
+    extents.push_back(getAsOpFoldResult(size(extent)));
+  return reduceOver(*this, init, extents, combine);
 }
 
 Value KernelEmitter::fill(Value init, Value scalar) {

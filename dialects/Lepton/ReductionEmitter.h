@@ -19,6 +19,10 @@ mlir::Value narrow(KernelEmitter &e, mlir::Value value, mlir::Type accumulator, 
 mlir::Value neutral(KernelEmitter &e, ReduceKind kind, mlir::Type type, bool isUnsigned);
 mlir::Value combine(KernelEmitter &e, ReduceKind kind, mlir::Value l, mlir::Value r, bool isUnsigned);
 
+/// `KernelEmitter::reduce` over sizes of which some may be known to the kernel alone.
+mlir::Value reduceOver(KernelEmitter &e, mlir::Value init, llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                       KernelEmitter::ReduceFn combine);
+
 /// Positions of the result, and of the reduced dimensions `axes`, as positions of the input.
 llvm::SmallVector<mlir::Value> inputIndices(int64_t rank, llvm::ArrayRef<int64_t> axes, mlir::ValueRange kept,
                                             mlir::ValueRange reduced);

@@ -14,7 +14,7 @@ static constexpr size_t largestGroup = 48;
 
 bool lepton::takesEpilogue(Operation *op) {
   return isa<MatMulOp, PackedMatMulOp, ConvOp, PackedConvOp, DepthwiseConvOp, ConvTransposeOp, PackedConvTransposeOp,
-             WinogradConvOp, ReduceOp, ArgReduceOp, PoolOp>(op);
+             WinogradConvOp, ReduceOp, ArgReduceOp, PoolOp, NormalizeOp>(op);
 }
 
 /// Whether an op reads this operand where it lies in memory, with any distance between rows.
@@ -93,8 +93,10 @@ struct Grouping {
       return pad.getInput() == value && (isCheap(producer) || isFrame(pad));
     if (isa<ExpandOp>(user))
       return user->getOperand(0) == value && isCheap(producer);
-    if (isa<SoftmaxOp, NormalizeOp>(user))
+    if (isa<SoftmaxOp>(user))
       return isCheap(producer);
+    if (isa<NormalizeOp>(user)) // which reads each element more than once
+      return isCheap(producer) && !isEpilogue(producer);
     if (auto pointwise = dyn_cast<PackedConvOp>(user))
       return bool(fusedDepthwise(pointwise));
     return false;
@@ -104,6 +106,15 @@ struct Grouping {
   static bool isOutermost(PadOp pad, const KernelGroup &group) {
     auto insert = dyn_cast<InsertOp>(group.ops.front());
     return pad == group.ops.front() || (insert && insert.getPart() == pad.getResult());
+  }
+
+  /// Whether `op` is, element by element, what follows a kernel op that only it reads: that one's epilogue, where it is computed once.
+  bool isEpilogue(Operation *op) {
+    return isa<ElementwiseOpInterface>(op) && llvm::any_of(op->getOperands(), [&](Value operand) {
+             Operation *before = operand.getDefiningOp();
+             return before && operand.hasOneUse() && sameShape(operand, op->getResult(0)) &&
+                    (takesEpilogue(before) || isEpilogue(before));
+           });
   }
 
   bool isFrame(PadOp pad) { return pad.getMode() == PadMode::constant && pad.getFrame(shapes); }

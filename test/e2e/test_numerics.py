@@ -64,7 +64,15 @@ def statistics():
     return g.finish(g.op("ReduceMean", g.op("Softmax", x, axis=1), g.integers(2, 3), keepdims=0))
 
 
-SMALL = {build.__name__: build for build in (convolutions, deep, lines, products, encoder, statistics)}
+def large_slices():
+    """Normalised far from zero, in several blocks of which the last is shorter: along the lines of planes, and beside the channels of convolutions."""
+    g = Graph("large_slices", [1, 4, 70, 131])
+    x = g.norm(g.op("Add", g.x, g.number(100)), "InstanceNormalization")
+    x = g.norm(g.conv(x, 40), "InstanceNormalization")
+    return g.finish(g.norm(g.op("Add", g.conv(x, 3), g.number(-30)), "InstanceNormalization"))
+
+
+SMALL = {build.__name__: build for build in (convolutions, deep, lines, products, encoder, statistics, large_slices)}
 MODELS = SMALL | {name: NETWORKS[name] for name in ("mnist_b1", "mnist_b32", "bilstm", "gru")}
 # What takes long without optimizations. The sums of matmul2048 are the longest, and the layers of lstm2 run side by side.
 LARGE = {name: build for name, build in NETWORKS.items() if name not in MODELS and (FULL or name in ("matmul2048", "lstm2", "squeezenet1_1"))}
