@@ -21,8 +21,9 @@ using namespace lepton;
 static constexpr int64_t lanesPerSlice = 32;
 /// Fewer positions than this would leave most of a vector empty.
 static constexpr int64_t fewestLanes = 4;
-/// Elements of a block of a slice: few enough to be still in the first-level cache when they are read again.
-static constexpr int64_t blockElements = 4096;
+/// Elements of a block of a slice, with lanes or along the last dimension: few enough to be still in the first-level cache when they are read again, and for their sum
+/// to be exact where no vectors share it.
+static constexpr int64_t laneBlockElements = 4096, lineBlockElements = 2048;
 
 static SmallVector<int64_t> otherDims(int64_t rank, ArrayRef<int64_t> axes) {
   SmallVector<int64_t> dims;
@@ -334,7 +335,7 @@ private:
 
   /// Of a slice with one axis, which is read from memory once: block by block, whose statistics are joined by the formula of Chan, Golub and LeVeque.
   Moments ofBlocks(AffineExpr size) {
-    const int64_t block = pickTile(size, blockElements / (slices.hasLanes ? slices.mostLanes : 1));
+    const int64_t block = pickTile(size, slices.hasLanes ? laneBlockElements / slices.mostLanes : lineBlockElements);
     if (ShapeAnalysis::constantValue(size).value_or(block + 1) <= block)
       return ofBlock(e.index(0), e.b.getIndexAttr(block), number(e.index(block)));
     Value zero = e.scalar(type, 0);

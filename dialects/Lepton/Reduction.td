@@ -64,8 +64,11 @@ def Lepton_SoftmaxOp : Lepton_KernelOp<"softmax"> {
 def Lepton_NormalizeOp : Lepton_KernelOp<"normalize"> {
   let summary = "zero mean and unit variance over dimensions";
   let description = [{
-    `result = (x - mean) / sqrt(variance + epsilon)` with the statistics over `axes` in f32 or wider (two passes); scale and bias
-    are elementwise ops around it. With `rms` the mean is not subtracted. The core of Layer-, Instance-, Group- and RMS-normalisation.
+    `result = (x - mean) / sqrt(variance + epsilon)` with the statistics over `axes` in f32 or wider; scale and bias are elementwise ops
+    around it. With `rms` the mean is not subtracted. The core of Layer-, Instance-, Group- and RMS-normalisation.
+
+    On a CPU a slice is read twice: for its statistics, in blocks that the first-level cache holds (a block's mean, then the squares of the distances from it,
+    joined with those of the blocks before), and to be normalised, by which what follows element by element is computed, too.
 
     Example:
     ```mlir

@@ -20,9 +20,9 @@ func.func private @one_block(%x: tensor<1x8x32x32xf32>) -> tensor<1x8x32x32xf32>
 // A large one is read block by block: the mean and the squares so far are carried, with the number of elements.
 // CHECK-LABEL: func.func private @blocks
 // CHECK:         scf.forall {{.*}} in (2)
-// CHECK:           scf.for {{.*}} to %c256 {{.*}} -> (tensor<f32>, tensor<f32>, f32)
-// CHECK:             linalg.generic {{.*}} ins(%{{.*}} : tensor<4096xi8>)
-// CHECK:             linalg.generic {{.*}} ins(%{{.*}} : tensor<4096xi8>)
+// CHECK:           scf.for {{.*}} to %c512 {{.*}} -> (tensor<f32>, tensor<f32>, f32)
+// CHECK:             linalg.generic {{.*}} ins(%{{.*}} : tensor<2048xi8>)
+// CHECK:             linalg.generic {{.*}} ins(%{{.*}} : tensor<2048xi8>)
 // CHECK:             scf.yield
 // CHECK:           math.sqrt
 func.func private @blocks(%x: tensor<2x1048576xf32>) -> tensor<2x1048576xf32> attributes {lepton.kernel} {
@@ -33,7 +33,7 @@ func.func private @blocks(%x: tensor<2x1048576xf32>) -> tensor<2x1048576xf32> at
 // The last block is shorter where the size is no multiple, or known to the run alone.
 // CHECK-LABEL: func.func private @shorter_block
 // CHECK:         scf.for
-// CHECK:           %[[SIZE:.*]] = arith.minsi %{{.*}}, %c4096
+// CHECK:           %[[SIZE:.*]] = arith.minsi %{{.*}}, %c2048
 // CHECK:           tensor.empty(%[[SIZE]]) : tensor<?xi8>
 func.func private @shorter_block(%x: tensor<2x?xf32>) -> tensor<2x?xf32> attributes {lepton.kernel} {
   %0 = lepton.normalize %x {axes = array<i64: 1>, epsilon = 1.0e-5 : f64} : (tensor<2x?xf32>) -> tensor<2x?xf32>
