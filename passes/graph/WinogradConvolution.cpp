@@ -13,12 +13,14 @@ using namespace mlir;
 using namespace lepton;
 
 /// Outputs of a tile along a dimension. Of the 9 products per output and channel of the direct form F(6, 3) takes 1.78, F(4, 3) 2.25, F(2, 3), which has the smallest filter,
-/// 4; in one dimension F(4, 3) takes 1.5 of 3, and F(4, 4) 1.75 of 4. The errors stay far below the tolerance of fp32.
+/// 4; in one dimension F(6, 3) takes 1.33 of 3, F(4, 3) 1.5, F(2, 3) 2, and F(4, 4) 1.75 of 4. The errors stay far below the tolerance of fp32.
 static constexpr int64_t tileSizes[] = {6, 4, 2};
+/// Pixels of a tile's window along a dimension: larger ones lack points. So F(6, r) is for 3 taps alone.
+static constexpr int64_t largestSide = 8;
 /// Fewer channels leave the vectors of the products empty.
 static constexpr int64_t leastChannelsOfImage = 16, leastChannelsOfLine = 8, channelMultiple = 8;
-/// Instructions of both transforms of a tile, for a vector of channels: of a line, of an image with F(6, 3), F(4, 3) and F(2, 3).
-static constexpr double lineTransforms = 25, largestTransforms = 600, largeTransforms = 200, smallTransforms = 50;
+/// Instructions of both transforms of a tile of 6, 4 or 2, for a vector of channels: of a line, of an image.
+static constexpr double lineTransforms[] = {50, 25, 10}, imageTransforms[] = {600, 200, 50};
 /// Of the direct form's cycles, by an estimate that leaves out what only a run shows.
 static constexpr double clearlyFaster = 0.8;
 
@@ -81,7 +83,7 @@ static SmallVector<int64_t> tilesFor(ConvOp op) {
     const Sizes s = sizesOf(op, tile);
     const int64_t leastChannels = s.isLine() ? leastChannelsOfLine : leastChannelsOfImage;
     if (s.inputs % channelMultiple == 0 && s.inputs >= leastChannels && s.outputs >= leastChannels && s.tiles() > 0 &&
-        !(s.isLine() && tile != 4))
+        s.tiling.side() <= largestSide)
       tiles.push_back(tile);
   }
   return tiles;
@@ -122,20 +124,20 @@ SmallVector<WinogradForm> lepton::winogradForms(ConvOp op, TargetAttr target) {
 }
 
 std::optional<WinogradForm> lepton::expectedWinogradForm(ConvOp op, TargetAttr target) {
+  constexpr int64_t manyLineTiles = WinogradTiling::lineItemTiles / 2;
   const double lanes = target.lanes(elementTypeOf(op.getInput())), rate = lanes * target.getMultiplyAdds(),
                taps = op.getFilter().getType().getNumElements();
   std::optional<WinogradForm> best;
   double bestCycles = 0;
   for (int64_t tile : tilesFor(op)) {
     const Sizes s = sizesOf(op, tile);
-    // The largest transforms leave 16 registers often, and the second-level cache where all tiles are transformed first.
-    if (tile == 6 && (target.getRegisters() < 32 || !paysInside(s, target)))
+    // The largest transforms of images leave 16 registers often, and the second-level cache where all tiles are transformed first. Of lines they have the largest filter,
+    // which few tiles read.
+    if (tile == 6 && (s.isLine() ? s.tiles() < manyLineTiles : target.getRegisters() < 32 || !paysInside(s, target)))
       continue;
-    const double perTile = s.isLine()  ? lineTransforms
-                           : tile == 6 ? largestTransforms
-                           : tile == 4 ? largeTransforms
-                                       : smallTransforms,
-                 filter = s.filterElements(), transforms = s.tiles() * (s.inputs + s.outputs) / lanes * perTile,
+    const size_t number = llvm::find(tileSizes, tile) - std::begin(tileSizes);
+    const double perTile = (s.isLine() ? lineTransforms : imageTransforms)[number], filter = s.filterElements(),
+                 transforms = s.tiles() * (s.inputs + s.outputs) / lanes * perTile,
                  cycles = cyclesOf(filter * s.tiles() / rate, filter, target) + transforms,
                  direct = cyclesOf(taps * s.images * s.height * s.width / rate, taps, target);
     const double limit = best ? bestCycles : clearlyFaster * direct;

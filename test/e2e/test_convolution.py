@@ -39,6 +39,8 @@ CONVOLUTIONS = {
     "line_of_taps_farther_apart": ((1, 32, 1200), (32, 32, 3), {"pads": [96, 96], "dilations": [96]}),
     "line_of_few_channels": ((1, 8, 1000), (8, 8, 11), {"pads": [5, 5]}),
     "line_without_padding": ((3, 24, 270), (40, 24, 5), {}),
+    "line_of_large_tiles": ((2, 64, 1001), (48, 64, 3), {"pads": [3, 4], "dilations": [3]}),
+    "line_of_two_outputs": ((1, 64, 4), (64, 64, 3), {}),
     "line_shorter_than_a_tile": ((1, 32, 6), (32, 32, 4), {}),
 }
 

@@ -69,6 +69,21 @@ func.func @Line(%x: tensor<1x64x100xf32>) -> tensor<1x64x100xf32> {
 
 // -----
 
+// Lines of 3 taps are cut into tiles of 6, if there are many: 3 items of 57 make 1026 + 2 pixels. A few read no larger filter than that of tiles of 4.
+// CHECK-LABEL: func @LineOfThreeTaps
+// CHECK:         lepton.winograd_conv {{.*}} tile = 6 : i64} : (tensor<1x1028x64xf32>, tensor<4x8x1x64x16xf32>) -> tensor<1x1020x64xf32>
+// CHECK:         lepton.winograd_conv {{.*}} tile = 4 : i64} : (tensor<1x62x64xf32>, tensor<4x6x1x64x16xf32>) -> tensor<1x60x64xf32>
+func.func @LineOfThreeTaps(%long: tensor<1x64x1022xf32>, %short: tensor<1x64x62xf32>) -> (tensor<1x64x1020xf32>, tensor<1x64x60xf32>) {
+  %w = lepton.constant dense<1.0> : tensor<64x64x3xf32>
+  %y = lepton.conv %long, %w {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, group = 1 : i64}
+     : (tensor<1x64x1022xf32>, tensor<64x64x3xf32>) -> tensor<1x64x1020xf32>
+  %z = lepton.conv %short, %w {strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, group = 1 : i64}
+     : (tensor<1x64x62xf32>, tensor<64x64x3xf32>) -> tensor<1x64x60xf32>
+  return %y, %z : tensor<1x64x1020xf32>, tensor<1x64x60xf32>
+}
+
+// -----
+
 // With 32 registers for its transforms a still larger image is cut into tiles of 6: 38 of them make 228 + 2 pixels.
 // CHECK-LABEL: func @LargestImage
 // CHECK:         lepton.winograd_conv {{.*}}tile = 6 : i64} : (tensor<1x230x230x64xf32>, tensor<4x64x1x64x16xf32>) -> tensor<1x224x224x64xf32>
