@@ -1,4 +1,4 @@
-"""The machine code of contractions: accumulators as wide as the processor's vectors, which do not leave their registers inside an inner loop."""
+"""The machine code of contractions, and of what recurrences do with them: accumulators as wide as the processor's vectors, which do not leave their registers inside an inner loop."""
 
 import re
 
@@ -140,3 +140,23 @@ def test_winograd_transforms_stay_in_registers(tmp_path, layer):
     assert result.returncode == 0, result.stderr
     kernels = [lines for lines in functions((tmp_path / "m.s").read_text()) if lines and "winograd" in lines[0] and "range:" in lines[0]]
     assert kernels and not [line for lines in kernels for loop in inner_loops(lines) for line in loop if is_spill(line)]
+
+
+@pytest.mark.parametrize("cpu", REGISTERS)
+@pytest.mark.parametrize("layer", ["lstm", "gru"])
+def test_cell_updates_stay_in_registers(tmp_path, layer, cpu):
+    """One loop makes a new state, or a new output, from what the products gave: no sigmoid or tanh is called or put away, and nothing but the result is written."""
+    nodes, shape, constants = LAYERS[layer]
+    model = save(tmp_path / "m.onnx", nodes, {"x": (FLOAT, shape)}, {"y": (FLOAT, None)}, constants)
+    result = lepton("compile", model, "-o", tmp_path / "m.s", f"--cpu={cpu}")
+    assert result.returncode == 0, result.stderr
+    cells = [lines for lines in functions((tmp_path / "m.s").read_text()) if lines and "slice" in lines[0] and "range:" in lines[0]]
+    assert cells
+    for lines in cells:
+        # The vectors' loop; what is left at the end of a range may be scalars.
+        loops = [loop for loop in inner_loops(lines) if any(re.match(rf"vdivps\s.*%{REGISTERS[cpu]}", line) for line in loop)]
+        assert loops
+        for loop in loops:
+            stores = [line for line in loop if re.match(r"vmov\w+\s+%[xyz]mm\d+, .*\(", line)]
+            assert len(stores) == 1 and not is_spill(stores[0]), "\n".join(stores)
+            assert not [line for line in loop if line.startswith("call")]
