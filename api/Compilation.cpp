@@ -13,7 +13,7 @@
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/Flops.h"
 #include "dialects/Lepton/LeptonOps.h"
-#include "frontend/native/graph.hpp"
+#include "frontend/native/ImportGraph.h"
 #include "frontend/onnx/Importer.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
@@ -295,9 +295,9 @@ bool Compilation::readFile(const std::string &path) {
 }
 
 bool Compilation::readGraph(nn::Graph &graph) {
-  std::string bytes = graph.onnx();
-  if (graph.error().empty())
-    return readBytes(bytes, graph.name());
+  source = graph.name();
+  if (graph.isWhole())
+    return importOnnx([&](const ImportOptions &import) { return importGraph(graph, *context, import); });
   errors = graph.error(); // which names the line of the program that built it
   failure = Failure::input;
   return false;

@@ -58,18 +58,25 @@ static std::string formOf(const std::string &output, const std::string &emit) {
                                                 : "";
 }
 
-/// Writes text to a file that appears whole or not at all; "-" is standard output.
+/// Has `write` write a file that appears whole or not at all; "-" is standard output.
+static bool writeTo(const std::string &path, llvm::function_ref<bool(llvm::raw_ostream &)> write, std::string &error) {
+  if (path != "-")
+    return writeWhole(path, write, error);
+  const bool isWritten = write(llvm::outs());
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return isWritten;
+  error = "standard output cannot be written: " + llvm::outs().error().message();
+  llvm::outs().clear_error();
+  return false;
+}
+
 static bool writeText(const std::string &path, const std::string &text, std::string &error) {
-  if (path == "-") {
-    llvm::outs() << text;
-    llvm::outs().flush();
-    if (!llvm::outs().has_error())
-      return true;
-    error = "standard output cannot be written: " + llvm::outs().error().message();
-    llvm::outs().clear_error();
-    return false;
-  }
-  return writeWhole(path, text, error);
+  auto write = [&](llvm::raw_ostream &os) {
+    os << text;
+    return true;
+  };
+  return writeTo(path, write, error);
 }
 
 /// What lies beside a library, an archive or an object; nothing beside other files.
@@ -148,18 +155,21 @@ static std::string faultOfGpuForm(llvm::StringRef form, llvm::StringRef target) 
 static bool writeIr(Compilation &compilation, const std::string &form, const std::string &output, bool locations,
                     std::string &error) {
   std::string text;
-  llvm::raw_string_ostream os(text);
   const GpuForm gpuForm = form == "llvm" ? GpuForm::llvmIr : form == "hsaco" ? GpuForm::object : GpuForm::assembly;
-  if (form == "mlir") {
-    // Whole in a file, which can be compiled again; for reading without the weights.
+  if (form == "mlir" || form == "bytecode") {
+    // Whole in a file, which can be compiled again, and written as it is made, since it may be large; for reading without the weights.
     auto flags = output == "-" ? OpPrintingFlags().elideLargeResourceString(64) : OpPrintingFlags();
-    compilation.module()->print(os, flags.enableDebugInfo(locations));
-  } else if (form == "bytecode") {
-    if (failed(writeBytecodeToFile(compilation.module(), os)))
-      return false;
-  } else if (form == "header") {
+    auto write = [&](llvm::raw_ostream &os) {
+      if (form == "bytecode")
+        return succeeded(writeBytecodeToFile(compilation.module(), os));
+      compilation.module()->print(os, flags.enableDebugInfo(locations));
+      return true;
+    };
+    return writeTo(output, write, error);
+  }
+  if (form == "header") {
     (void)compilation.seal();
-    os << writeHeader(compilation.info());
+    text = writeHeader(compilation.info());
   } else if (compilation.target().gpu.empty() ? !compilation.emitText(form == "asm", text)
                                               : !compilation.emitGpu(gpuForm, text)) {
     error = compilation.takeError();
@@ -295,13 +305,29 @@ Failure lepton::compileFile(const std::string &model, const std::string &output,
   return compileTo({model, read, load}, output, options, error);
 }
 
+/// A large model has its constants in a file beside it, which is there before the model.
+static bool writeOnnx(nn::Graph &graph, const std::string &output, std::string &error) {
+  std::string bytes;
+  if (graph.isWhole() && graph.isLarge()) {
+    const std::string location = llvm::sys::path::filename(output).str() + ".data";
+    auto write = [&](llvm::raw_ostream &os) {
+      bytes = graph.onnx(location, [&](const char *data, size_t size) { os.write(data, size); });
+      return true;
+    };
+    if (!writeWhole(output + ".data", write, error))
+      return false;
+  } else {
+    bytes = graph.onnx();
+  }
+  error = graph.error();
+  return error.empty() && writeWhole(output, bytes, error);
+}
+
 Failure lepton::compileFile(nn::Graph &graph, const std::string &output, const CompileOptions &options,
                             std::string &error) {
   llvm::StringRef ending = llvm::sys::path::extension(output);
   if (ending == ".onnx" && options.emit.empty()) {
-    std::string bytes = graph.onnx();
-    error = graph.error();
-    return error.empty() && writeWhole(output, bytes, error) ? Failure::none : Failure::input;
+    return writeOnnx(graph, output, error) ? Failure::none : Failure::input;
   }
   CompileOptions wanted = options;
   if (ending.starts_with(".mlir") && wanted.compileTo.empty())

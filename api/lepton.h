@@ -123,7 +123,8 @@ lepton_status lepton_graph_body_end(lepton_graph *graph, const char *const *resu
                                     lepton_error *error);
 /* Makes a value an output of the model. */
 lepton_status lepton_graph_output(lepton_graph *graph, const char *name, const char *value, lepton_error *error);
-/* Writes the model as ONNX's format (.onnx) or Lepton's dialect (.mlir, .mlirbc), or compiles it to an artifact (.so, .a, .o). */
+/* Writes the model as ONNX's format (.onnx; one of more than 2 GB with its constants in NAME.onnx.data beside it) or Lepton's dialect (.mlir, .mlirbc), or
+ * compiles it to an artifact (.so, .a, .o). */
 lepton_status lepton_graph_write(lepton_graph *graph, const char *output, const lepton_compile_options *options,
                                  lepton_error *error);
 lepton_status lepton_graph_open(lepton_graph *graph, const lepton_compile_options *options,

@@ -294,7 +294,9 @@ void bindGraph(nb::module_ &parent) {
           },
           "The model in ONNX's format.")
       .def("save", save, "path"_a,
-           "Writes the model: in ONNX's format (.onnx), or in Lepton's dialect as text (.mlir) or bytecode (.mlirbc).");
+           "Writes the model: in ONNX's format (.onnx; more than 2 GB with the constants in NAME.onnx.data beside it), "
+           "or in "
+           "Lepton's dialect as text (.mlir) or bytecode (.mlirbc).");
   module.def(
       "op",
       [](const std::string &type, const nb::args &operands, const std::string &name, int outputs,

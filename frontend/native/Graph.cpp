@@ -1,11 +1,15 @@
 //===- Graph.cpp - the public face of a graph ---------------------------------------------------------------------------===//
 
+#include "frontend/native/ImportGraph.h"
 #include "frontend/native/State.h"
 #include "frontend/onnx/TensorData.h"
 #include "frontend/onnx/TensorFile.h"
 #include "runtime/program/npy.h"
 
+#include "llvm/Support/Alignment.h"
+
 #include <cstdlib>
+#include <limits>
 
 using namespace lepton;
 using namespace lepton::nn;
@@ -49,7 +53,7 @@ Value Graph::input(const std::string &name, Dtype dtype, const std::vector<Dim> 
   return state->input(name, dtype, shape, at);
 }
 
-Value Graph::constant(Tensor tensor, At name) { return state->constant(tensor, name.name, name); }
+Value Graph::constant(Tensor tensor, At name) { return state->constant(std::move(tensor), name.name, name); }
 
 Value Graph::value(const std::string &name, At at) { return state->find(name, at); }
 
@@ -113,13 +117,62 @@ std::string Graph::takeError() {
 
 const std::string &Graph::name() const { return state->model.graph().name(); }
 
-std::string Graph::onnx() {
+bool Graph::isWhole() {
   if (state->error.empty() && !state->openBody().empty())
     state->error = "graph '" + name() + "': the body '" + state->openBody() + "' has not ended";
   if (state->error.empty() && state->model.graph().output_size() == 0)
     state->error = "graph '" + name() + "': has no outputs; name them with output()";
-  std::string bytes;
-  if (state->error.empty() && !state->model.SerializeToString(&bytes))
-    state->error = "graph '" + name() + "': is larger than the 2 GB that ONNX's format holds";
+  return state->error.empty();
+}
+
+bool Graph::isLarge() const { return state->model.ByteSizeLong() > size_t(std::numeric_limits<int32_t>::max()); }
+
+std::string Graph::onnx() {
+  if (isWhole() && isLarge())
+    state->error = "graph '" + name() + "': is larger than the 2 GB that ONNX's format holds in one piece; save it " +
+                   "to a file, beside which another one then has the constants";
+  return state->error.empty() ? state->model.SerializeAsString() : "";
+}
+
+/// Constants from this size on lie in the file of constants, each where a page begins, so that it can be mapped: as ONNX's own package writes them.
+static constexpr size_t largestInModel = 1024, pageBytes = 4096;
+
+std::string Graph::onnx(const std::string &location, const std::function<void(const char *, size_t)> &write) {
+  if (!isWhole())
+    return "";
+  std::vector<std::pair<::onnx::TensorProto *, std::string *>> apart;
+  size_t end = 0;
+  for (::onnx::TensorProto &tensor : *state->model.mutable_graph()->mutable_initializer()) {
+    const size_t size = tensor.raw_data().size();
+    if (size < largestInModel)
+      continue;
+    const std::string padding(llvm::offsetToAlignment(end, llvm::Align(pageBytes)), 0);
+    write(padding.data(), padding.size());
+    write(tensor.raw_data().data(), size);
+    auto say = [&tensor = tensor](const char *key, const std::string &value) {
+      auto *entry = tensor.add_external_data();
+      entry->set_key(key);
+      entry->set_value(value);
+    };
+    say("location", location);
+    say("offset", std::to_string(end + padding.size()));
+    say("length", std::to_string(size));
+    tensor.set_data_location(::onnx::TensorProto::EXTERNAL);
+    apart.emplace_back(&tensor, tensor.release_raw_data());
+    end += padding.size() + size;
+  }
+  std::string bytes = state->model.SerializeAsString();
+  for (auto [tensor, content] : apart) {
+    tensor->set_allocated_raw_data(content);
+    tensor->clear_external_data();
+    tensor->clear_data_location();
+  }
   return bytes;
+}
+
+mlir::OwningOpRef<mlir::ModuleOp> lepton::importGraph(const Graph &graph, mlir::MLIRContext &context,
+                                                      const ImportOptions &options) {
+  ImportOptions inPlace = options;
+  inPlace.modelStays = true;
+  return importOnnxModel(graph.content()->model, context, inPlace);
 }

@@ -129,16 +129,16 @@ Value State::find(const std::string &name, const At &at) {
   return value;
 }
 
-static void setTensor(const Tensor &tensor, ::onnx::TensorProto &proto) {
+static void setTensor(Tensor tensor, ::onnx::TensorProto &proto) {
   proto.set_data_type(int32_t(tensor.dtype));
   proto.mutable_dims()->Add(tensor.shape.begin(), tensor.shape.end());
   for (const std::string &text : tensor.strings)
     proto.add_string_data(text);
   if (tensor.dtype != LEPTON_STRING)
-    importer::setElements(proto, tensor.bytes);
+    importer::setElements(proto, std::move(tensor.bytes));
 }
 
-Value State::constant(const Tensor &tensor, const std::string &wanted, const At &at) {
+Value State::constant(Tensor tensor, const std::string &wanted, const At &at) {
   if (!error.empty())
     return nothing();
   std::string name = freeName(wanted, "constant");
@@ -155,10 +155,11 @@ Value State::constant(const Tensor &tensor, const std::string &wanted, const At 
                         ", but its shape and type take " + std::to_string(wantedSize));
   auto *kept = model.mutable_graph()->add_initializer();
   kept->set_name(name);
-  setTensor(tensor, *kept);
   constants[name] = kept;
-  std::vector<Dim> shape(tensor.shape.begin(), tensor.shape.end());
-  return define(scopes.front(), name, typeOf(tensor.dtype, shape)); // where bodies see it, too
+  const std::vector<Dim> shape(tensor.shape.begin(), tensor.shape.end());
+  const ::onnx::TypeProto type = typeOf(tensor.dtype, shape);
+  setTensor(std::move(tensor), *kept);
+  return define(scopes.front(), name, type); // where bodies see it, too
 }
 
 void State::output(const std::string &name, const Value &value, const At &at) {

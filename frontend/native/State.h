@@ -23,7 +23,7 @@ struct State : std::enable_shared_from_this<State> {
   State(std::string name, int opset);
 
   Value input(const std::string &name, Dtype dtype, const std::vector<Dim> &shape, const At &at);
-  Value constant(const Tensor &tensor, const std::string &name, const At &at);
+  Value constant(Tensor tensor, const std::string &name, const At &at);
   std::vector<Value> add(const std::string &op, const std::vector<Operand> &operands,
                          const std::vector<Attribute> &attributes, int outputs, const At &at);
   void output(const std::string &name, const Value &value, const At &at);

@@ -179,11 +179,19 @@ public:
   /// The same, which is then forgotten.
   std::string takeError();
   const std::string &name() const;
-  /// The model in ONNX's format; empty, with an error, where the graph has one or lacks outputs.
+  /// Whether the graph can be compiled and saved: it has no error, which it gets where it lacks outputs.
+  bool isWhole();
+  /// The model in ONNX's format; empty, with an error, where it is not whole or is large.
   std::string onnx();
+  /// Whether the model is larger than the 2 GB that ONNX's format holds in one piece.
+  bool isLarge() const;
+  /// The model without its constants of some size: these lie in the file `location` beside it (in ONNX's words external data), whose content `write`
+  /// gets piece by piece.
+  std::string onnx(const std::string &location, const std::function<void(const char *, size_t)> &write);
 
   /// The graph of a value.
   explicit Graph(std::shared_ptr<State> state) : state(std::move(state)) {}
+  const std::shared_ptr<State> &content() const { return state; }
 
 private:
   std::shared_ptr<State> state;

@@ -85,8 +85,6 @@ struct Counter {
 
 OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext &context,
                                               const ImportOptions &options) {
-  context.loadDialect<LeptonDialect, func::FuncDialect>();
-  Location loc = UnknownLoc::get(&context);
   google::protobuf::LogSilencer silent; // its messages are ours to give
   ::onnx::ModelProto model;
   google::protobuf::io::ArrayInputStream stream(bytes.data(), bytes.size());
@@ -95,11 +93,18 @@ OwningOpRef<ModuleOp> lepton::importOnnxBytes(ArrayRef<char> bytes, MLIRContext 
   coded.SetRecursionLimit(200);
   if (bytes.empty() || bytes.size() > size_t(std::numeric_limits<int>::max()) || !model.ParseFromCodedStream(&coded) ||
       !coded.ConsumedEntireMessage()) {
-    emitError(loc) << (bytes.empty() ? "the file is empty"
-                                     : "the file is no ONNX model, or it is truncated, damaged or nested too deeply");
+    emitError(UnknownLoc::get(&context))
+        << (bytes.empty() ? "the file is empty"
+                          : "the file is no ONNX model, or it is truncated, damaged or nested too deeply");
     return {};
   }
-  if (failed(checkHeader(model, loc)))
+  return importOnnxModel(model, context, options);
+}
+
+OwningOpRef<ModuleOp> lepton::importOnnxModel(const ::onnx::ModelProto &model, MLIRContext &context,
+                                              const ImportOptions &options) {
+  context.loadDialect<LeptonDialect, func::FuncDialect>();
+  if (failed(checkHeader(model, UnknownLoc::get(&context))))
     return {};
   if (options.contents) {
     describe(model, *options.contents);

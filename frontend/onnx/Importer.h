@@ -15,6 +15,10 @@
 #include <string>
 #include <vector>
 
+namespace onnx {
+class ModelProto;
+}
+
 namespace lepton {
 
 /// The sizes that the dimensions of one name may have; a size at compile time where both ends are equal. Any size where `versions` lists those that get code
@@ -42,6 +46,8 @@ struct ImportOptions {
   std::function<bool()> stopped;
   /// Where the files of external data lie; the model's own folder when it is a file.
   std::string folder;
+  /// Whether the model stays as it is while the module lives, which then has its large constants where they are, and not copies.
+  bool modelStays = false;
   /// Filled as soon as the file is read, where it is wanted.
   OnnxContents *contents = nullptr;
 };
@@ -49,6 +55,9 @@ struct ImportOptions {
 mlir::OwningOpRef<mlir::ModuleOp> importOnnxFile(llvm::StringRef path, mlir::MLIRContext &context,
                                                  const ImportOptions &options);
 mlir::OwningOpRef<mlir::ModuleOp> importOnnxBytes(llvm::ArrayRef<char> bytes, mlir::MLIRContext &context,
+                                                  const ImportOptions &options);
+/// The same of a model that was read, or built.
+mlir::OwningOpRef<mlir::ModuleOp> importOnnxModel(const ::onnx::ModelProto &model, mlir::MLIRContext &context,
                                                   const ImportOptions &options);
 
 } // namespace lepton

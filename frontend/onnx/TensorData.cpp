@@ -20,6 +20,9 @@ template <typename T, typename Values> static void append(std::string &bytes, co
   }
 }
 
+/// Bytes from which on a constant of a model that stays is not copied; of smaller ones the compiler reads the elements.
+static constexpr int64_t smallestInPlace = 1 << 16;
+
 /// The typed fields of a tensor as raw bytes.
 static std::string typedBytes(const TensorProto &tensor) {
   std::string bytes;
@@ -126,9 +129,9 @@ std::string importer::pack(StringRef elements, unsigned bits) {
 
 unsigned importer::bytesInMemory(int32_t dataType) { return (bitsInFile(dataType) + 7) / 8; }
 
-void importer::setElements(TensorProto &tensor, StringRef elements) {
+void importer::setElements(TensorProto &tensor, std::string elements) {
   unsigned bits = bitsInFile(tensor.data_type());
-  tensor.set_raw_data(bits < 8 ? pack(elements, bits) : elements.str());
+  tensor.set_raw_data(bits < 8 ? pack(elements, bits) : std::move(elements));
 }
 
 std::optional<int64_t> importer::elementCount(ArrayRef<int64_t> sizes) {
@@ -212,5 +215,9 @@ FailureOr<ElementsAttr> GraphImporter::tensor(const TensorProto &tensor, Locatio
     return fail(wrongSize(bytes.size(), expected));
   if (bits < 8)
     return makeConstant(type, unpack(bytes, bits, *count), tensor.name());
-  return makeConstant(type, ArrayRef<char>(bytes.data(), bytes.size()), tensor.name());
+  ArrayRef<char> data(bytes.data(), bytes.size());
+  if (options.modelStays && tensor.has_raw_data() && !element.isInteger(1) && expected >= smallestInPlace)
+    return ElementsAttr(
+        DenseResourceElementsAttr::get(type, tensor.name(), UnmanagedAsmResourceBlob::allocateWithAlign(data, 64)));
+  return makeConstant(type, data, tensor.name());
 }

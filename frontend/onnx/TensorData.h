@@ -25,7 +25,7 @@ inline std::optional<int64_t> elementCount(const ::onnx::TensorProto &tensor) {
 bool readElements(const ::onnx::TensorProto &tensor, std::string &elements, std::string &error);
 
 /// The way back: fills a tensor's data, of numbers, from elements in whole bytes.
-void setElements(::onnx::TensorProto &tensor, llvm::StringRef elements);
+void setElements(::onnx::TensorProto &tensor, std::string elements);
 
 /// Bytes of an element of a data type in memory, at least one; 0 for a type that is not one of numbers.
 unsigned bytesInMemory(int32_t dataType);

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cmath>
+#include <cstdio>
+#include <fstream>
 #include <stdexcept>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -218,6 +220,34 @@ TEST(saysWhatIsAtFaultWhere) {
   lepton_tensor input = view(data, shape), output = {};
   CHECK(!executable->run(&input, &output, error));
   CHECK_EQ(error, "input 'x' has shape [4,3], expected float32 [5,3]; give it that shape");
+}
+
+TEST(largeConstantsMayLieBesideTheModel) {
+  nn::Graph graph("split");
+  auto x = graph.input("x", LEPTON_FLOAT, {600});
+  nn::Tensor ones({600}, std::vector<float>(600, 1)), twos({600}, std::vector<float>(600, 2));
+  graph.output("y", x * graph.constant(twos, "twos") + graph.constant(ones, "ones") + 0.5);
+  std::string constants;
+  std::string model = graph.onnx("split.data", [&](const char *data, size_t size) { constants.append(data, size); });
+  CHECK(model.size() < 1024); // what is small stays there
+  CHECK_EQ(constants.size(), 4096 + 600 * sizeof(float));
+  CHECK(graph.onnx().size() > 2 * 600 * sizeof(float)); // the graph is as it was
+
+  char folder[] = "/tmp/lepton-split-XXXXXX";
+  CHECK(mkdtemp(folder));
+  const std::string path = std::string(folder) + "/split.onnx", beside = std::string(folder) + "/split.data";
+  std::ofstream(path) << model;
+  std::ofstream(beside) << constants;
+  std::string error;
+  auto executable = Executable::compile(path, {}, error);
+  CHECK_EQ(error, "");
+  std::vector<float> data(600, 3), result(600);
+  std::vector<int64_t> shape = {600};
+  lepton_tensor input = view(data, shape), output = view(result, shape);
+  CHECK(executable->run(&input, &output, error));
+  CHECK_EQ(result.back(), 7.5f);
+  for (const std::string &file : {path, beside, std::string(folder)})
+    remove(file.c_str());
 }
 
 TEST(loopsAreFunctions) {

@@ -1,11 +1,13 @@
-"""Models of more than 2 GB, which take external data: a file of zeros that takes no room on the disk, but for a few numbers."""
+"""Models of more than 2 GB: with external data, a file of zeros that takes no room on the disk, but for a few numbers; and built by a program."""
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
+import lepton as library
 from common import FULL, lepton
+from lepton import nn
 
 ROWS, COLUMNS = 150_000, 4096  # 2.5 GB
 LAST = ROWS - 1
@@ -43,4 +45,29 @@ def test_runs(tmp_path, weights):
     assert result.returncode == 0, result.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), [np.zeros(COLUMNS), np.arange(COLUMNS)])
     for file in tmp_path.glob("[mt]*"):
+        file.unlink()
+
+
+@pytest.mark.skipif(not FULL, reason="takes 5 GB on the disk and 10 GB of memory")
+@pytest.mark.parametrize("ending", ["onnx", "mlirbc", "in process"])
+def test_built(tmp_path, ending):
+    graph = nn.Graph("large")
+    table = np.zeros((ROWS, COLUMNS), np.float32)
+    table[LAST] = np.arange(COLUMNS)
+    graph.output("y", nn.gather(graph.constant(table, "table"), graph.input("rows", "int64", [2])))
+    del table
+    model = graph
+    if ending == "in process":
+        with pytest.raises(ValueError, match="larger than the 2 GB that ONNX's format holds in one piece; save it to a file"):
+            graph.onnx()
+    else:
+        model = tmp_path / f"built.{ending}"
+        graph.save(model)
+        del graph
+    if ending == "onnx":
+        assert (tmp_path / "built.onnx.data").stat().st_size == 4 * ROWS * COLUMNS
+        onnx.checker.check_model(model)
+    result = library.InferenceSession(model).run(None, {"rows": np.array([0, LAST])})[0]
+    np.testing.assert_array_equal(result, [np.zeros(COLUMNS), np.arange(COLUMNS)])
+    for file in tmp_path.iterdir():
         file.unlink()
