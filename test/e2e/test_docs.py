@@ -1,4 +1,4 @@
-"""What the README and the pages of docs/ show is true.
+"""What the README, SECURITY.md and the pages of docs/ show is true.
 
 The words behind a fence say what becomes of its block:
 
@@ -36,7 +36,7 @@ def blocks_of(page):
     return [Block(found.start(), found[2], found[3] or "", re.sub(rf"^{found[1]}", "", found[4], flags=re.MULTILINE)) for found in FENCE.finditer(page)]
 
 
-PAGES = {name: (ROOT / name).read_text() for name in ("README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))))}
+PAGES = {name: (ROOT / name).read_text() for name in ("README.md", "SECURITY.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))))}
 BLOCKS = {name: blocks for name, page in PAGES.items() if (blocks := blocks_of(page))}
 ELSEWHERE = [(name, place) for name, blocks in BLOCKS.items() for place in sorted({block.place for block in blocks if block.place and "/" not in block.place})]
 
@@ -113,10 +113,10 @@ def anchors_of(page):
     return anchors
 
 
-@pytest.mark.parametrize("page", [*PAGES, "SECURITY.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     broken = []
-    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", FENCE.sub("", (ROOT / page).read_text())):
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", FENCE.sub("", PAGES[page])):
         if not target.startswith(("http:", "https:")):
             path = (ROOT / page).parent / target if target else ROOT / page
             if not path.exists() or (anchor and anchor not in anchors_of(path.read_text())):
