@@ -15,11 +15,17 @@ static const char abiText[] =
 #include "codegen/artifact/AbiText.inc"
     ;
 
+/// Names whose functions, which end in _api, _create and _run, would be taken for those of C and POSIX.
+static constexpr llvm::StringLiteral namesOfSystem[] = {"epoll", "pthread", "pthread_key", "thrd", "timer", "tss"};
+
 std::string lepton::cIdentifier(llvm::StringRef text) {
   std::string result;
   for (char c : text)
     result += llvm::isAlnum(c) ? c : '_';
-  return result.empty() || llvm::isDigit(result[0]) ? "m_" + result : result;
+  const llvm::StringRef name = result;
+  const bool isFree = !name.empty() && llvm::isAlpha(name[0]) && !name.starts_with_insensitive("lepton") &&
+                      !llvm::is_contained(namesOfSystem, name);
+  return isFree ? result : "m_" + result;
 }
 
 /// Text that ends no comment and breaks no line.
@@ -139,8 +145,8 @@ struct Parameters {
 
   void add(const ValueInfo &value, size_t i, bool isInput) {
     std::string side = isInput ? "in" : "out", name = cIdentifier(side + "_" + value.name);
-    if (!names.insert(name).second)
-      names.insert(name += "_" + std::to_string(i));
+    while (!names.insert(name).second)
+      name += "_" + std::to_string(i);
     list += (isInput ? "const " : "") + (isStatic(value) ? std::string(namesOf(value).c) : "lepton_tensor") + " *" +
             name + ", ";
     std::string at = (isInput ? "inputs[" : "outputs[") + std::to_string(i) + "]", separator = i ? ", " : "";

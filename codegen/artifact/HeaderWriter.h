@@ -9,7 +9,7 @@
 
 namespace lepton {
 
-/// A C identifier from any text: letters, digits and underscores; never empty, never starting with a digit.
+/// A C identifier from any text: letters, digits and underscores, of which the first is a letter. It is none by which the runtime or the system has functions.
 std::string cIdentifier(llvm::StringRef text);
 
 /// The header of a compiled model: what it takes and gives, its sizes, and the functions to run it. Names from the model become safe identifiers.

@@ -87,6 +87,23 @@ def test_two_models_in_one_program(tmp_path, ending, compiler):
     np.testing.assert_allclose(np.array(result.stdout.split(), float), [*small_result(ROWS).ravel(), 9, 16], rtol=1e-5)
 
 
+ODD_NAMES = {"lepton": "m_lepton", "lepton_session": "m_lepton_session", "pthread": "m_pthread", "timer": "m_timer", "_x": "m__x", "3d": "m_3d", "int": "int", "na\u00efve net": "na__ve_net"}
+
+
+@pytest.mark.parametrize("compiler", [[CLANG, "-std=c11"], [f"{CLANG}++", "-xc++", "-std=c++11"]], ids=["c", "c++"])
+def test_names_are_safe_whatever_they_are_made_of(tmp_path, compiler):
+    """Files whose names are those of the runtime or the system, no identifiers, or keywords; inputs whose names differ in what C has no letters for."""
+    inputs, value = ["a b", "a_b_2", "a-b", "*/ in", "int"], (TensorProto.FLOAT, [2])
+    model = save(tmp_path / "m.onnx", [helper.make_node("Sum", inputs, ["y"])], dict.fromkeys(inputs, value), {"y": value})
+    libraries = [compile_to(tmp_path, model, f"{name}.so") for name in ODD_NAMES]
+    lines = [f"ok += !{symbol}_create(NULL, &session, &error) && !{symbol}_run(session, x, x, x, x, x, y, &error) && y[1] == 10;" for symbol in ODD_NAMES.values()]
+    headers = ["<pthread.h>", "<stdio.h>", "<threads.h>", "<time.h>", *(f'"{name}.h"' for name in ODD_NAMES)]
+    source = "\n".join([*(f"#include {header}" for header in headers), "int main(void) {", "int ok = 0; float x[2] = {1, 2}, y[2];", "lepton_session *session; lepton_error error;"])
+    source += "\n".join([*lines, 'printf("%d\\n", ok);', "return 0;", "}", ""])
+    result = build_and_run(tmp_path, source, [*compiler, *WARNINGS], "-xnone", *libraries, f"-Wl,-rpath,{tmp_path}")
+    assert result.stdout == f"{len(ODD_NAMES)}\n"
+
+
 def test_whole_runtime_is_small(tmp_path):
     """With what few models need, such as images, a GPU or weights in a file; an artifact takes its part."""
     runtime = ROOT / "build/lib/x86_64/liblepton_rt.a"
