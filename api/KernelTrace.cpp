@@ -8,8 +8,13 @@
 using namespace lepton;
 namespace json = llvm::json;
 
-void KernelTrace::note(void *trace, const char *name) {
-  static_cast<KernelTrace *>(trace)->marks.push_back({name, Clock::now()});
+void KernelTrace::note(void *data, const char *name) {
+  auto &trace = *static_cast<KernelTrace *>(data);
+  Mark mark = {name, Clock::now(), {}, {}};
+  if (trace.counters)
+    mark.counts = trace.counters->read();
+  mark.begin = trace.counters ? Clock::now() : mark.end;
+  trace.marks.push_back(mark);
 }
 
 std::map<std::string, KernelTrace::Cost> KernelTrace::leastCosts() const {
@@ -17,7 +22,7 @@ std::map<std::string, KernelTrace::Cost> KernelTrace::leastCosts() const {
   for (size_t i = 0; i < marks.size(); ++i) {
     if (marks[i].name && i + 1 < marks.size()) {
       Cost &cost = run[marks[i].name];
-      cost.seconds += std::chrono::duration<double>(marks[i + 1].time - marks[i].time).count();
+      cost.seconds += std::chrono::duration<double>(marks[i + 1].end - marks[i].begin).count();
       ++cost.calls;
       continue;
     }
@@ -44,10 +49,13 @@ std::string KernelTrace::json(const std::vector<GraphNode> &graph) const {
       json::Object arguments{{"run", run}};
       if (isAsStands)
         arguments["node"] = steps[begin - first].node;
+      for (size_t i = 0; i < HardwareCounters::names.size() && counters; ++i)
+        if (begin->counts[i] != HardwareCounters::notCounted)
+          arguments[HardwareCounters::names[i]] = begin[1].counts[i] - begin->counts[i];
       events.push_back(json::Object{{"name", begin->name},
                                     {"ph", "X"},
-                                    {"ts", microseconds(begin->time - marks.front().time)},
-                                    {"dur", microseconds(begin[1].time - begin->time)},
+                                    {"ts", microseconds(begin->begin - marks.front().begin)},
+                                    {"dur", microseconds(begin[1].end - begin->begin)},
                                     {"pid", 0},
                                     {"tid", 0},
                                     {"args", std::move(arguments)}});

@@ -4,10 +4,12 @@
 #define LEPTON_API_KERNELTRACE_H
 
 #include "api/Facts.h"
+#include "api/HardwareCounters.h"
 #include "runtime/core/lepton_abi.h"
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,11 +18,13 @@ namespace lepton {
 /// Observes a session; one run at a time.
 class KernelTrace {
 public:
-  KernelTrace() : observer{this, note} {}
+  /// With counts of the threads that the session makes, the trace comes before the session.
+  explicit KernelTrace(bool counts = false)
+      : observer{this, note}, counters(counts ? std::make_unique<HardwareCounters>() : nullptr) {}
   KernelTrace(const KernelTrace &) = delete;
 
   /// In Chrome's trace event format, times in microseconds, which its viewer and Perfetto show. `graph` is what the compilation found out about the model's steps: where a run
-  /// took them as they stand there, without branches and loops, each event names the model's node.
+  /// took them as they stand there, without branches and loops, each event names the model's node. What the system counted in a kernel is with its event.
   std::string json(const std::vector<GraphNode> &graph) const;
 
   /// What one kernel takes in a run, all its calls together: in the run where that is least.
@@ -35,11 +39,13 @@ public:
 private:
   using Clock = std::chrono::steady_clock;
   struct Mark {
-    const char *name; // the kernel that begins; null at the end of a run
-    Clock::time_point time;
+    const char *name;             // the kernel that begins; null at the end of a run
+    Clock::time_point end, begin; // of what was before and of the kernel: in between, counters are read
+    HardwareCounters::Counts counts;
   };
   static void note(void *trace, const char *name);
 
+  const std::unique_ptr<const HardwareCounters> counters; // null where nobody wants counts
   std::vector<Mark> marks;
 };
 

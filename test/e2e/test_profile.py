@@ -1,6 +1,9 @@
-"""lepton run --profile: every kernel of every run, in the order in which they ran, in Chrome's trace format."""
+"""lepton run --profile: every kernel of every run, in the order in which they ran, in Chrome's trace format, with what the system counted in them."""
 
+import ctypes
 import json
+import os
+import struct
 
 import pytest
 from onnx import TensorProto, helper
@@ -8,6 +11,8 @@ from onnx import TensorProto, helper
 from common import lepton, save, save_small
 
 OK, INPUT, USAGE = 0, 1, 2
+COUNTERS = {"cycles": (0, 0), "instructions": (0, 1), "cache_misses": (0, 3), "branch_misses": (0, 5), "page_faults": (1, 2)}  # type and number of the system's event
+PERF_EVENT_OPEN = 298  # the system call on x86-64
 
 
 def profile(path, *flags):
@@ -31,6 +36,26 @@ def test_kernels_of_all_runs(tmp_path, threads, level):
     for event in events:
         assert event["ph"] == "X" and event["dur"] > 0 and event["ts"] >= ends[-1] - 1e-3
         ends.append(event["ts"] + event["dur"])
+
+
+def is_counted(kind, number):
+    """Whether this system counts such events in this process, its threads included, and the kernel of the system left out."""
+    event = (ctypes.c_char * 64).from_buffer_copy(struct.pack("=IIQQQQQ", kind, 64, number, 0, 0, 0, 1 << 1 | 1 << 5 | 1 << 6).ljust(64, b"\0"))
+    file = ctypes.CDLL(None).syscall(PERF_EVENT_OPEN, event, 0, -1, -1, 0)
+    if file >= 0:
+        os.close(file)
+    return file >= 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_the_system_counts_is_told(tmp_path, threads):
+    value = (TensorProto.FLOAT, [1024, 4096])
+    model = save(tmp_path / "m.onnx", [helper.make_node("Exp", ["x"], ["y"])], {"x": value}, {"y": value})
+    (event,) = profile(model, f"--threads={threads}")
+    counted = {name for name, place in COUNTERS.items() if is_counted(*place)}
+    assert event["args"].keys() & COUNTERS.keys() == counted
+    for name in counted - {"cache_misses", "branch_misses"}:
+        assert event["args"][name] > 0  # y is new memory
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O3"])

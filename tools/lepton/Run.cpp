@@ -87,7 +87,7 @@ static bool writeOutputs(const RunOptions &options, const lepton_model &model,
 int lepton::cli::run(const RunOptions &options, const CompileOptions &compile) {
   std::string error;
   Failure failure = Failure::none;
-  KernelTrace trace;
+  KernelTrace trace(/*counts=*/!options.profile.empty());
   CompileFacts facts;
   CompileOptions observed = compile;
   if (!options.profile.empty()) {

@@ -103,8 +103,10 @@ static cl::opt<std::string> outputFormat("output-format", cl::desc("npy, or pb: 
                                          cl::sub(runCommand));
 static cl::opt<unsigned> repeat("repeat", cl::desc("run so often and print the latency"), cl::init(1),
                                 cl::sub(runCommand));
-static cl::opt<std::string> profile("profile", cl::desc("write when each kernel ran, in Chrome's trace format"),
-                                    cl::value_desc("FILE.json"), cl::sub(runCommand));
+static cl::opt<std::string>
+    profile("profile",
+            cl::desc("write when each kernel ran and what the processor counted in it, in Chrome's trace format"),
+            cl::value_desc("FILE.json"), cl::sub(runCommand));
 static cl::opt<bool> json("json", cl::desc("print JSON"), cl::sub(inspectCommand));
 
 /// Reads NAME=VALUE, NAME=MIN:MAX and NAME=VALUE,VALUE,...; a name may hold anything.
