@@ -1,5 +1,6 @@
 """Artifacts in C programs: several models in one, the functions of the header, programs, 16-bit floats on any processor."""
 
+import os
 import subprocess
 
 import numpy as np
@@ -134,6 +135,27 @@ def test_model_of_many_kernels_in_parts(tmp_path):
     assert lepton("run", tmp_path / "many.so", "--random-inputs=1").stdout.count("float32") == 20
     source = '#include "many.h"\nint main(void) { return lepton_artifact_api()->model->input_count != 20 || many_api()->model->kernel_count == 0; }\n'
     assert build_and_run(tmp_path, source, [CLANG, f"-I{tmp_path}"], compile_to(tmp_path, model, "many.a")).returncode == 0
+
+
+FORMS = {
+    "so": [], "a": [], "o": [], "exe": ["--emit=exe"], "bare.o": ["--runtime=none"], "many.so": ["--cpu=x86-64-v2,x86-64-v4"], "split.so": ["--weights=file"],
+    "arm.so": ["--target=aarch64-linux-gnu"], "wasm": ["--target=wasm32-wasi"], "mlirbc": [],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_same_bytes_wherever_they_are_compiled(tmp_path, form):
+    """From another folder, by another path, with one processor and another environment. A convolution and more kernels than one part of the code has."""
+    weights = np.random.default_rng(1).standard_normal((64, 64, 3, 3)).astype(np.float32)
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], pads=[1] * 4), *(helper.make_node("Softmax", ["c"], [f"y{i}"], axis=i % 4) for i in range(20))]
+    model = save(tmp_path / "m.onnx", nodes, {"x": (TensorProto.FLOAT, [1, 64, 28, 28])}, {f"y{i}": (TensorProto.FLOAT, [1, 64, 28, 28]) for i in range(20)}, {"w": weights})
+    made = []
+    for folder, path, first, environment in (("a", model, [], {}), ("b c", "../m.onnx", ["taskset", "-c", "0"], {"HOME": "/", "LC_ALL": "C", "TZ": "Asia/Tokyo", "TMPDIR": "/var/tmp"})):
+        (tmp_path / folder).mkdir()
+        command = [*first, LEPTON, "compile", path, "-o", f"model.{form}", *(FORMS[form] or ["--cpu=x86-64-v3"])]
+        subprocess.run(command, cwd=tmp_path / folder, env={**os.environ, **environment}, check=True, timeout=SECONDS)
+        made.append({file.name: file.read_bytes() for file in (tmp_path / folder).iterdir()})
+    assert made[0] and made[0] == made[1]
 
 
 def test_hash_is_of_code_and_weights(tmp_path):
