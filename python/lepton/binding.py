@@ -3,7 +3,7 @@ import ctypes
 
 import numpy as np
 
-from .values import as_array
+from .values import as_array, number_of, type_name
 
 
 def _require_cpu(device_type):
@@ -46,8 +46,27 @@ class OrtValue:
     def device_name(self):
         return "cpu"
 
+    def data_type(self):
+        return type_name(self.element_type(), None)
+
+    def element_type(self):
+        """ONNX's number of it."""
+        return number_of(self._array.dtype)
+
+    def tensor_size_in_bytes(self):
+        return self._array.nbytes
+
+    def has_value(self):
+        return True
+
     def is_tensor(self):
         return True
+
+    def is_tensor_sequence(self):
+        return False
+
+    def is_sparse_tensor(self):
+        return False
 
     def update_inplace(self, array):
         """Overwrites the elements."""

@@ -12,7 +12,8 @@ class ExecutionMode:
 
 
 class SessionOptions:
-    """intra_op_num_threads: threads that take part in a run; 0: one. Anything else has no effect."""
+    """intra_op_num_threads: threads that take part in a run; 0: one. Sizes of dimensions are compiled in, and results have the same bits in every run in any case.
+    Anything else has no effect."""
 
     def __init__(self):
         self.intra_op_num_threads = 0
@@ -27,13 +28,24 @@ class SessionOptions:
         self.execution_mode = ExecutionMode.ORT_SEQUENTIAL
         self.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
         self.optimized_model_filepath = ""
+        self.profile_file_prefix = "onnxruntime_profile_"
+        self.use_deterministic_compute = False
+        self.use_per_session_threads = True
         self._entries = {}
+        self._dims = {}
 
     def add_session_config_entry(self, key, value):
         self._entries[key] = value
 
     def get_session_config_entry(self, key):
         return self._entries[key]
+
+    def add_free_dimension_override_by_name(self, name, size):
+        """Fixes a named dimension of the model."""
+        self._dims[name] = size
+
+    def has_providers(self):
+        return False
 
 
 class RunOptions:
@@ -44,6 +56,14 @@ class RunOptions:
         self.log_verbosity_level = 0
         self.logid = ""
         self.only_execute_path_to_fetches = False
+        self.terminate = False
+        self._entries = {}
+
+    def add_run_config_entry(self, key, value):
+        self._entries[key] = value
+
+    def get_run_config_entry(self, key):
+        return self._entries[key]
 
 
 def get_available_providers():

@@ -1,11 +1,12 @@
 """Sessions: models that run, with onnxruntime's names."""
 import os
+import threading
 import warnings
 
 import numpy as np
 
 from . import _lepton
-from .binding import IOBinding
+from .binding import IOBinding, OrtValue
 from .options import SessionOptions, get_available_providers
 from .values import MAP, OPTIONAL, SEQUENCE, STRING, dtype_of, pack, type_name, unpack
 
@@ -84,10 +85,12 @@ class InferenceSession:
     def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", target="", opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, deterministic=False, verify_key=None, audit=None, weights_key=None, **others):
         if others:
             warnings.warn(f"Lepton has no option {', '.join(others)}; it is ignored", stacklevel=2)
-        if providers and not any("CPU" in str(provider) for provider in providers):
-            warnings.warn(f"Lepton runs on the CPU, or on a GPU with target='cuda'; the providers {providers} are ignored", stacklevel=2)
+        ignored = [provider for provider in providers or () if (provider if isinstance(provider, str) else provider[0]) not in get_available_providers()]
+        if ignored:
+            warnings.warn(f"Lepton runs on the CPU, or on a GPU with target='cuda'; the providers {ignored} are ignored", stacklevel=2)
         self._options = sess_options or SessionOptions()
-        threads = threads or (sess_options.intra_op_num_threads if sess_options else 0)
+        threads = threads or self._options.intra_op_num_threads
+        dims = {**self._options._dims, **(dims or {})}
         policy = os.fspath(verify_key or ""), os.fspath(audit or "")
         choices = target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy, deterministic, os.fspath(weights_key or "")
         if isinstance(path_or_bytes, _lepton.nn.Graph):
@@ -132,7 +135,7 @@ class InferenceSession:
         """There is no provider to fall back to."""
 
     def run(self, output_names, input_feed, run_options=None):
-        """Runs the model on {name: value}; returns the outputs named (None: all), in order.
+        """Runs the model on {name: value}; returns the outputs named (none: all), in order.
 
         A tensor is an array, one of strings an array of str; a sequence is a list; an optional that holds nothing is None; a map is a dict. What has
         DLPack's interface is taken without a copy, and the arrays returned have it.
@@ -140,13 +143,30 @@ class InferenceSession:
         results = _lepton.run_arrays(self._executable, self._names, input_feed) if type(input_feed) is dict else None
         if results is None:
             results = self._run_values(input_feed)
-        if output_names is None:
+        if not output_names:
             return results
         by_name = {value.name: result for value, result in zip(self._outputs, results)}
         missing = [name for name in output_names if name not in by_name]
         if missing:
             raise ValueError(f"the model has no output {missing}; its outputs are {list(by_name)}")
         return [by_name[name] for name in output_names]
+
+    def run_async(self, output_names, input_feed, callback, user_data, run_options=None):
+        """The same in a thread of its own, which then calls callback(outputs, user_data, error); error is empty where the run went well."""
+
+        def run():
+            results, error = [], ""
+            try:
+                results = self.run(output_names, input_feed, run_options)
+            except Exception as problem:  # whose thread is not the caller's
+                error = str(problem)
+            callback(results, user_data, error)
+
+        threading.Thread(target=run).start()
+
+    def run_with_ort_values(self, output_names, input_dict_ort_values, run_options=None):
+        """Takes and gives OrtValues."""
+        return [OrtValue(result) for result in self.run(output_names, {name: value.numpy() for name, value in input_dict_ort_values.items()}, run_options)]
 
     def io_binding(self):
         """Inputs and outputs that stay where they are from run to run."""

@@ -1,12 +1,14 @@
 """Code that was written for onnxruntime runs with `import lepton as ort`."""
 
+import queue
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
 import lepton
-from common import save_small, small_result
+from common import SECONDS, save_small, small_result
 
 ROWS = np.arange(20, dtype=np.float32).reshape(5, 4) / 10
 
@@ -22,13 +24,30 @@ def use(ort, model):
     options.intra_op_num_threads = 2
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = options.enable_profiling = options.use_deterministic_compute = False
+    options.use_per_session_threads = True
+    options.add_free_dimension_override_by_name("N", 5)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     ort.set_default_logger_severity(3)
     assert "CPUExecutionProvider" in ort.get_available_providers() and ort.get_device() == "CPU"
     session = ort.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
     assert session.get_providers() == ["CPUExecutionProvider"]
-    results = session.run(["y"], {session.get_inputs()[0].name: ROWS}, ort.RunOptions())
+    assert session.get_inputs()[0].shape == [5, 4] and not options.has_providers()
+    run_options = ort.RunOptions()
+    run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+    assert run_options.get_run_config_entry("disable_synchronize_execution_providers") == "1" and not run_options.terminate
+    results = session.run(["y"], {session.get_inputs()[0].name: ROWS}, run_options)
+
+    done = queue.Queue()
+    session.run_async(None, {"x": ROWS}, lambda *given: done.put(given), "user's")
+    results += session.run([], {"x": ROWS})  # all of them
+    outputs, user_data, error = done.get(timeout=SECONDS)
+    assert (user_data, error) == ("user's", "")
+    results += outputs
+    results += [value.numpy() for value in session.run_with_ort_values(["y"], {"x": ort.OrtValue.ortvalue_from_numpy(ROWS)})]
 
     binding = session.io_binding()
     binding.bind_cpu_input("x", ROWS)
@@ -40,7 +59,8 @@ def use(ort, model):
     binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(ROWS))
     binding.bind_ortvalue_output("y", kept)
     session.run_with_iobinding(binding)
-    assert kept.shape() == [5, 3] and kept.device_name() == "cpu" and kept.is_tensor()
+    assert kept.shape() == [5, 3] and kept.device_name() == "cpu" and kept.is_tensor() and kept.has_value() and not kept.is_tensor_sequence() and not kept.is_sparse_tensor()
+    assert (kept.data_type(), kept.element_type(), kept.tensor_size_in_bytes()) == ("tensor(float)", onnx.TensorProto.FLOAT, 60)
     results += [kept.numpy(), binding.get_outputs()[0].numpy()]
 
     memory = np.empty((5, 3), np.float32)
@@ -58,7 +78,7 @@ def use(ort, model):
 @pytest.mark.parametrize("ort", [onnxruntime, lepton], ids=["onnxruntime", "lepton"])
 def test_programs(ort, model):
     results = use(ort, model)
-    assert len(results) == 5
+    assert len(results) == 8
     for result in results:
         np.testing.assert_allclose(result, small_result(ROWS), rtol=1e-6)
 
@@ -90,6 +110,19 @@ def test_wrong_bindings(model):
     binding.bind_ortvalue_output("y", lepton.OrtValue(np.empty((5, 3), np.int32)))
     with pytest.raises(ValueError, match="the memory for the output 'y' is an array of int32; expected is a contiguous and writable one of float"):
         session.run_with_iobinding(binding)
+
+
+@pytest.mark.parametrize("providers", [["CUDAExecutionProvider", "CPUExecutionProvider"], [("CUDAExecutionProvider", {"device_id": 0})]])
+def test_other_providers_are_ignored_with_a_warning(model, providers):
+    with pytest.warns(UserWarning, match="the providers .*CUDAExecutionProvider.* are ignored") as warned:
+        session = lepton.InferenceSession(model, providers=providers)
+    assert "CPUExecutionProvider" not in str(warned[0].message) and session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_a_run_that_fails_asynchronously_says_why(model):
+    done = queue.Queue()
+    lepton.InferenceSession(model).run_async(None, {}, lambda *given: done.put(given), 1)
+    assert done.get(timeout=SECONDS) == ([], 1, "no value for the input 'x'")
 
 
 class Foreign:
