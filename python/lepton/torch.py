@@ -2,6 +2,7 @@
 
 A module is exported by torch.export, written as ONNX by torch.onnx, and compiled. What cannot go that way, and whatever a gradient is wanted of, is computed by PyTorch.
 """
+import copy
 import logging
 import os
 import tempfile
@@ -119,19 +120,49 @@ class _Version:
         return self.module.run([value for value, is_taken in zip(rest, self.takes) if is_taken])
 
 
+_MOST_NUMBERS = 8  # sets of real numbers that a graph is compiled for
+
+
+def _placeholders(graph):
+    return [node for node in graph.graph.nodes if node.op == "placeholder"]
+
+
+def _is_number(placeholder):
+    """Whether it stands for a real number of Python's, which torch.compile passes as a tensor where it does not take it for a constant."""
+    value = placeholder.meta["example_value"]
+    is_scalar = isinstance(value, torch.Tensor) and value.dtype == torch.float64 and value.dim() == 0
+    return is_scalar and len(placeholder.users) > 0 and all(user.op == "call_method" and user.target == "item" for user in placeholder.users)
+
+
+def _with_numbers(graph, numbers):
+    """The graph with numbers as constants; its arguments in their places, {place: number}, are no longer used."""
+    graph = torch.fx.GraphModule(graph, copy.deepcopy(graph.graph))
+    placeholders = _placeholders(graph)
+    for place, number in numbers.items():
+        for user in list(placeholders[place].users):
+            user.replace_all_uses_with(number)
+            graph.graph.erase_node(user)
+    graph.recompile()
+    return graph
+
+
 class _Graph:
-    """One graph that torch.compile found. It is compiled when it is first called, for the sizes that torch.compile left open where that can be."""
+    """One graph that torch.compile found. It is compiled when it is first called, for the sizes that torch.compile left open where that can be, and for its real
+    numbers."""
 
     def __init__(self, graph, example_inputs, options):
         self.graph, self.options = graph, options
         self.is_weight = [isinstance(value, torch.nn.Parameter) for value in example_inputs]
-        known = [node.meta["example_value"] for node in graph.graph.nodes if node.op == "placeholder"]
-        self.is_open = [
-            tuple(isinstance(size, torch.SymInt) for size in (value.shape if isinstance(value, torch.Tensor) else (value,)))
-            for value, is_weight in zip(known, self.is_weight) if not is_weight
-        ]
+        placeholders = _placeholders(graph)
+        self.numbers = [place for place, node in enumerate(placeholders) if _is_number(node)]
+        known = self.rest_of([node.meta["example_value"] for node in placeholders])
+        self.is_open = [tuple(isinstance(size, torch.SymInt) for size in (value.shape if isinstance(value, torch.Tensor) else (value,))) for value in known]
         self.weights = None  # those that the compiled code has
-        self.versions = {}  # by the sizes; () for all; None where PyTorch computes
+        self.versions = {}  # by the numbers, and the sizes or () for all; None where PyTorch computes
+
+    def rest_of(self, values):
+        """Those that are neither weights nor numbers, which are compiled in."""
+        return [value for place, (value, is_weight) in enumerate(zip(values, self.is_weight)) if not is_weight and place not in self.numbers]
 
     def __call__(self, *args):
         tensors = [value for value in args if isinstance(value, torch.Tensor)]
@@ -140,24 +171,29 @@ class _Graph:
         weights = [(value.data_ptr(), value._version) for value, is_weight in zip(args, self.is_weight) if is_weight]
         if weights != self.weights:
             self.versions, self.weights = {}, weights
-        rest = [value for value, is_weight in zip(args, self.is_weight) if not is_weight]
+        rest, numbers = self.rest_of(args), tuple(args[place].item() for place in self.numbers)
         sizes = tuple(value.shape if isinstance(value, torch.Tensor) else value for value in rest)
-        key = () if () in self.versions else sizes
+        key = numbers, () if (numbers, ()) in self.versions else sizes
         if key not in self.versions:
-            key, version = self.compile(args, rest, sizes)
+            if self.numbers and len({known for known, _ in self.versions} | {numbers}) > _MOST_NUMBERS:
+                return self.graph(*args)
+            sizes, version = self.compile(args, rest, sizes, numbers)
+            key = numbers, sizes
             self.versions[key] = version
         run = self.versions[key]
         return self.graph(*args) if run is None else run(rest)
 
-    def compile(self, args, rest, sizes):
-        """(key, version) for any sizes, or for these; no version, but a warning that says why, where the graph stays PyTorch's."""
-        fixed = [value if is_weight else None for value, is_weight in zip(args, self.is_weight)]
+    def compile(self, args, rest, sizes, numbers):
+        """(sizes, version) for any sizes, which is (), or for these; no version, but a warning that says why, where the graph stays PyTorch's."""
+        fixed = [value if is_weight or place in self.numbers else None for place, (value, is_weight) in enumerate(zip(args, self.is_weight))]
         closed = [(False,) * len(dims) for dims in self.is_open]
         reason = "its tensors are not in the CPU's memory"
         if all(value.device.type == "cpu" for value in args if isinstance(value, torch.Tensor)):
-            for is_open in [self.is_open, closed] if self.is_open != closed and not self.versions else [closed]:
+            graph = _with_numbers(self.graph, dict(zip(self.numbers, numbers)))
+            is_first = all(known != numbers for known, _ in self.versions)
+            for is_open in [self.is_open, closed] if self.is_open != closed and is_first else [closed]:
                 try:
-                    return () if is_open == self.is_open else sizes, _Version(self.graph, fixed, rest, is_open, self.options)
+                    return () if is_open == self.is_open else sizes, _Version(graph, fixed, rest, is_open, self.options)
                 except Exception as problem:  # of many classes: torch.export's, torch.onnx's, Lepton's
                     reason = f"{type(problem).__name__}: {str(problem).strip().splitlines()[0]}"
         warnings.warn(f"Lepton leaves a graph of {len(self.graph.graph.nodes)} nodes to PyTorch: {reason}", stacklevel=3)

@@ -116,6 +116,23 @@ def test_sizes_that_change_are_left_open():
         require_close(compiled(x), function(x))
 
 
+def test_real_numbers_are_compiled_in(monkeypatch):
+    """Where sizes are open, torch.compile passes the numbers of modules, such as what a normalization adds, as tensors; and arguments in any case."""
+    model = torch.nn.Sequential(torch.nn.Embedding(50, 32), torch.nn.LayerNorm(32)).eval()
+    compiled = torch.compile(model, backend="lepton", dynamic=True)
+    scale = torch.compile(lambda x, by: x * by + x.shape[0], backend="lepton", dynamic=True)
+    for batch, length in ((2, 5), (3, 9), (4, 17)):
+        tokens = torch.randint(0, 50, (batch, length))
+        require_close(compiled(tokens), model(tokens))
+    for i in range(12):
+        x, by = torch.randn(2 + i % 3, 4), 0.5 + i % 2
+        require_close(scale(x, by), x * by + x.shape[0])
+    with monkeypatch.context() as patch:  # a number that is another one in each run is not compiled each time
+        patch.setattr(lepton.torch, "_Version", lambda *_: pytest.fail("is compiled again"))
+        patch.setattr(lepton.torch, "_MOST_NUMBERS", 2)
+        require_close(scale(x, 7.25), x * 7.25 + x.shape[0])
+
+
 def test_weights_that_change():
     model, x = torch.nn.Linear(4, 3).eval(), torch.randn(2, 4)
     compiled = torch.compile(model, backend="lepton")
