@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import torch
+from torch.nn import functional
 from torch.utils import _pytree as pytree
 
 from .session import InferenceSession
@@ -82,6 +83,40 @@ def from_torch(module, example_inputs, *, dynamic_shapes=None, **options):
     return CompiledModule(program, **options)
 
 
+def _encoder_layer(
+    x, width, heads, in_weight, in_bias, out_weight, out_bias, use_gelu, norm_first, eps, norm_weight_1, norm_bias_1, norm_weight_2, norm_bias_2, weight_1, bias_1, weight_2, bias_2,
+    mask=None, mask_type=None,
+):
+    """What torch.nn.TransformerEncoderLayer does in inference, where it is one operator of PyTorch's; mask_type: 0 for a mask of pairs, 1 for one of elements."""
+    allowed = None if mask is None else ~mask.to(torch.bool)
+    if mask_type == 1:
+        allowed = allowed[:, None, None, :]
+
+    def attend(x):
+        parts = functional.linear(x, in_weight, in_bias).chunk(3, -1)
+        query, key, value = (part.unflatten(-1, (heads, width // heads)).transpose(1, 2) for part in parts)
+        return functional.linear(functional.scaled_dot_product_attention(query, key, value, allowed).transpose(1, 2).flatten(2), out_weight, out_bias)
+
+    def feed_forward(x):
+        hidden = functional.linear(x, weight_1, bias_1)
+        return functional.linear(functional.gelu(hidden) if use_gelu else functional.relu(hidden), weight_2, bias_2)
+
+    def norm_1(x):
+        return functional.layer_norm(x, (width,), norm_weight_1, norm_bias_1, eps)
+
+    def norm_2(x):
+        return functional.layer_norm(x, (width,), norm_weight_2, norm_bias_2, eps)
+
+    if norm_first:
+        x = x + attend(norm_1(x))
+        return x + feed_forward(norm_2(x))
+    x = norm_1(x + attend(x))
+    return norm_2(x + feed_forward(x))
+
+
+_DECOMPOSITIONS = {torch.ops.aten._transformer_encoder_layer_fwd.default: _encoder_layer}  # what torch.onnx has no operators for
+
+
 class _Part(torch.nn.Module):
     """A graph of torch.compile with its weights as parameters, of which it is a function of the other arguments."""
 
@@ -105,7 +140,7 @@ class _Version:
         free = [dims if isinstance(value, torch.Tensor) else dims.get(0) for value, dims in zip(rest, free)]
         with torch.no_grad():
             program = torch.export.export(_Part(graph, fixed), tuple(rest), dynamic_shapes=(tuple(free),))
-            program = program.run_decompositions({})  # which shows what is written to
+            program = program.run_decompositions(_DECOMPOSITIONS)  # which also shows what is written to
         signature = program.graph_signature
         if signature.buffers_to_mutate or signature.user_inputs_to_mutate:
             raise ValueError("it changes its inputs or its state")

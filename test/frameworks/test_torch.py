@@ -116,6 +116,16 @@ def test_sizes_that_change_are_left_open():
         require_close(compiled(x), function(x))
 
 
+@pytest.mark.parametrize("mask", ["src_mask", "src_key_padding_mask", None])
+@pytest.mark.parametrize("options", [{}, {"norm_first": True, "activation": "gelu"}], ids=["relu", "gelu"])
+def test_encoder_layers(options, mask):
+    """In inference each is one operator of PyTorch's."""
+    model, x = torch.nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, **options).eval(), torch.randn(2, 7, 32)
+    masks = {"src_mask": torch.nn.Transformer.generate_square_subsequent_mask(7), "src_key_padding_mask": torch.arange(7) >= torch.tensor([[7], [5]])}
+    given = {mask: masks[mask]} if mask else {}
+    require_close(torch.compile(model, backend="lepton", dynamic=True)(x, **given), model(x, **given))
+
+
 def test_real_numbers_are_compiled_in(monkeypatch):
     """Where sizes are open, torch.compile passes the numbers of modules, such as what a normalization adds, as tensors; and arguments in any case."""
     model = torch.nn.Sequential(torch.nn.Embedding(50, 32), torch.nn.LayerNorm(32)).eval()
