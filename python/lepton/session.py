@@ -1,4 +1,5 @@
 """Sessions: models that run, with onnxruntime's names."""
+import operator
 import os
 import threading
 import warnings
@@ -65,6 +66,12 @@ def _ranges(dims):
     return ranges
 
 
+def _thread_count(threads):
+    if not 0 <= operator.index(threads) < 2**32:
+        raise ValueError(f"threads is {threads}; it takes how many threads there are in a run, or 0")
+    return operator.index(threads)
+
+
 class InferenceSession:
     """A model that runs.
 
@@ -89,7 +96,7 @@ class InferenceSession:
         if ignored:
             warnings.warn(f"Lepton runs on the CPU, or on a GPU with target='cuda'; the providers {ignored} are ignored", stacklevel=2)
         self._options = sess_options or SessionOptions()
-        threads = threads or self._options.intra_op_num_threads
+        threads = _thread_count(threads or self._options.intra_op_num_threads)
         dims = {**self._options._dims, **(dims or {})}
         policy = os.fspath(verify_key or ""), os.fspath(audit or "")
         choices = target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy, deterministic, os.fspath(weights_key or "")
@@ -218,4 +225,4 @@ def compile(model, output, *, cpu="", target="", emit="", weights="", runtime=""
     The other options are those of InferenceSession that say how a model is compiled.
     """
     model = model if isinstance(model, _lepton.nn.Graph) else os.fspath(model)
-    _lepton.compile(model, os.fspath(output), emit, weights, runtime, (target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", "", deterministic, os.fspath(weights_key or "")))
+    _lepton.compile(model, os.fspath(output), emit, weights, runtime, (target, cpu, _thread_count(threads), opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", "", deterministic, os.fspath(weights_key or "")))

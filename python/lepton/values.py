@@ -86,7 +86,9 @@ def pack_array(value, name, number):
         return (value, number), value
     array = as_declared(as_array(value), dtype)
     if isinstance(value, (list, tuple, bool, int, float)) and np.can_cast(array.dtype, dtype, "same_kind"):
-        array = array.astype(dtype)  # numbers of Python's have no type of their own
+        numbers, array = array, array.astype(dtype)  # numbers of Python's have no type of their own
+        if dtype.kind in "iu" and (array != numbers).any():
+            raise ValueError(f"input '{name}' has numbers that tensor({text}) does not hold")
     if array.dtype not in NUMBERS:
         raise ValueError(f"input '{name}' has the type {array.dtype}, expected tensor({text})")
     if not array.flags.c_contiguous:

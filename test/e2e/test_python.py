@@ -12,6 +12,7 @@ import lepton
 import lepton.backend
 import onnx
 from common import CLANG, save, save_small, small_result
+from lepton import nn
 
 ROWS = np.arange(20, dtype=np.float32).reshape(5, 4) - 9
 
@@ -109,6 +110,19 @@ def test_what_is_no_option(model):
         require_small(lepton.InferenceSession(model, use_magic=True))
     with pytest.raises(TypeError):
         lepton.InferenceSession(None)
+    for count in (-1, 2**32):
+        with pytest.raises(ValueError, match=f"threads is {count}; it takes how many threads there are in a run, or 0"):
+            lepton.InferenceSession(model, threads=count)
+        with pytest.raises(ValueError, match=f"threads is {count};"):
+            lepton.compile(model, "never.so", threads=count)
+
+
+def test_numbers_of_python_are_not_cut():
+    session = lepton.InferenceSession(nn.trace(lambda x: x + 1, x=("int8", ["N"])))
+    np.testing.assert_array_equal(session.run(None, {"x": [-128, 5]})[0], np.array([-127, 6], np.int8))
+    for numbers in ([300], [-129, 0]):
+        with pytest.raises(ValueError, match="input 'x' has numbers that tensor\\(int8\\) does not hold"):
+            session.run(None, {"x": numbers})
 
 
 def test_wrong_output_name(model):
