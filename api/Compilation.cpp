@@ -546,6 +546,7 @@ bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
     return false;
   if (objects.empty())
     return fail(Failure::internal, "no code was generated");
+  modelInfo.codeBytes = countCode(objects);
   if (modelInfo.weightsPlace == WeightsPlace::file)
     weightsFile = std::move(weights);
   else

@@ -168,7 +168,11 @@ static bool writeIr(Compilation &compilation, const std::string &form, const std
     return writeTo(output, write, error);
   }
   if (form == "header") {
-    (void)compilation.seal();
+    std::vector<ObjectBytes> objects; // of which it says the size
+    if (!compilation.emitObjects(objects)) {
+      error = compilation.takeError();
+      return false;
+    }
     text = writeHeader(compilation.info());
   } else if (compilation.target().gpu.empty() ? !compilation.emitText(form == "asm", text)
                                               : !compilation.emitGpu(gpuForm, text)) {

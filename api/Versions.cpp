@@ -57,6 +57,7 @@ Failure lepton::compileVersions(llvm::function_ref<bool(Compilation &)> read, co
     } else {
       info.target += ", " + made.target;
       info.arenaBytes = std::max(info.arenaBytes, made.arenaBytes);
+      info.codeBytes += made.codeBytes;
       info.weightsFile.clear();
       info.weightsBytes = std::max(info.weightsBytes, made.weightsBytes);
       info.hash = info.hash * 31 + made.hash;

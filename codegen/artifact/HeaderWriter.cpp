@@ -215,8 +215,9 @@ static std::string writeBareHeader(const ModelInfo &info) {
   describe("_INPUT_", info.inputs, in);
   describe("_OUTPUT_", info.outputs, out);
   os << "#define " << macro << "_WEIGHTS_BYTES " << info.weightsBytes << "u\n#define " << macro << "_WORKSPACE_BYTES "
-     << info.arenaBytes << "u\n#define " << macro << "_WORKSPACE_ALIGNMENT 64u\n#define " << macro << "_HASH 0x"
-     << llvm::utohexstr(info.hash) << "u\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+     << info.arenaBytes << "u\n#define " << macro << "_WORKSPACE_ALIGNMENT 64u\n#define " << macro << "_CODE_BYTES "
+     << info.codeBytes << "u\n#define " << macro << "_HASH 0x" << llvm::utohexstr(info.hash)
+     << "u\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
      << "/* One run, on the caller's thread, stack and memory; several may go on at once, with a workspace each. 0 "
         "when all is well; otherwise\n"
      << " * why not comes to lie in *error, a constant text, unless error is 0. */\n"
@@ -244,7 +245,8 @@ std::string lepton::writeHeader(const ModelInfo &info) {
   for (const DimBounds &bounds : info.dimBounds)
     os << "/* " << comment(bounds.name) << " is from " << bounds.minimum << " to " << bounds.maximum << " */\n";
   os << "#define " << macro << "_WEIGHTS_BYTES " << info.weightsBytes << "u\n#define " << macro << "_WORKSPACE_BYTES "
-     << info.arenaBytes << "u\n#define " << macro << "_HASH 0x" << llvm::utohexstr(info.hash) << "u\n"
+     << info.arenaBytes << "u\n#define " << macro << "_CODE_BYTES " << info.codeBytes << "u\n#define " << macro
+     << "_HASH 0x" << llvm::utohexstr(info.hash) << "u\n"
      << (info.weightsFile.empty()
              ? std::string()
              : "/* beside the artifact */\n#define " + macro + "_WEIGHTS_FILE " + literal(info.weightsFile) + "\n")

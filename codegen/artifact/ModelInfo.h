@@ -45,7 +45,7 @@ struct ModelInfo {
   std::string required; // CPU features
   std::vector<ValueInfo> inputs, outputs;
   std::vector<DimBounds> dimBounds;
-  uint64_t arenaBytes = 0, liveBytes = 0, weightsBytes = 0, hash = 0;
+  uint64_t arenaBytes = 0, liveBytes = 0, weightsBytes = 0, codeBytes = 0, hash = 0; // code: once it was made
   uint32_t threads = 1, kernels = 0;
   DeviceCode device;
   bool isBare = false; // without the runtime

@@ -11,6 +11,7 @@
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -167,6 +168,18 @@ std::vector<Bytes> lepton::emitCode(ModuleOp module, const ModelInfo &info, cons
   for (std::thread &thread : threads)
     thread.join();
   return objects;
+}
+
+uint64_t lepton::countCode(llvm::ArrayRef<llvm::SmallVector<char, 0>> objects) {
+  uint64_t bytes = 0;
+  for (const llvm::SmallVector<char, 0> &object : objects)
+    if (auto file = llvm::object::ObjectFile::createObjectFile({llvm::StringRef(object.data(), object.size()), ""})) {
+      for (const llvm::object::SectionRef &section : (*file)->sections())
+        bytes += section.isText() ? section.getSize() : 0;
+    } else {
+      llvm::consumeError(file.takeError());
+    }
+  return bytes;
 }
 
 Bytes lepton::emitModelChooser(llvm::ArrayRef<std::string> versions, const std::string &symbol, const Target &target) {

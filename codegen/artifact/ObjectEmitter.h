@@ -21,6 +21,9 @@ std::vector<llvm::SmallVector<char, 0>> emitCode(mlir::ModuleOp module, const Mo
                                                  int optLevel, CodeForm form, unsigned parts,
                                                  llvm::function_ref<bool()> stopped = {});
 
+/// Bytes of machine code in objects.
+uint64_t countCode(llvm::ArrayRef<llvm::SmallVector<char, 0>> objects);
+
 /// An object that chooses among models when the artifact is loaded; see addModelChooser.
 llvm::SmallVector<char, 0> emitModelChooser(llvm::ArrayRef<std::string> versions, const std::string &symbol,
                                             const Target &target);

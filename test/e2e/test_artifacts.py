@@ -1,6 +1,7 @@
 """Artifacts in C programs: several models in one, the functions of the header, programs, 16-bit floats on any processor."""
 
 import os
+import re
 import subprocess
 
 import numpy as np
@@ -156,6 +157,19 @@ def test_same_bytes_wherever_they_are_compiled(tmp_path, form):
         subprocess.run(command, cwd=tmp_path / folder, env={**os.environ, **environment}, check=True, timeout=SECONDS)
         made.append({file.name: file.read_bytes() for file in (tmp_path / folder).iterdir()})
     assert made[0] and made[0] == made[1]
+
+
+@pytest.mark.parametrize("flags", [[], ["--runtime=none"]], ids=["full", "bare"])
+def test_header_says_how_large_the_code_is(tmp_path, flags):
+    """What the object has, but for the parts of the runtime that a bare one takes with it; and the header is the same alone."""
+    model = save_small(tmp_path / "small.onnx")
+    compile_to(tmp_path, model, "m.o", "--dim=N=2", *flags)
+    said = int(next(line.split()[2].rstrip("u") for line in (tmp_path / "m.h").read_text().splitlines() if "define M_CODE_BYTES" in line))
+    sections = subprocess.run(["readelf", "-SW", tmp_path / "m.o"], check=True, capture_output=True, text=True).stdout
+    code = sum(int(size, 16) for size in re.findall(r" PROGBITS +\w+ \w+ (\w+) \w+ +AX ", sections))
+    assert 100 < said <= code and (flags or said == code)
+    beside = (tmp_path / "m.h").read_text()
+    assert compile_to(tmp_path, model, "m.h", "--dim=N=2", *flags).read_text() == beside
 
 
 def test_hash_is_of_code_and_weights(tmp_path):
