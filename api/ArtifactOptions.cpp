@@ -26,10 +26,10 @@ bool Compilation::choosePrecision() {
   const std::string &precision = options.precision;
   if (precision == "" || precision == "fp32")
     return true;
-  if (precision != "tf32")
-    return failUsage("unknown precision '" + precision + "'; there are fp32 and tf32");
+  if (!llvm::is_contained({"tf32", "fp16", "bf16"}, precision))
+    return failUsage("unknown precision '" + precision + "'; there are fp32, tf32, fp16 and bf16");
   if (chosen.gpu.empty() || chosen.isAmdGpu())
-    return failUsage("--precision=tf32 is for the tensor cores of NVIDIA's GPUs; add --target=cuda");
+    return failUsage("--precision=" + precision + " is for the tensor cores of NVIDIA's GPUs; add --target=cuda");
   module()->setAttr("lepton.precision", StringAttr::get(context.get(), precision));
   return true;
 }

@@ -42,7 +42,7 @@ struct CompileOptions {
   std::string
       cpu; ///< processor; empty or "native": this machine's; several, with commas between, for an artifact that has code for each
   std::string
-      precision; ///< of float32 products on a GPU: fp32, exact, or tf32, of numbers rounded to 10 bits of mantissa; empty: fp32
+      precision; ///< of float32 products on a GPU: fp32, exact, or of numbers rounded to tf32, fp16 or bf16; empty: fp32
   uint32_t threads = 1;       ///< threads that take part in a run, unless the session says otherwise
   int optLevel = 3;           ///< 0: every op a kernel of plain loops; 3: everything
   std::vector<DimRange> dims; ///< sizes of named dimensions of an ONNX model; a run checks the bounds

@@ -35,6 +35,8 @@ def Lepton_TargetAttr : Lepton_Attr<"Target", "target"> {
     /// Masked loads and stores are single instructions: the two AVX families have them, SSE and NEON would branch once per element.
     bool hasMasks() const { return getFma() && getVectorBits() >= 256; }
     bool isGpu() const { return getSharedMemory() > 0; }
+    /// NVIDIA's GPUs, by their names: those that have tensor cores and asynchronous copies, as all known ones do.
+    bool hasTensorCores() const { return isGpu() && getCpu().starts_with("sm_"); }
     bool isDeterministic() const { return getCpu() == "any"; }
   }];
 }
@@ -81,8 +83,10 @@ def Lepton_LaunchAttr : Lepton_Attr<"Launch", "launch"> {
 
     `thread`: a thread for each item, in blocks of `threads`; or for several elements: `width` neighbouring ones of the last dimension, or a tile of `rows`
     neighbouring ones along the parallel loop `row_loop` and `columns` that lie as many threads apart as compute columns. `parts` threads of a block have a part
-    of one reduction each, and sum up in memory that they share. With `tensor_cores` the tile is one of a warp, whose columns are neighbours. `block`: a block of
-    `threads` for each item, whose loops they share. A kernel whose steps cannot be told apart has `block` on the function, and one block for all.
+    of one reduction each, and sum up in memory that they share. With `stages` the tile is a block's, of a matrix product: `rows` by `columns` elements. Slices of both
+    factors, `depth` iterations of the reduction each, are copied to shared memory, as many as there are stages: all but one are under way while that one is multiplied, by
+    `tensor_cores`. `block`: a block of `threads` for each item, whose loops they share. A kernel whose steps cannot be told apart has `block` on the function, and one
+    block for all.
 
     Example: `#lepton.launch<unit = thread, rows = 8, row_loop = 1, columns = 4>`
   }];
@@ -93,7 +97,9 @@ def Lepton_LaunchAttr : Lepton_Attr<"Launch", "launch"> {
                         DefaultValuedParameter<"int64_t", "0", "place among the parallel loops">:$row_loop,
                         DefaultValuedParameter<"int64_t", "1", "columns of a thread's tile">:$columns,
                         DefaultValuedParameter<"int64_t", "1", "threads that share a reduction, a power of 2">:$parts,
-                        DefaultValuedParameter<"bool", "false", "the tile is a warp's, computed by tensor cores">:$tensor_cores);
+                        DefaultValuedParameter<"bool", "false", "products are computed by tensor cores">:$tensor_cores,
+                        DefaultValuedParameter<"int64_t", "0", "iterations of the innermost loop of a reduction in one slice">:$depth,
+                        DefaultValuedParameter<"int64_t", "0", "slices in shared memory at a time; 0: a thread reads what it needs">:$stages);
 }
 
 #endif // LEPTON_SCHEDULE_TD

@@ -42,16 +42,22 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult LaunchAttr::verify(function_ref<InFlightDiagnostic()> emitError, Unit unit, int64_t threads,
                                  int64_t width, int64_t rows, int64_t rowLoop, int64_t columns, int64_t parts,
-                                 bool tensorCores) {
+                                 bool tensorCores, int64_t depth, int64_t stages) {
   constexpr int64_t warp = 32, most = 1024, mostRegisters = 64;
   if (threads < warp || threads > most || threads % warp)
     return emitError() << "a block of " << threads << " threads, expected a multiple of 32 up to 1024";
   if (width < 1 || width > 16)
     return emitError() << "width is " << width << ", expected 1 to 16";
-  if (tensorCores && (rows % 16 || columns % 8 || parts > 1 || rows * columns > mostRegisters * warp))
-    return emitError() << "a warp's tile of " << rows << " by " << columns
-                       << " elements, expected multiples of 16 and 8, up to 2048, and no parts";
-  if (rows < 1 || columns < 1 || (!tensorCores && rows * columns > mostRegisters) || rowLoop < 0)
+  auto isPower = [](int64_t number, int64_t least) { return number >= least && llvm::isPowerOf2_64(uint64_t(number)); };
+  if (stages && (stages < 2 || stages > 8 || !isPower(depth, 16)))
+    return emitError() << stages << " slices of depth " << depth << ", expected 2 to 8 of a power of 2 from 16 on";
+  if (stages && (!isPower(rows, 32) || !isPower(columns, 32) || !isPower(threads, warp) || parts > 1 ||
+                 rows * columns > mostRegisters * threads))
+    return emitError() << "a block's tile of " << rows << " by " << columns << " elements for " << threads
+                       << " threads, expected powers of 2 from 32 on, up to 64 elements a thread, and no parts";
+  if (tensorCores && !stages)
+    return emitError() << "tensor cores multiply what lies in shared memory, expected stages";
+  if (rows < 1 || columns < 1 || (!stages && rows * columns > mostRegisters) || rowLoop < 0)
     return emitError() << "a tile of " << rows << " by " << columns << " elements, expected 1 to 64 of them";
   if (parts < 1 || threads % parts || !llvm::isPowerOf2_64(parts))
     return emitError() << parts << " parts of a reduction, expected a power of 2 that divides the threads";

@@ -4,8 +4,6 @@
 #include "passes/gpu/BlockCode.h"
 #include "passes/gpu/SharedReduction.h"
 #include "passes/gpu/Steps.h"
-#include "passes/gpu/TensorCores.h"
-#include "passes/vector/NestBody.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -21,17 +19,15 @@ ElementMapping::ElementMapping(DeviceFunction &device, ArrayRef<Operation *> gro
                                ArrayRef<Value> given)
     : device(device), b(device.b), loc(group.front()->getLoc()), group(group), launch(launch), extents(given),
       lines(launch.getThreads() / launch.getParts()) {
-  if (launch.getRows() > 1) // which divide the extent
+  if (launch.getRows() > 1 && !launch.getStages()) // which divide the extent
     extents[launch.getRowLoop()] = b.createOrFold<arith::DivUIOp>(
         loc, extents[launch.getRowLoop()], arith::ConstantIndexOp::create(b, loc, launch.getRows()).getResult());
   count = productOf(b, loc, extents);
 }
 
 Value ElementMapping::blocks() {
-  if (launch.getTensorCores()) { // of known sizes
-    const int64_t tiles = rowTiles() * llvm::divideCeil(*getConstantIntValue(count) / rowTiles(), launch.getColumns());
-    return arith::ConstantIndexOp::create(b, loc, llvm::divideCeil(tiles, launch.getThreads() / warpThreads));
-  }
+  if (launch.getStages())
+    return arith::ConstantIndexOp::create(b, loc, productBlocks());
   Value perBlock = arith::ConstantIndexOp::create(b, loc, lines * launch.getWidth() * launch.getColumns());
   return b.createOrFold<arith::CeilDivUIOp>(loc, count, perBlock);
 }
@@ -90,39 +86,6 @@ void ElementMapping::useRegisters(ArrayRef<Lane> lanes) {
       device.replaceAccesses(shape);
 }
 
-/// Clones of a step, one for each lane, whose loops are at the lane's indices; they go again with this.
-struct ElementMapping::Clones {
-  Clones(RewriterBase &b, Operation *step, ArrayRef<Lane> lanes) : b(b) {
-    for (const Lane &lane : lanes) {
-      IRMapping memory = lane.memory; // what is cloned goes again
-      ops.push_back(b.clone(*step, memory));
-      bodies.emplace_back(b, cast<linalg::LinalgOp>(ops.back())).placeAt(lane.indices);
-    }
-  }
-  ~Clones() {
-    for (Operation *op : ops)
-      b.eraseOp(op);
-  }
-  /// What the destinations of a reduction hold for the lanes.
-  SmallVector<Value> load() {
-    SmallVector<Value> values;
-    for (NestBody &body : bodies) {
-      OpOperand *init = body.op.getDpsInitOperand(0);
-      values.push_back(memref::LoadOp::create(b, body.loc, init->get(), body.indicesOf(*init)));
-    }
-    return values;
-  }
-  void store(size_t lane, Value value) {
-    NestBody &body = bodies[lane];
-    OpOperand *init = body.op.getDpsInitOperand(0);
-    memref::StoreOp::create(b, body.loc, value, init->get(), body.indicesOf(*init));
-  }
-
-  RewriterBase &b;
-  SmallVector<Operation *> ops;
-  SmallVector<NestBody> bodies;
-};
-
 void ElementMapping::emitStep(Operation *step, MutableArrayRef<Lane> lanes) {
   Clones clones(b, step, lanes);
   if (!combinerOf(cast<linalg::LinalgOp>(step)) || lanes.size() == 1) {
@@ -155,8 +118,8 @@ void ElementMapping::emit() {
   for (Value extent : extents)
     here.push_back(device.import(extent));
   end = device.import(count);
-  if (launch.getTensorCores())
-    return emitByWarps();
+  if (launch.getStages())
+    return emitProduct();
   if (launch.getParts() > 1)
     return emitInParts();
   Value item = firstItem(device.thread());
@@ -187,7 +150,7 @@ void ElementMapping::emit() {
   emitLanes(tileAt(loop.getInductionVar()));
 }
 
-/// Writes the sums of the lanes, column by column where there is one, and has the steps after them computed.
+/// Writes the sums of the lanes, as many at a time as there are for each condition, where it holds, and has the steps after them computed.
 void ElementMapping::writeColumns(ArrayRef<Operation *> steps, MutableArrayRef<Lane> lanes, Clones &clones,
                                   ValueRange sums, ValueRange has) {
   const size_t rows = lanes.size() / has.size();
@@ -229,96 +192,5 @@ void ElementMapping::emitInParts() {
   for (Value &own : has)
     own = arith::AndIOp::create(b, loc, shared.isFirst, own);
   writeColumns(ArrayRef(reduction + 1, group.end()), lanes, clones, sums, has);
-  useRegisters(lanes);
-}
-
-int64_t ElementMapping::rowTiles() { return *getConstantIntValue(extents[launch.getRowLoop()]); }
-
-/// A tile for each warp. Warps that follow each other have the same columns. Those that have none of their own compute the last one again, and write nothing.
-void ElementMapping::emitByWarps() {
-  const int64_t warps = launch.getThreads() / warpThreads, tiles = rowTiles(), rowParts = launch.getRows() / mmaRows,
-                columnParts = launch.getColumns() / mmaColumns, items = *getConstantIntValue(count) / tiles;
-  auto add = [&](Value l, int64_t r) { return b.createOrFold<arith::AddIOp>(loc, l, device.constant(r)); };
-  auto sum = [&](Value l, Value r) { return b.createOrFold<arith::AddIOp>(loc, l, r); };
-  auto times = [&](Value l, int64_t r) { return b.createOrFold<arith::MulIOp>(loc, l, device.constant(r)); };
-  auto over = [&](Value l, int64_t r) { return b.createOrFold<arith::DivUIOp>(loc, l, device.constant(r)); };
-  auto rest = [&](Value l, int64_t r) { return b.createOrFold<arith::RemUIOp>(loc, l, device.constant(r)); };
-  Value warp = sum(times(device.block(), warps), over(device.thread(), warpThreads));
-  Value lane = rest(device.thread(), warpThreads), group4 = over(lane, 4), within = rest(lane, 4);
-  Value row = sum(times(rest(warp, tiles), launch.getRows()), group4);
-  Value column = times(over(warp, tiles), launch.getColumns());
-
-  // The element of a row and a column; columns are the items but for their rows.
-  SmallVector<Value> others(here);
-  others[launch.getRowLoop()] = device.constant(1);
-  auto inRange = [&](Value item) {
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, item, device.constant(items)).getResult();
-  };
-  auto elementAt = [&](Value row, Value item) {
-    Value own = arith::SelectOp::create(b, loc, inRange(item), item, device.constant(items - 1));
-    Indices indices = delinearize(b, loc, own, others);
-    indices[launch.getRowLoop()] = row;
-    return indices;
-  };
-  SmallVector<Value> has;
-  SmallVector<Indices> elements; // a thread's own: by columns, of each the rows
-  for (int64_t j = 0; j < columnParts; ++j)
-    for (int64_t e = 0; e < 2; ++e) {
-      Value item = add(sum(column, times(within, 2)), mmaColumns * j + e);
-      has.push_back(inRange(item));
-      for (int64_t i = 0; i < 2 * rowParts; ++i)
-        elements.push_back(elementAt(add(row, 8 * i), item));
-    }
-  SmallVector<Lane> lanes = makeLanes(elements);
-  auto *reduction = llvm::find_if(group, [](Operation *step) { return combinerOf(cast<linalg::LinalgOp>(step)); });
-  for (Operation *step : ArrayRef(group.begin(), reduction))
-    emitStep(step, lanes);
-  Clones clones(b, *reduction, lanes);
-  NestBody &nest = clones.bodies.front();
-  SmallVector<unsigned> parallel;
-  nest.op.getParallelDims(parallel);
-  const unsigned rowLoop = parallel[launch.getRowLoop()];
-  const Factors factors = *factorsOf(nest.op, rowLoop);
-  const SmallVector<int64_t> loops = reductionOf(nest.op);
-
-  // The sums of one instruction: rows g and g + 8, of two columns each.
-  auto place = [&](int64_t i, int64_t j, int64_t n) { return (2 * j + n % 2) * 2 * rowParts + 2 * i + n / 2; };
-  SmallVector<Value> carried = clones.load();
-  SmallVector<Indices> columnsRead;
-  for (int64_t j = 0; j < columnParts; ++j)
-    columnsRead.push_back(elementAt(row, add(sum(column, group4), mmaColumns * j)));
-  SmallVector<scf::ForOp> opened;
-  for (int64_t d : loops) {
-    opened.push_back(nest.openFor(d, carried, {}, d == loops.back() ? device.constant(mmaDepth) : Value()));
-    llvm::copy(opened.back().getRegionIterArgs(), carried.begin());
-  }
-  Value depth = sum(nest.ivs[loops.back()], within);
-  auto read = [&](Value factor, const Indices &indices, int64_t further) {
-    NestBody at = nest;
-    at.placeAt(indices);
-    at.ivs[loops.back()] = add(depth, further);
-    return toTf32(b, at.cloneValue(factor, carried.front()));
-  };
-  SmallVector<SmallVector<Value>> ofRows(rowParts), ofColumns(columnParts);
-  for (int64_t i = 0; i < rowParts; ++i)
-    for (int64_t n = 0; n < 4; ++n)
-      ofRows[i].push_back(read(factors.ofRow, elements[2 * i + n % 2], n / 2 * 4));
-  for (int64_t j = 0; j < columnParts; ++j)
-    for (int64_t n = 0; n < 2; ++n)
-      ofColumns[j].push_back(read(factors.ofColumn, columnsRead[j], n * 4));
-  for (int64_t i = 0; i < rowParts; ++i)
-    for (int64_t j = 0; j < columnParts; ++j) {
-      SmallVector<Value> sums;
-      for (int64_t n = 0; n < 4; ++n)
-        sums.push_back(carried[place(i, j, n)]);
-      for (auto [n, next] : llvm::enumerate(multiplyAdd(b, ofRows[i], ofColumns[j], sums)))
-        carried[place(i, j, n)] = next;
-    }
-  for (scf::ForOp loop : llvm::reverse(opened)) {
-    scf::YieldOp::create(b, loc, carried);
-    b.setInsertionPointAfter(loop);
-    llvm::copy(loop.getResults(), carried.begin());
-  }
-  writeColumns(ArrayRef(reduction + 1, group.end()), lanes, clones, carried, has);
   useRegisters(lanes);
 }

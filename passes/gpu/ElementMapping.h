@@ -5,8 +5,10 @@
 
 #include "dialects/Lepton/LeptonOps.h"
 #include "passes/gpu/DeviceFunction.h"
+#include "passes/vector/NestBody.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 namespace lepton {
 
@@ -31,13 +33,44 @@ private:
     llvm::SmallVector<mlir::Value> shapes;
   };
 
-  struct Clones;
+  /// Clones of a step, one for each lane, whose loops are at the lane's indices; they go again with this.
+  struct Clones {
+    Clones(mlir::RewriterBase &b, mlir::Operation *step, llvm::ArrayRef<Lane> lanes) : b(b) {
+      for (const Lane &lane : lanes) {
+        mlir::IRMapping memory = lane.memory; // what is cloned goes again
+        ops.push_back(b.clone(*step, memory));
+        bodies.emplace_back(b, mlir::cast<mlir::linalg::LinalgOp>(ops.back())).placeAt(lane.indices);
+      }
+    }
+    ~Clones() {
+      for (mlir::Operation *op : ops)
+        b.eraseOp(op);
+    }
+    /// What the destinations of a reduction hold for the lanes.
+    llvm::SmallVector<mlir::Value> load() {
+      llvm::SmallVector<mlir::Value> values;
+      for (NestBody &body : bodies) {
+        mlir::OpOperand *init = body.op.getDpsInitOperand(0);
+        values.push_back(mlir::memref::LoadOp::create(b, body.loc, init->get(), body.indicesOf(*init)));
+      }
+      return values;
+    }
+    void store(size_t lane, mlir::Value value) {
+      NestBody &body = bodies[lane];
+      mlir::OpOperand *init = body.op.getDpsInitOperand(0);
+      mlir::memref::StoreOp::create(b, body.loc, value, init->get(), body.indicesOf(*init));
+    }
+
+    mlir::RewriterBase &b;
+    llvm::SmallVector<mlir::Operation *> ops;
+    llvm::SmallVector<NestBody> bodies;
+  };
 
   mlir::Value firstItem(mlir::Value thread);
   void emitLanes(llvm::ArrayRef<Indices> elements);
   void emitInParts();
-  void emitByWarps();
-  int64_t rowTiles();
+  int64_t productBlocks();
+  void emitProduct();
   void writeColumns(llvm::ArrayRef<mlir::Operation *> steps, llvm::MutableArrayRef<Lane> lanes, Clones &clones,
                     mlir::ValueRange sums, mlir::ValueRange has);
   llvm::SmallVector<Indices> tileAt(mlir::Value item);

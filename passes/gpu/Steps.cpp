@@ -213,9 +213,9 @@ LaunchAttr lepton::launchOf(ArrayRef<Operation *> group) {
     if (own.getRows() * own.getColumns() * own.getParts() > 1) {
       if (mayHaveParts(group, step))
         return own;
-      const bool hasTile = !own.getTensorCores();
+      const bool hasTile = !own.getStages();
       return LaunchAttr::get(own.getContext(), own.getUnit(), own.getThreads(), 1, hasTile ? own.getRows() : 1,
-                             own.getRowLoop(), hasTile ? own.getColumns() : 1, 1, false);
+                             own.getRowLoop(), hasTile ? own.getColumns() : 1, 1, false, 0, 0);
     }
     if (own.getWidth() < launch.getWidth())
       launch = own;

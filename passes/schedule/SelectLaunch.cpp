@@ -8,9 +8,9 @@
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 #include "passes/Passes.h"
+#include "passes/gpu/Product.h"
 #include "passes/gpu/SharedReduction.h"
 #include "passes/gpu/Steps.h"
-#include "passes/gpu/TensorCores.h"
 
 #include "llvm/ADT/SmallBitVector.h"
 
@@ -31,8 +31,9 @@ static constexpr int64_t worthwhileLoop = 16;
 static constexpr int64_t mostPrivate = 4096;
 
 static LaunchAttr makeLaunch(MLIRContext *context, Unit unit, int64_t threads, int64_t width, int64_t rows = 1,
-                             int64_t rowLoop = 0, int64_t columns = 1, int64_t parts = 1, bool tensorCores = false) {
-  return LaunchAttr::get(context, unit, threads, width, rows, rowLoop, columns, parts, tensorCores);
+                             int64_t rowLoop = 0, int64_t columns = 1, int64_t parts = 1, bool tensorCores = false,
+                             int64_t depth = 0, int64_t stages = 0) {
+  return LaunchAttr::get(context, unit, threads, width, rows, rowLoop, columns, parts, tensorCores, depth, stages);
 }
 
 static std::optional<int64_t> elementsOf(linalg::LinalgOp op) {
@@ -85,23 +86,39 @@ static std::optional<int64_t> rowLoopOf(linalg::LinalgOp op) {
   return best;
 }
 
-/// A tile for each warp, where the model may be computed in TF32 and there are enough of them; null otherwise.
-static LaunchAttr warpTileOf(linalg::LinalgOp op, int64_t rowLoop) {
+/// A tile for each block, where tensor cores may compute the product and there are enough of them; null otherwise.
+static LaunchAttr blockTileOf(linalg::LinalgOp op, int64_t rowLoop) {
   // Of fewer elements threads that share reductions are faster (measured on an H200 with the convolutions of 8 networks).
-  constexpr int64_t threads = 4 * warpThreads, enough = 512 /* warps */, fewest = 500'000;
-  auto precision = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>("lepton.precision");
-  SmallVector<unsigned> parallel;
-  op.getParallelDims(parallel);
-  SmallVector<int64_t> extents = op.getStaticLoopRanges();
-  const int64_t rows = extents[parallel[rowLoop]], columns = *elementsOf(op) / rows;
-  if (!precision || precision != "tf32" || *elementsOf(op) < fewest || extents[reductionOf(op).back()] % mmaDepth ||
-      !factorsOf(op, parallel[rowLoop]))
+  constexpr int64_t threads = 128, stages = 3, enough = 128 /* blocks */, fewest = 500'000;
+  constexpr int64_t shallowest = 16,
+                    sliceBytes = 64; // of a line: with tiles of 192 lines three of both factors fit in 48 KiB
+  auto product = productOf(op);
+  FloatType multiplicand = product ? multiplicandOf(op, *product) : FloatType();
+  if (!multiplicand || !targetOf(op).hasTensorCores() || *elementsOf(op) < fewest)
     return {};
-  const std::pair<int64_t, int64_t> tiles[] = {{64, 32}, {32, 32}, {32, 16}, {16, 16}, {16, 8}};
-  for (auto [tileRows, tileColumns] : tiles)
-    if (rows % tileRows == 0 && rows / tileRows * llvm::divideCeil(columns, tileColumns) >= enough)
-      return makeLaunch(op.getContext(), Unit::thread, threads, 1, tileRows, rowLoop, tileColumns, 1, true);
-  return {};
+  const int64_t extent = op.getStaticLoopRanges()[reductionOf(op).back()];
+  int64_t depth = sliceBytes / (multiplicand.getWidth() > 16 ? 4 : 2);
+  auto hasMostlyNumbers = [&] { return int64_t(llvm::alignTo(extent, depth)) * 3 <= extent * 4; }; // not zeros
+  while (depth > shallowest && !hasMostlyNumbers())
+    depth /= 2;
+  if (!hasMostlyNumbers())
+    return {};
+  const int64_t rows = iterationsOf(op, product->rows.loops), columns = iterationsOf(op, product->columns.loops),
+                batch = iterationsOf(op, product->batch);
+  auto blocks = [&](int64_t tileRows, int64_t tileColumns) {
+    return batch * llvm::divideCeil(rows, tileRows) * llvm::divideCeil(columns, tileColumns);
+  };
+  const std::pair<int64_t, int64_t> tiles[] = {{128, 64}, {64, 128}, {64, 64}, {32, 128},
+                                               {128, 32}, {32, 64},  {64, 32}, {32, 32}};
+  for (auto [tileRows, tileColumns] : tiles) {
+    // What lies beyond the matrix is computed in vain.
+    const int64_t count = blocks(tileRows, tileColumns), computed = count * tileRows * tileColumns;
+    const bool isLast = tileRows * tileColumns == 32 * 32;
+    if (isLast || (count >= enough && computed * 4 <= *elementsOf(op) * 5))
+      return makeLaunch(op.getContext(), Unit::thread, threads, 1, tileRows, rowLoop, tileColumns, 1, true, depth,
+                        stages);
+  }
+  llvm_unreachable("the last tile suits any product");
 }
 
 /// How a reduction's elements are shared out: as large a tile for a thread as leaves enough threads to fill the GPU; where there are too few elements for that,
@@ -118,7 +135,7 @@ static LaunchAttr tileOf(linalg::LinalgOp op) {
   op.getParallelDims(parallel);
   auto rowLoop = rowLoopOf(op);
   const int64_t line = rowLoop ? extents[parallel[*rowLoop]] : 1;
-  if (LaunchAttr launch = rowLoop ? warpTileOf(op, *rowLoop) : LaunchAttr())
+  if (LaunchAttr launch = rowLoop ? blockTileOf(op, *rowLoop) : LaunchAttr())
     return launch;
   const int64_t mostParts = std::clamp<int64_t>(llvm::bit_floor(uint64_t(depth / shortest)), 1, 16);
   // Rows of weights are loaded four at a time: they are worth more than columns.

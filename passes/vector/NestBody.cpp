@@ -53,14 +53,13 @@ IRMapping NestBody::cloneOps(Value accumulator) {
   return mapping;
 }
 
-Value NestBody::cloneValue(Value inner, Value accumulator) { return cloneOps(accumulator).lookupOrDefault(inner); }
+SmallVector<Value> NestBody::cloneValues(ValueRange inner, Value accumulator) {
+  IRMapping mapping = cloneOps(accumulator);
+  return llvm::map_to_vector(inner, [&](Value value) { return mapping.lookupOrDefault(value); });
+}
 
 SmallVector<Value> NestBody::cloneBody(Value accumulator) {
-  IRMapping mapping = cloneOps(accumulator);
-  SmallVector<Value> values;
-  for (Value value : op.getBlock()->getTerminator()->getOperands())
-    values.push_back(mapping.lookupOrDefault(value));
-  return values;
+  return cloneValues(op.getBlock()->getTerminator()->getOperands(), accumulator);
 }
 
 void NestBody::emitBody() {

@@ -35,8 +35,8 @@ struct NestBody {
   llvm::SmallVector<mlir::Value> indicesOf(mlir::OpOperand &operand);
   /// Clones the body; `accumulator` stands for the only destination's element where it is carried in a register. Returns what is yielded.
   llvm::SmallVector<mlir::Value> cloneBody(mlir::Value accumulator);
-  /// The same, of a value of the body.
-  mlir::Value cloneValue(mlir::Value inner, mlir::Value accumulator);
+  /// The same, of values of the body.
+  llvm::SmallVector<mlir::Value> cloneValues(mlir::ValueRange inner, mlir::Value accumulator);
   /// One iteration of all loops.
   void emitBody();
   /// The loops of a reduction with one result, whose accumulator they carry.

@@ -65,5 +65,15 @@ func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread,
 
 // -----
 
-// expected-error @+1 {{a warp's tile of 8 by 8 elements, expected multiples of 16 and 8, up to 2048, and no parts}}
+// expected-error @+1 {{tensor cores multiply what lies in shared memory, expected stages}}
 func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, rows = 8, columns = 8, tensor_cores = true>}
+
+// -----
+
+// expected-error @+1 {{1 slices of depth 16, expected 2 to 8 of a power of 2 from 16 on}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, rows = 32, columns = 32, tensor_cores = true, depth = 16, stages = 1>}
+
+// -----
+
+// expected-error @+1 {{a block's tile of 48 by 32 elements for 256 threads, expected powers of 2 from 32 on, up to 64 elements a thread, and no parts}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, rows = 48, columns = 32, tensor_cores = true, depth = 16, stages = 3>}

@@ -11,6 +11,7 @@ namespace lepton {
 /// calls of the emulator. An intrinsic that it does not know is an error.
 struct Retarget : llvm::PassInfoMixin<Retarget> {
   int dropBarrier = -1; // number of a barrier that is left out, to see that the emulator notices; -1: none
+  int dropWait = -1;    // the same of what waits for copies
   bool *failed = nullptr;
 
   llvm::PreservedAnalyses run(llvm::Module &module, llvm::ModuleAnalysisManager &);

@@ -1,6 +1,6 @@
 //===- emulate.cpp - compiles a model for a GPU, and what the GPU would run for the CPU --------------------------------------===//
 //
-//   lepton-emulate MODEL OUTPUT.so [--gpu=cuda:sm_80] [--precision=tf32] [--drop-barrier=N]
+//   lepton-emulate MODEL OUTPUT.so [--gpu=cuda:sm_80] [--precision=tf32] [--drop-barrier=N] [--drop-wait=N]
 //
 // The line is that of --target=cuda (or amdgpu:gfx942) up to the LLVM IR of which PTX (or a code object) is made. From there a pass turns it into code of the CPU, which, linked with the emulator, takes
 // the place of the PTX in the artifact: libcuda.so.1 of this folder loads it as a driver loads machine code, and runs it fiber by fiber.
@@ -31,6 +31,7 @@ static cl::opt<std::string> output(cl::Positional, cl::desc("OUTPUT"), cl::Requi
 static cl::opt<std::string> gpu("gpu", cl::desc("as --target of lepton compile"), cl::init("cuda"));
 static cl::opt<std::string> precision("precision", cl::desc("as of lepton compile"));
 static cl::opt<int> dropBarrier("drop-barrier", cl::desc("number of a barrier to leave out"), cl::init(-1));
+static cl::opt<int> dropWait("drop-wait", cl::desc("number of a wait for copies to leave out"), cl::init(-1));
 
 static int fail(const std::string &error) {
   llvm::errs() << "error: " << error << "\n";
@@ -38,7 +39,7 @@ static int fail(const std::string &error) {
 }
 
 /// Code of the CPU for what the GPU would run; empty where the emulator does not know how.
-static ObjectBytes emulatedKernels(mlir::ModuleOp module, const Target &target) {
+static ObjectBytes emulatedKernels(mlir::ModuleOp module, const Target &target, Retarget retarget) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> code = translateGpu(module, target, /*optLevel=*/3, context);
   if (!code)
@@ -53,8 +54,6 @@ static ObjectBytes emulatedKernels(mlir::ModuleOp module, const Target &target) 
   llvm::ModuleAnalysisManager analyses;
   llvm::PassBuilder(machine.get()).registerModuleAnalyses(analyses);
   bool failed = false;
-  Retarget retarget;
-  retarget.dropBarrier = dropBarrier;
   retarget.failed = &failed;
   (void)retarget.run(*code, analyses);
   if (failed)
@@ -68,8 +67,8 @@ static ObjectBytes emulatedKernels(mlir::ModuleOp module, const Target &target) 
 }
 
 /// The code and the emulator as a shared library, which is what its image is.
-static bool linkImage(const ObjectBytes &kernels, std::string &image) {
-  const std::string object = std::string(output) + ".o", library = std::string(output) + ".image";
+static bool linkImage(const ObjectBytes &kernels, const std::string &artifact, std::string &image) {
+  const std::string object = artifact + ".o", library = artifact + ".image";
   llvm::FileRemover removers[] = {llvm::FileRemover(object), llvm::FileRemover(library)};
   std::error_code problem;
   llvm::raw_fd_ostream(object, problem).write(kernels.data(), kernels.size());
@@ -85,7 +84,10 @@ static bool linkImage(const ObjectBytes &kernels, std::string &image) {
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::ParseCommandLineOptions(argc, argv, "Compiles a model for the emulator of a GPU.\n");
-  const std::string library = output; // lld sets LLVM's options back to their defaults
+  const std::string library = output; // compiling and linking sets LLVM's options back to their defaults
+  Retarget retarget;
+  retarget.dropBarrier = dropBarrier;
+  retarget.dropWait = dropWait;
   CompileOptions options;
   options.target = gpu;
   options.precision = precision;
@@ -94,8 +96,8 @@ int main(int argc, char **argv) {
   if (!compilation.readFile(model) || !compilation.runPhases())
     return fail(compilation.takeError());
   auto emitImage = [&](std::string &image) {
-    ObjectBytes kernels = emulatedKernels(compilation.module(), compilation.target());
-    return !kernels.empty() && linkImage(kernels, image);
+    ObjectBytes kernels = emulatedKernels(compilation.module(), compilation.target(), retarget);
+    return !kernels.empty() && linkImage(kernels, library, image);
   };
   std::vector<ObjectBytes> objects;
   if (!compilation.takeDeviceCode(emitImage))

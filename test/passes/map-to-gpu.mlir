@@ -59,30 +59,6 @@ func.func private @Tile(%context: !llvm.ptr, %x: memref<4x8xf32>, %w: memref<8x1
   return
 }
 
-// A tile of a warp: a thread reads four numbers of the rows and two of the columns, and has four sums, of two rows and two columns.
-// CHECK-LABEL: gpu.func @TensorCores(
-// CHECK: %[[LOOP:.*]]:4 = scf.for %{{.*}} = %c0 to %c24 step %c8
-// CHECK-COUNT-6: nvvm.convert.float.to.tf32
-// CHECK: nvvm.mma.sync
-// CHECK-SAME: multiplicandAPtxType = #nvvm.mma_type<tf32>
-// CHECK-SAME: shape = #nvvm.shape<m = 16, n = 8, k = 8>
-// CHECK: scf.if
-// CHECK-COUNT-2: memref.store
-// CHECK: scf.if
-// CHECK-COUNT-2: memref.store
-func.func private @TensorCores(%context: !llvm.ptr, %x: memref<16x24xf32>, %w: memref<24x100xf32>, %y: memref<16x100xf32>) attributes {lepton.kernel} {
-  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>],
-                  iterator_types = ["parallel", "parallel", "reduction"]}
-    ins(%x, %w : memref<16x24xf32>, memref<24x100xf32>) outs(%y : memref<16x100xf32>)
-    attrs = {lepton.launch = #lepton.launch<unit = thread, threads = 64, rows = 16, columns = 8, tensor_cores = true>} {
-  ^bb0(%a: f32, %b: f32, %c: f32):
-    %p = arith.mulf %a, %b : f32
-    %s = arith.addf %c, %p : f32
-    linalg.yield %s : f32
-  }
-  return
-}
-
 // Four threads for each sum: the first begins with what the destination holds, the others with nothing; two halvings, with a barrier in front of each.
 // CHECK-LABEL: gpu.func @Parts(
 // CHECK-SAME: workgroup(%{{.*}} : memref<1x64xf32, #gpu.address_space<workgroup>>)

@@ -48,9 +48,9 @@ static cl::opt<std::string> cpu("cpu",
                                 cl::desc("processor: native, x86-64-v2, x86-64-v3, x86-64-v4, znver3, ...; several, "
                                          "with commas between, for one artifact with code for each"),
                                 cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
-static cl::opt<std::string> precision("precision",
-                                      cl::desc("of float32 products on a GPU: fp32, or tf32 on tensor cores"),
-                                      cl::sub(compileCommand), cl::sub(runCommand));
+static cl::opt<std::string>
+    precision("precision", cl::desc("of float32 products on a GPU: fp32, or tf32, fp16 or bf16 on tensor cores"),
+              cl::sub(compileCommand), cl::sub(runCommand));
 static cl::opt<unsigned> threads("threads", cl::desc("threads of a run"), cl::init(1), cl::sub(compileCommand),
                                  cl::sub(runCommand));
 static cl::list<std::string>

@@ -1,0 +1,224 @@
+//===- ProductMapping.cpp - matrix products by blocks --------------------------------------------------------------------------===//
+//
+// A block computes a tile of the result. Slices of the rows and columns that it needs are under way to shared memory while its warps multiply one that is there (SharedTile.h):
+//
+//   begin slices 0 .. stages - 2
+//   for each slice:
+//     wait until this thread's copies of it are there; barrier, so that those of all threads are, and nobody reads the stage that is filled next
+//     begin the slice that is stages - 1 further on
+//     multiply the slice
+//
+//===----------------------------------------------------------------------------------------------------------------------------===//
+
+#include "passes/gpu/BlockCode.h"
+#include "passes/gpu/ElementMapping.h"
+#include "passes/gpu/SharedReduction.h"
+#include "passes/gpu/TensorCores.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace lepton;
+
+/// Tiles of a product with so many rows or columns.
+static int64_t tilesOf(linalg::LinalgOp op, const Product::Side &side, int64_t tile) {
+  return llvm::divideCeil(iterationsOf(op, side.loops), tile);
+}
+
+static linalg::LinalgOp reductionIn(ArrayRef<Operation *> group) {
+  return cast<linalg::LinalgOp>(
+      *llvm::find_if(group, [](Operation *step) { return combinerOf(cast<linalg::LinalgOp>(step)); }));
+}
+
+int64_t ElementMapping::productBlocks() {
+  linalg::LinalgOp op = reductionIn(group);
+  const Product product = *productOf(op);
+  return tilesOf(op, product.rows, launch.getRows()) * tilesOf(op, product.columns, launch.getColumns()) *
+         iterationsOf(op, product.batch);
+}
+
+namespace {
+
+/// Numbers of the rows and columns that a thread computes, and how its warp computes them.
+struct WarpTile {
+  /// The warps of a block halve the longer side of its tile until each has one.
+  WarpTile(DeviceFunction &device, LaunchAttr launch, Location loc)
+      : b(device.b), loc(loc), device(device), rows(launch.getRows()), columns(launch.getColumns()) {
+    for (int64_t warps = launch.getThreads() / warpThreads; warps > 1; warps /= 2)
+      (rows >= columns ? rows : columns) /= 2;
+    const int64_t across = launch.getRows() / rows;
+    lane = rest(device.thread(), warpThreads);
+    Value warp = over(device.thread(), warpThreads);
+    row = times(rest(warp, across), rows);
+    column = times(over(warp, across), columns);
+  }
+
+  /// The rows of a thread's sums, in the tile of the block; and its columns.
+  SmallVector<Value> ownRows() {
+    SmallVector<Value> own;
+    for (int64_t i = 0; i < rows; i += mmaRows / 2)
+      own.push_back(add(add(row, over(lane, 4)), i));
+    return own;
+  }
+  SmallVector<Value> ownColumns() {
+    SmallVector<Value> own;
+    for (int64_t j = 0; j < columns; j += mmaColumns)
+      for (int64_t e = 0; e < 2; ++e)
+        own.push_back(add(add(column, times(rest(lane, 4), 2)), j + e));
+    return own;
+  }
+
+  /// Adds the products of a slice. The sums are those of the first column, then the next.
+  void multiply(SharedTile &ofRows, SharedTile &ofColumns, FloatType multiplicand, Value stage, int64_t depth,
+                MutableArrayRef<Value> sums) {
+    const int64_t ownRows = rows / 8;
+    for (int64_t step = 0; step < depth; step += mmaDepth(ofRows.elementType())) {
+      SmallVector<SmallVector<Value>> left, right;
+      for (int64_t i = 0; i < rows; i += 16)
+        left.push_back(loadFragment(ofRows, b, lane, stage, add(row, i), step));
+      for (int64_t j = 0; j < columns; j += 16)
+        right.push_back(loadFragment(ofColumns, b, lane, stage, add(column, j), step));
+      for (int64_t i = 0; i < rows / mmaRows; ++i)
+        for (int64_t j = 0; j < columns / mmaColumns; ++j) {
+          // The sums of one instruction: rows g and g + 8, of two columns each.
+          auto place = [&](int64_t n) { return (2 * j + n % 2) * ownRows + 2 * i + n / 2; };
+          const SmallVector<Value> &both = right[j / 2];
+          SmallVector<Value> own;
+          for (int64_t n = 0; n < 4; ++n)
+            own.push_back(sums[place(n)]);
+          for (auto [n, next] :
+               llvm::enumerate(multiplyAdd(b, multiplicand, left[i], {both[j % 2], both[j % 2 + 2]}, own)))
+            sums[place(n)] = next;
+        }
+    }
+  }
+
+  Value add(Value l, Value r) { return b.createOrFold<arith::AddIOp>(loc, l, r); }
+  Value add(Value l, int64_t r) { return add(l, device.constant(r)); }
+  Value times(Value l, int64_t r) { return b.createOrFold<arith::MulIOp>(loc, l, device.constant(r)); }
+  Value over(Value l, int64_t r) { return b.createOrFold<arith::DivUIOp>(loc, l, device.constant(r)); }
+  Value rest(Value l, int64_t r) { return b.createOrFold<arith::RemUIOp>(loc, l, device.constant(r)); }
+
+  RewriterBase &b;
+  Location loc;
+  DeviceFunction &device;
+  int64_t rows, columns;   // of the warp
+  Value lane, row, column; // where the warp begins
+};
+
+/// The pipeline: brings slices of both factors to shared memory, and has them multiplied.
+struct Pipeline {
+  DeviceFunction &device;
+  const Slices &slices;
+  int64_t stages;
+  SharedTile &rows, &columns;
+  RewriterBase &b = device.b;
+  Location loc = device.function.getLoc();
+
+  void begin(Value slice, Value is) {
+    Value stage = b.createOrFold<arith::RemUIOp>(loc, slice, device.constant(stages));
+    rows.begin(slice, stage, is);
+    columns.begin(slice, stage, is);
+    if (isCopied())
+      NVVM::CpAsyncCommitGroupOp::create(b, loc);
+  }
+  bool isCopied() const { return rows.isCopied() || columns.isCopied(); }
+  void finish() {
+    rows.finish();
+    columns.finish();
+  }
+
+  SmallVector<Value> run(ValueRange initial,
+                         llvm::function_ref<void(Value stage, MutableArrayRef<Value> sums)> multiply) {
+    const int64_t ahead = stages - 1;
+    for (int64_t slice = 0; slice < ahead; ++slice) {
+      begin(device.constant(std::min(slice, slices.count - 1)), {});
+      finish();
+    }
+    auto loop =
+        scf::ForOp::create(b, loc, device.constant(0), device.constant(slices.count), device.constant(1), initial);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value slice = loop.getInductionVar();
+    if (isCopied())
+      NVVM::CpAsyncWaitGroupOp::create(b, loc, uint32_t(ahead - 1));
+    gpu::BarrierOp::create(b, loc);
+    Value next = arith::AddIOp::create(b, loc, slice, device.constant(ahead));
+    begin(next, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, next, device.constant(slices.count)));
+    SmallVector<Value> sums(loop.getRegionIterArgs());
+    multiply(b.createOrFold<arith::RemUIOp>(loc, slice, device.constant(stages)), sums);
+    finish();
+    scf::YieldOp::create(b, loc, sums);
+    return loop.getResults();
+  }
+};
+
+} // namespace
+
+/// All threads of the block come to the barriers, with the last row or column where a tile has none; they write only what there is.
+void ElementMapping::emitProduct() {
+  linalg::LinalgOp op = reductionIn(group);
+  const Product known = *productOf(op);
+  const int64_t rowCount = iterationsOf(op, known.rows.loops), columnCount = iterationsOf(op, known.columns.loops),
+                rowTiles = tilesOf(op, known.rows, launch.getRows()),
+                columnTiles = tilesOf(op, known.columns, launch.getColumns());
+  WarpTile warp(device, launch, loc);
+  Value block = device.block(), firstRow = warp.times(warp.rest(block, rowTiles), launch.getRows()),
+        firstColumn = warp.times(warp.rest(warp.over(block, rowTiles), columnTiles), launch.getColumns()),
+        product = warp.over(block, rowTiles * columnTiles);
+
+  // Indices of the parallel loops, by the op's loops.
+  SmallVector<unsigned> parallel;
+  op.getParallelDims(parallel);
+  auto place = [&](MutableArrayRef<Value> loops, ArrayRef<int64_t> numbered, Value number) {
+    SmallVector<Value> sizes;
+    for (int64_t loop : numbered)
+      sizes.push_back(device.constant(op.getStaticLoopRanges()[loop]));
+    for (auto [loop, index] : llvm::zip_equal(numbered, delinearize(b, loc, number, sizes)))
+      loops[loop] = index;
+  };
+  auto isThere = [&](Value number, int64_t count) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, number, device.constant(count)).getResult();
+  };
+  auto clamp = [&](Value number, Value is, int64_t count) {
+    return arith::SelectOp::create(b, loc, is, number, device.constant(count - 1)).getResult();
+  };
+  const bool hasAllRows = rowCount % launch.getRows() == 0;
+  SmallVector<Value> has;
+  SmallVector<Indices> elements; // a thread's own: by columns, of each the rows
+  SmallVector<Value> loops(op.getNumLoops());
+  place(loops, known.batch, product);
+  for (Value column : warp.ownColumns()) {
+    column = warp.add(firstColumn, column);
+    Value hasColumn = isThere(column, columnCount);
+    place(loops, known.columns.loops, clamp(column, hasColumn, columnCount));
+    if (hasAllRows)
+      has.push_back(hasColumn);
+    for (Value row : warp.ownRows()) {
+      row = warp.add(firstRow, row);
+      Value hasRow = isThere(row, rowCount);
+      place(loops, known.rows.loops, clamp(row, hasRow, rowCount));
+      if (!hasAllRows)
+        has.push_back(arith::AndIOp::create(b, loc, hasColumn, hasRow));
+      elements.push_back(llvm::map_to_vector(parallel, [&](unsigned loop) { return loops[loop]; }));
+    }
+  }
+  SmallVector<Lane> lanes = makeLanes(elements);
+  auto *reduction = llvm::find(group, op.getOperation());
+  for (Operation *step : ArrayRef(group.begin(), reduction))
+    emitStep(step, lanes);
+  Clones clones(b, *reduction, lanes);
+  const NestBody &nest = clones.bodies.front();
+  const Product own = *productOf(nest.op);
+  const FloatType multiplicand = multiplicandOf(nest.op, own);
+  const Slices slices(nest.op, launch.getDepth());
+  SharedTile rows(device, nest, own.rows, multiplicand, slices, launch, launch.getRows(), firstRow),
+      columns(device, nest, own.columns, multiplicand, slices, launch, launch.getColumns(), firstColumn);
+  SmallVector<Value> sums = Pipeline{device, slices, launch.getStages(), rows, columns}.run(
+      clones.load(), [&](Value stage, MutableArrayRef<Value> sums) {
+        warp.multiply(rows, columns, multiplicand, stage, launch.getDepth(), sums);
+      });
+  writeColumns(ArrayRef(reduction + 1, group.end()), lanes, clones, sums, has);
+  useRegisters(lanes);
+}
