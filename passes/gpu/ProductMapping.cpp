@@ -120,6 +120,9 @@ struct Pipeline {
     Value stage = b.createOrFold<arith::RemUIOp>(loc, slice, device.constant(stages));
     rows.begin(slice, stage, is);
     columns.begin(slice, stage, is);
+  }
+  /// Every slice is a group of copies, those too of which there is nothing.
+  void closeGroup() {
     if (isCopied())
       NVVM::CpAsyncCommitGroupOp::create(b, loc);
   }
@@ -133,7 +136,9 @@ struct Pipeline {
                          llvm::function_ref<void(Value stage, MutableArrayRef<Value> sums)> multiply) {
     const int64_t ahead = stages - 1;
     for (int64_t slice = 0; slice < ahead; ++slice) {
-      begin(device.constant(std::min(slice, slices.count - 1)), {});
+      if (slice < slices.count)
+        begin(device.constant(slice), {});
+      closeGroup();
       finish();
     }
     auto loop =
@@ -146,6 +151,7 @@ struct Pipeline {
     gpu::BarrierOp::create(b, loc);
     Value next = arith::AddIOp::create(b, loc, slice, device.constant(ahead));
     begin(next, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, next, device.constant(slices.count)));
+    closeGroup();
     SmallVector<Value> sums(loop.getRegionIterArgs());
     multiply(b.createOrFold<arith::RemUIOp>(loc, slice, device.constant(stages)), sums);
     finish();

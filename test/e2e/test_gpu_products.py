@@ -47,6 +47,7 @@ def filter_of(x, w, y, **attributes):
 CASES = {
     "product": product([1024, 64], [64, 512], [1024, 512]),
     "edges": product([1021, 58], [58, 509], [1021, 509]),
+        "one slice": product([1024, 16], [16, 512], [1024, 512]),
     "batch": product([3, 500, 48], [3, 48, 360], [3, 500, 360], weight=False),
     "rows of a batch": product([4, 250, 64], [64, 516], [4, 250, 516]),
     "transposed": product([64, 1000], [64, 512], [1000, 512], transposed=True),
