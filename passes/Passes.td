@@ -234,7 +234,8 @@ def SelectLaunch : Pass<"lepton-select-launch", "::mlir::func::FuncOp"> {
   let summary = "Says how each step of a kernel is spread over a GPU";
   let description = [{
     What SelectSchedule is for a CPU. A step is an op that writes memory: a linalg op, a copy, a parallel loop. A linalg op gets a thread for each element, or for as
-    many neighbouring ones as 16 bytes hold, where there are many. Of a reduction a thread gets a tile of elements, as large as leaves enough threads to fill the GPU;
+    many neighbouring ones as 16 bytes hold, where there are many. Of a large matrix product a block gets a tile, which its threads multiply out of shared memory,
+    on tensor cores where `lepton.precision` or the tensors' type allows it. Of another reduction a thread gets a tile of elements, as large as leaves enough threads to fill the GPU;
     where there are too few elements for that, several threads share one. A parallel loop gets a block for each iteration, or a thread where there is little to do in
     parallel inside. A kernel that is no list of steps (an outermost loop in order, a branch) is run by one block.
 

@@ -85,7 +85,7 @@ def Lepton_LaunchAttr : Lepton_Attr<"Launch", "launch"> {
     neighbouring ones along the parallel loop `row_loop` and `columns` that lie as many threads apart as compute columns. `parts` threads of a block have a part
     of one reduction each, and sum up in memory that they share. With `stages` the tile is a block's, of a matrix product: `rows` by `columns` elements. Slices of both
     factors, `depth` iterations of the reduction each, are copied to shared memory, as many as there are stages: all but one are under way while that one is multiplied, by
-    `tensor_cores`. `block`: a block of `threads` for each item, whose loops they share. A kernel whose steps cannot be told apart has `block` on the function, and one
+    `tensor_cores` or by the threads themselves. `block`: a block of `threads` for each item, whose loops they share. A kernel whose steps cannot be told apart has `block` on the function, and one
     block for all.
 
     Example: `#lepton.launch<unit = thread, rows = 8, row_loop = 1, columns = 4>`

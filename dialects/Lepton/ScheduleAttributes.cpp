@@ -55,6 +55,9 @@ LogicalResult LaunchAttr::verify(function_ref<InFlightDiagnostic()> emitError, U
                  rows * columns > mostRegisters * threads))
     return emitError() << "a block's tile of " << rows << " by " << columns << " elements for " << threads
                        << " threads, expected powers of 2 from 32 on, up to 64 elements a thread, and no parts";
+  if (stages && !tensorCores && rows * columns < 16 * threads)
+    return emitError() << "a block's tile of " << rows << " by " << columns << " elements for " << threads
+                       << " threads, expected 16 for each at least";
   if (tensorCores && !stages)
     return emitError() << "tensor cores multiply what lies in shared memory, expected stages";
   if (rows < 1 || columns < 1 || (!stages && rows * columns > mostRegisters) || rowLoop < 0)

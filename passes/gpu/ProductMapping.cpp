@@ -12,8 +12,8 @@
 
 #include "passes/gpu/BlockCode.h"
 #include "passes/gpu/ElementMapping.h"
+#include "passes/gpu/ProductTile.h"
 #include "passes/gpu/SharedReduction.h"
-#include "passes/gpu/TensorCores.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -39,73 +39,6 @@ int64_t ElementMapping::productBlocks() {
 }
 
 namespace {
-
-/// Numbers of the rows and columns that a thread computes, and how its warp computes them.
-struct WarpTile {
-  /// The warps of a block halve the longer side of its tile until each has one.
-  WarpTile(DeviceFunction &device, LaunchAttr launch, Location loc)
-      : b(device.b), loc(loc), device(device), rows(launch.getRows()), columns(launch.getColumns()) {
-    for (int64_t warps = launch.getThreads() / warpThreads; warps > 1; warps /= 2)
-      (rows >= columns ? rows : columns) /= 2;
-    const int64_t across = launch.getRows() / rows;
-    lane = rest(device.thread(), warpThreads);
-    Value warp = over(device.thread(), warpThreads);
-    row = times(rest(warp, across), rows);
-    column = times(over(warp, across), columns);
-  }
-
-  /// The rows of a thread's sums, in the tile of the block; and its columns.
-  SmallVector<Value> ownRows() {
-    SmallVector<Value> own;
-    for (int64_t i = 0; i < rows; i += mmaRows / 2)
-      own.push_back(add(add(row, over(lane, 4)), i));
-    return own;
-  }
-  SmallVector<Value> ownColumns() {
-    SmallVector<Value> own;
-    for (int64_t j = 0; j < columns; j += mmaColumns)
-      for (int64_t e = 0; e < 2; ++e)
-        own.push_back(add(add(column, times(rest(lane, 4), 2)), j + e));
-    return own;
-  }
-
-  /// Adds the products of a slice. The sums are those of the first column, then the next.
-  void multiply(SharedTile &ofRows, SharedTile &ofColumns, FloatType multiplicand, Value stage, int64_t depth,
-                MutableArrayRef<Value> sums) {
-    const int64_t ownRows = rows / 8;
-    for (int64_t step = 0; step < depth; step += mmaDepth(ofRows.elementType())) {
-      SmallVector<SmallVector<Value>> left, right;
-      for (int64_t i = 0; i < rows; i += 16)
-        left.push_back(loadFragment(ofRows, b, lane, stage, add(row, i), step));
-      for (int64_t j = 0; j < columns; j += 16)
-        right.push_back(loadFragment(ofColumns, b, lane, stage, add(column, j), step));
-      for (int64_t i = 0; i < rows / mmaRows; ++i)
-        for (int64_t j = 0; j < columns / mmaColumns; ++j) {
-          // The sums of one instruction: rows g and g + 8, of two columns each.
-          auto place = [&](int64_t n) { return (2 * j + n % 2) * ownRows + 2 * i + n / 2; };
-          const SmallVector<Value> &both = right[j / 2];
-          SmallVector<Value> own;
-          for (int64_t n = 0; n < 4; ++n)
-            own.push_back(sums[place(n)]);
-          for (auto [n, next] :
-               llvm::enumerate(multiplyAdd(b, multiplicand, left[i], {both[j % 2], both[j % 2 + 2]}, own)))
-            sums[place(n)] = next;
-        }
-    }
-  }
-
-  Value add(Value l, Value r) { return b.createOrFold<arith::AddIOp>(loc, l, r); }
-  Value add(Value l, int64_t r) { return add(l, device.constant(r)); }
-  Value times(Value l, int64_t r) { return b.createOrFold<arith::MulIOp>(loc, l, device.constant(r)); }
-  Value over(Value l, int64_t r) { return b.createOrFold<arith::DivUIOp>(loc, l, device.constant(r)); }
-  Value rest(Value l, int64_t r) { return b.createOrFold<arith::RemUIOp>(loc, l, device.constant(r)); }
-
-  RewriterBase &b;
-  Location loc;
-  DeviceFunction &device;
-  int64_t rows, columns;   // of the warp
-  Value lane, row, column; // where the warp begins
-};
 
 /// The pipeline: brings slices of both factors to shared memory, and has them multiplied.
 struct Pipeline {
@@ -169,10 +102,12 @@ void ElementMapping::emitProduct() {
   const int64_t rowCount = iterationsOf(op, known.rows.loops), columnCount = iterationsOf(op, known.columns.loops),
                 rowTiles = tilesOf(op, known.rows, launch.getRows()),
                 columnTiles = tilesOf(op, known.columns, launch.getColumns());
-  WarpTile warp(device, launch, loc);
-  Value block = device.block(), firstRow = warp.times(warp.rest(block, rowTiles), launch.getRows()),
-        firstColumn = warp.times(warp.rest(warp.over(block, rowTiles), columnTiles), launch.getColumns()),
-        product = warp.over(block, rowTiles * columnTiles);
+  const FloatType multiplicand = launch.getTensorCores() ? multiplicandOf(op, known) : FloatType();
+  std::unique_ptr<ProductTile> tile =
+      multiplicand ? makeWarpTile(device, loc, launch, multiplicand) : makeThreadTile(device, loc, launch);
+  Value block = device.block(), firstRow = tile->times(tile->rest(block, rowTiles), launch.getRows()),
+        firstColumn = tile->times(tile->rest(tile->over(block, rowTiles), columnTiles), launch.getColumns()),
+        product = tile->over(block, rowTiles * columnTiles);
 
   // Indices of the parallel loops, by the op's loops.
   SmallVector<unsigned> parallel;
@@ -195,14 +130,14 @@ void ElementMapping::emitProduct() {
   SmallVector<Indices> elements; // a thread's own: by columns, of each the rows
   SmallVector<Value> loops(op.getNumLoops());
   place(loops, known.batch, product);
-  for (Value column : warp.ownColumns()) {
-    column = warp.add(firstColumn, column);
+  for (Value column : tile->ownColumns()) {
+    column = tile->add(firstColumn, column);
     Value hasColumn = isThere(column, columnCount);
     place(loops, known.columns.loops, clamp(column, hasColumn, columnCount));
     if (hasAllRows)
       has.push_back(hasColumn);
-    for (Value row : warp.ownRows()) {
-      row = warp.add(firstRow, row);
+    for (Value row : tile->ownRows()) {
+      row = tile->add(firstRow, row);
       Value hasRow = isThere(row, rowCount);
       place(loops, known.rows.loops, clamp(row, hasRow, rowCount));
       if (!hasAllRows)
@@ -217,14 +152,13 @@ void ElementMapping::emitProduct() {
   Clones clones(b, *reduction, lanes);
   const NestBody &nest = clones.bodies.front();
   const Product own = *productOf(nest.op);
-  const FloatType multiplicand = multiplicandOf(nest.op, own);
+
   const Slices slices(nest.op, launch.getDepth());
   SharedTile rows(device, nest, own.rows, multiplicand, slices, launch, launch.getRows(), firstRow),
       columns(device, nest, own.columns, multiplicand, slices, launch, launch.getColumns(), firstColumn);
   SmallVector<Value> sums = Pipeline{device, slices, launch.getStages(), rows, columns}.run(
-      clones.load(), [&](Value stage, MutableArrayRef<Value> sums) {
-        warp.multiply(rows, columns, multiplicand, stage, launch.getDepth(), sums);
-      });
+      clones.load(),
+      [&](Value stage, MutableArrayRef<Value> sums) { tile->multiply(rows, columns, stage, launch.getDepth(), sums); });
   writeColumns(ArrayRef(reduction + 1, group.end()), lanes, clones, sums, has);
   useRegisters(lanes);
 }

@@ -36,11 +36,11 @@ void Slices::placeAt(NestBody &nest, Value slice) const {
 SharedTile::SharedTile(DeviceFunction &device, const NestBody &nest, const Product::Side &side, FloatType multiplicand,
                        const Slices &slices, LaunchAttr launch, int64_t lines, Value first)
     : device(device), b(device.b), loc(nest.loc), nest(nest), side(side),
-      element(multiplicand.getWidth() < 19 ? Type(multiplicand) : Type(b.getF32Type())), slices(slices),
-      stages(launch.getStages()), threads(launch.getThreads()), lines(lines), first(first) {
-  findOrder();
+      element(multiplicand && multiplicand.getWidth() <= 16 ? Type(multiplicand) : Type(b.getF32Type())),
+      slices(slices), stages(launch.getStages()), threads(launch.getThreads()), lines(lines), first(first) {
+  findOrder(bool(multiplicand));
   const int64_t bytes = elementBytes(element);
-  pitch = alongDepth ? slices.depth + widestAccess / bytes : lines + 8;
+  pitch = alongDepth ? slices.depth + widestAccess / bytes : lines + (multiplicand ? 8 : 4);
   const int64_t size = stages * pitch * (alongDepth ? lines : slices.depth) * bytes;
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&device.function.getBody().front());
@@ -55,7 +55,7 @@ SharedTile::SharedTile(DeviceFunction &device, const NestBody &nest, const Produ
 }
 
 /// The loop along which the first element that is read has its neighbours, and how many of them one access moves.
-void SharedTile::findOrder() {
+void SharedTile::findOrder(bool keepsOrder) {
   const int64_t innermost = slices.loops.back(), lineLoop = side.loops.back();
   linalg::LinalgOp op = nest.op;
   llvm::SmallBitVector ofLast; // the loops of the last index
@@ -76,6 +76,8 @@ void SharedTile::findOrder() {
     width = widest;
     if (stored == element && width * elementBytes(element) >= 4)
       plain = read;
+    if (loop == innermost && !keepsOrder)
+      width = 1;
   } else {
     ofLast.resize(op.getNumLoops());
     op.getBlock()->walk([&](memref::LoadOp load) {
@@ -83,7 +85,8 @@ void SharedTile::findOrder() {
         ofLast |= loopsOf(load.getIndices().back(), op);
     });
   }
-  alongDepth = ofLast[innermost] && !ofLast[lineLoop];
+  readAlongDepth = ofLast[innermost] && !ofLast[lineLoop];
+  alongDepth = readAlongDepth && keepsOrder;
 }
 
 Value SharedTile::shift(Value number, int64_t by) {
@@ -92,12 +95,12 @@ Value SharedTile::shift(Value number, int64_t by) {
 
 /// Neighbouring threads move neighbouring chunks.
 SharedTile::Chunk SharedTile::chunkAt(int64_t number) {
-  const int64_t inner = (alongDepth ? slices.depth : lines) / width;
+  const int64_t inner = (readAlongDepth ? slices.depth : lines) / width;
   Value at = b.createOrFold<arith::MulIOp>(
             loc, b.createOrFold<arith::RemUIOp>(loc, device.thread(), device.constant(inner)), device.constant(width)),
         line = shift(b.createOrFold<arith::DivUIOp>(loc, device.thread(), device.constant(inner)),
                      number * threads / inner);
-  return alongDepth ? Chunk{line, at} : Chunk{at, line};
+  return readAlongDepth ? Chunk{line, at} : Chunk{at, line};
 }
 
 Value SharedTile::addressOf(Value stage, Value line, Value depth) {
@@ -181,7 +184,7 @@ void SharedTile::copy(NestBody &at, Value destination, Value inside) {
 /// The elements of a chunk, computed and rounded, by an instruction for each; zeros where there are none.
 SmallVector<Value> SharedTile::load(NestBody &at, Value inside) {
   auto compute = [&] {
-    const int64_t loop = alongDepth ? slices.loops.back() : side.loops.back();
+    const int64_t loop = readAlongDepth ? slices.loops.back() : side.loops.back();
     const Value begin = at.ivs[loop];
     SmallVector<Value> elements;
     for (int64_t i = 0; i < width; ++i) {

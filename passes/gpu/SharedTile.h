@@ -4,8 +4,9 @@
 // multiplied, copies of the next ones are under way. What is memory's own is copied by cp.async, past the registers, and zeros where the matrix or the window ends; what
 // has to be computed or rounded is loaded before the multiplication and stored after it.
 //
-// A stage has the order of memory: lines (rows or columns) of neighbours along the depth, or the other way round. Lines are padded, so that neither what a warp reads for an
-// instruction nor what it stores falls on one bank of the memory twice.
+// For tensor cores a stage has the order of memory: lines (rows or columns) of neighbours along the depth, or the other way round; for threads that multiply float32
+// themselves neighbours are always lines, of which they load several at once. Lines are padded, so that neither what a warp reads for an instruction nor what it stores
+// falls on one bank of the memory more often than need be.
 //
 //===------------------------------------------------------------------------------------------------------------------------===//
 
@@ -31,7 +32,7 @@ struct Slices {
 
 class SharedTile {
 public:
-  /// The nest is at the block's product of the batch; `lines` of the side from `first` on.
+  /// The nest is at the block's product of the batch; `lines` of the side from `first` on. Without a multiplicand of tensor cores it is float32.
   SharedTile(DeviceFunction &device, const NestBody &nest, const Product::Side &side, mlir::FloatType multiplicand,
              const Slices &slices, LaunchAttr launch, int64_t lines, mlir::Value first);
 
@@ -53,7 +54,7 @@ private:
   struct Chunk {
     mlir::Value line, depth;
   };
-  void findOrder();
+  void findOrder(bool keepsOrder);
   Chunk chunkAt(int64_t number);
   mlir::Value isInside(const NestBody &at, mlir::Value line, mlir::Value is);
   void copy(NestBody &at, mlir::Value destination, mlir::Value inside);
@@ -69,9 +70,9 @@ private:
   const Slices &slices;
   int64_t stages, threads, lines, pitch; // elements from one line, or one depth, to the next
   mlir::Value first, memory;
-  std::optional<PlainRead> plain; // where it is copied
-  bool alongDepth = false;
-  int64_t width = 1; // elements of a chunk
+  std::optional<PlainRead> plain;                  // where it is copied
+  bool readAlongDepth = false, alongDepth = false; // in global and in shared memory
+  int64_t width = 1;                               // elements of a chunk
   struct Pending {
     mlir::Value destination;
     llvm::SmallVector<mlir::Value> elements;

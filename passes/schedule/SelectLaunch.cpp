@@ -86,18 +86,30 @@ static std::optional<int64_t> rowLoopOf(linalg::LinalgOp op) {
   return best;
 }
 
-/// A tile for each block, where tensor cores may compute the product and there are enough of them; null otherwise.
+/// Whether both factors of a product of float32 lie in memory as two matrices: no windows, of which what a thread reads for itself is near what others read.
+static bool isOfMatrices(linalg::LinalgOp op, const Product &product) {
+  auto isMatrix = [](const Product::Side &side) {
+    auto read = plainReadOf(side.factor);
+    return read && !read->condition && read->load.getType().isF32();
+  };
+  return isMatrix(product.rows) && isMatrix(product.columns) &&
+         iterationsOf(op, utils::IteratorType::reduction) == op.getStaticLoopRanges()[reductionOf(op).back()];
+}
+
+/// A tile for each block, which its threads bring to shared memory and multiply, on tensor cores where they may; null where a product is too small for that.
 static LaunchAttr blockTileOf(linalg::LinalgOp op, int64_t rowLoop) {
   // Of fewer elements threads that share reductions are faster (measured on an H200 with the convolutions of 8 networks).
-  constexpr int64_t threads = 128, stages = 3, enough = 128 /* blocks */, fewest = 500'000;
-  constexpr int64_t shallowest = 16,
-                    sliceBytes = 64; // of a line: with tiles of 192 lines three of both factors fit in 48 KiB
+  constexpr int64_t threads = 128, stages = 3, fewest = 500'000;
+  constexpr int64_t shallowest = 16;
+  constexpr int64_t sliceBytes = 64; // of a line: with tiles of 192 lines three slices of both factors fit in 48 KiB
   auto product = productOf(op);
-  FloatType multiplicand = product ? multiplicandOf(op, *product) : FloatType();
-  if (!multiplicand || !targetOf(op).hasTensorCores() || *elementsOf(op) < fewest)
+  if (!product || !targetOf(op).hasTensorCores() || *elementsOf(op) < fewest)
+    return {};
+  FloatType multiplicand = multiplicandOf(op, *product);
+  if (!multiplicand && !isOfMatrices(op, *product))
     return {};
   const int64_t extent = op.getStaticLoopRanges()[reductionOf(op).back()];
-  int64_t depth = sliceBytes / (multiplicand.getWidth() > 16 ? 4 : 2);
+  int64_t depth = sliceBytes / (multiplicand && multiplicand.getWidth() <= 16 ? 2 : 4);
   auto hasMostlyNumbers = [&] { return int64_t(llvm::alignTo(extent, depth)) * 3 <= extent * 4; }; // not zeros
   while (depth > shallowest && !hasMostlyNumbers())
     depth /= 2;
@@ -105,20 +117,20 @@ static LaunchAttr blockTileOf(linalg::LinalgOp op, int64_t rowLoop) {
     return {};
   const int64_t rows = iterationsOf(op, product->rows.loops), columns = iterationsOf(op, product->columns.loops),
                 batch = iterationsOf(op, product->batch);
-  auto blocks = [&](int64_t tileRows, int64_t tileColumns) {
-    return batch * llvm::divideCeil(rows, tileRows) * llvm::divideCeil(columns, tileColumns);
-  };
+  // Threads that multiply themselves wait for shared memory: they want two blocks on each processor.
+  const int64_t enough = multiplicand ? 128 : 256, smallest = multiplicand ? 32 * 32 : 64 * 32;
   const std::pair<int64_t, int64_t> tiles[] = {{128, 64}, {64, 128}, {64, 64}, {32, 128},
                                                {128, 32}, {32, 64},  {64, 32}, {32, 32}};
   for (auto [tileRows, tileColumns] : tiles) {
     // What lies beyond the matrix is computed in vain.
-    const int64_t count = blocks(tileRows, tileColumns), computed = count * tileRows * tileColumns;
-    const bool isLast = tileRows * tileColumns == 32 * 32;
-    if (isLast || (count >= enough && computed * 4 <= *elementsOf(op) * 5))
-      return makeLaunch(op.getContext(), Unit::thread, threads, 1, tileRows, rowLoop, tileColumns, 1, true, depth,
-                        stages);
+    const int64_t count = batch * llvm::divideCeil(rows, tileRows) * llvm::divideCeil(columns, tileColumns),
+                  computed = count * tileRows * tileColumns;
+    const bool isLast = multiplicand && tileRows * tileColumns == smallest;
+    if (isLast || (count >= enough && computed * 4 <= *elementsOf(op) * 5 && tileRows * tileColumns >= smallest))
+      return makeLaunch(op.getContext(), Unit::thread, threads, 1, tileRows, rowLoop, tileColumns, 1,
+                        bool(multiplicand), depth, stages);
   }
-  llvm_unreachable("the last tile suits any product");
+  return {};
 }
 
 /// How a reduction's elements are shared out: as large a tile for a thread as leaves enough threads to fill the GPU; where there are too few elements for that,

@@ -65,6 +65,11 @@ func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread,
 
 // -----
 
+// expected-error @+1 {{a block's tile of 32 by 32 elements for 128 threads, expected 16 for each at least}}
+func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, threads = 128, rows = 32, columns = 32, depth = 16, stages = 3>}
+
+// -----
+
 // expected-error @+1 {{tensor cores multiply what lies in shared memory, expected stages}}
 func.func private @f() attributes {lepton.launch = #lepton.launch<unit = thread, rows = 8, columns = 8, tensor_cores = true>}
 

@@ -97,4 +97,34 @@ func.func private @Computed(%context: !llvm.ptr, %x: memref<32x64xf32>, %w: memr
   return
 }
 
+// Without tensor cores a thread multiplies 8 rows by 4 columns. What lies along the depth in memory is copied number by number, so that rows are neighbours in shared memory,
+// of which four are one load.
+// CHECK-LABEL: gpu.func @Threads(
+// CHECK-SAME: workgroup(%{{.*}} : memref<4608xi8, #gpu.address_space<workgroup>> {llvm.align = 16 : i64}, %{{.*}} : memref<4608xi8, #gpu.address_space<workgroup>> {llvm.align = 16 : i64})
+// CHECK-COUNT-16: nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 4, cache =  ca
+// CHECK-COUNT-4: nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 16, cache =  cg
+// CHECK: %{{.*}}:32 = scf.for
+// CHECK: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+// CHECK: llvm.load %{{.*}} {alignment = 16 : i64}
+// CHECK-COUNT-3: llvm.load %{{.*}} {alignment = 4 : i64}
+// CHECK: llvm.load %{{.*}} {alignment = 16 : i64}
+// CHECK-COUNT-32: llvm.intr.fma
+func.func private @Threads(%context: !llvm.ptr, %x: memref<32x64xf32>, %w: memref<64x32xf32>, %k: memref<64xi8>, %y: memref<32x32xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#lhs, #sum], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%k : memref<64xi8>) outs(%y : memref<32x32xf32>)
+    attrs = {lepton.launch = #lepton.launch<unit = thread, threads = 32, rows = 32, columns = 32, depth = 16, stages = 2>} {
+  ^bb0(%in: i8, %c: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %d = linalg.index 2 : index
+    %a = memref.load %x[%i, %d] : memref<32x64xf32>
+    %b = memref.load %w[%d, %j] : memref<64x32xf32>
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
 }
