@@ -4,6 +4,7 @@
 #   make wheel      builds the Python package's wheel, with all that it needs, into build/dist/
 #   make build      builds the compiler, the runtime and the Python module into build/
 #   make test       every test that finishes in minutes; `make test-full` runs them all
+#   make fuzzers    builds the fuzzers that see which branches an input takes, which tests of minutes use
 #   make frameworks installs PyTorch and TensorFlow (7 GB), whose tests `make test` then runs, too
 #   make format     formats the C++ sources
 #   make tidy       checks their names and some habits with clang-tidy (minutes)
@@ -13,7 +14,7 @@ export PATH := $(CURDIR)/build/venv/bin:/usr/lib/llvm-22/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/build/python
 sources := git ls-files '*.cpp' '*.h' '*.hpp' '*.c'
 
-.PHONY: demo build wheel wheel-files test test-full frameworks format tidy clean setup
+.PHONY: demo build wheel wheel-files test fuzzers test-full frameworks format tidy clean setup
 
 demo: build
 	@python tools/demo/demo.py $(ARGS)
@@ -31,8 +32,10 @@ wheel-files: build
 test: build
 	@python test/run.py
 
-test-full: build
+fuzzers: build
 	@ninja -C build fuzzers
+
+test-full: fuzzers
 	@python test/run.py --full
 
 format: setup

@@ -2,8 +2,8 @@
 tensors, the tuning database and the loader of artifacts.
 
 Each goes over its kept corpus (corpora.py) and what is made below, and then on from there. `make test` does so for seconds, without seeing which branches an input
-takes; with LEPTON_TEST_FULL the fuzzers that see them, built by `ninja -C build fuzzers`, run for a minute each. LEPTON_FUZZER_SECONDS is another time. What
-was found lies in build/fuzzers: in NAME the corpus that the next such run goes on from, beside it the input of a failure.
+takes; with LEPTON_FUZZER_SECONDS the fuzzers that see them, built by `make fuzzers`, run for that long each, with LEPTON_TEST_FULL for a minute. What was found lies
+in build/fuzzers: in NAME the corpus that the next such run goes on from, beside it the input of a failure.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from lepton_tune import database
 TEST = Path(__file__).resolve().parent.parent
 FOUND = corpora.BUILD / "fuzzers"
 FULL = "LEPTON_TEST_FULL" in os.environ
+SEES_BRANCHES = FULL or "LEPTON_FUZZER_SECONDS" in os.environ
 SECONDS = int(os.environ.get("LEPTON_FUZZER_SECONDS", 60 if FULL else 5))
 LARGEST = 4096  # bytes of what is made below: what is short is tried often
 
@@ -83,14 +84,14 @@ SEEDS = {"importer": models, "text_parser": modules, "tensor_files": tensors, "t
 
 @pytest.mark.parametrize("name", SEEDS)
 def test_fuzzer(name, tmp_path):
-    seeds, found = tmp_path / "seeds", FOUND / name if FULL else tmp_path / "found"
+    seeds, found = tmp_path / "seeds", FOUND / name if SEES_BRANCHES else tmp_path / "found"
     seeds.mkdir()
     found.mkdir(parents=True, exist_ok=True)
     FOUND.mkdir(exist_ok=True)
     SEEDS[name](seeds)
     corpora.unpack(name, seeds)
     # Without branches, no input would seem worth to go on from.
-    program = [corpora.BUILD / f"test/bin/{name}_fuzzer"] if FULL else [corpora.BUILD / f"test/bin/{name}_fuzzer_plain", "-keep_seed=1"]
+    program = [corpora.BUILD / f"test/bin/{name}_fuzzer"] if SEES_BRANCHES else [corpora.BUILD / f"test/bin/{name}_fuzzer_plain", "-keep_seed=1"]
     command = [*program, f"-max_total_time={SECONDS}", *corpora.LIMITS, f"-artifact_prefix={FOUND / name}-", "-print_final_stats=1", found, seeds]
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS + 120)
     assert result.returncode == 0, result.stderr[-4000:]
