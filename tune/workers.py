@@ -101,7 +101,7 @@ class RayWorkers(contextlib.ExitStack):
         try:
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), timeout=GRACE).close()  # Ray itself would try for minutes
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            self._connect(address)
         except Exception as problem:  # Ray raises what its parts do
             sys.exit(f"error: --workers={address}: no cluster answers: {' '.join(str(problem).split())[:200]}")
         self.callback(ray.shutdown)
@@ -117,6 +117,16 @@ class RayWorkers(contextlib.ExitStack):
                 print(f"node {name} is left out: {str(problem).strip().splitlines()[-1][:300]}", file=sys.stderr)
         if not self.measurers:
             sys.exit(f"error: --workers={address}: no node with {threads} processors has Lepton and the target")
+
+    def _connect(self, address):
+        """A head that is busy may start what serves this client too late for Ray, which gives up after half a minute: the next try finds it."""
+        for tries_left in reversed(range(3)):
+            try:
+                return self.ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            except Exception as problem:
+                self.ray.shutdown()
+                if not tries_left or "Initialization failure" not in str(problem):
+                    raise
 
     def _ask(self, method, end, *arguments):
         """Of the first node that is there."""
