@@ -212,7 +212,7 @@ void emulator_wait_groups(int32_t but) {
   own.count = left;
 }
 
-void emulator_load_matrices(const void *line, uint32_t *words, int32_t is_transposed) {
+void emulator_load_matrices(const void *line, uint32_t *words, int32_t isTransposed) {
   const int own = turn[thread] ^= 1, warp = thread / warpThreads * warpThreads, lane = thread % warpThreads;
   fragments[own][thread].line = static_cast<const char *>(line);
   if (uintptr_t(line) % 16)
@@ -223,7 +223,7 @@ void emulator_load_matrices(const void *line, uint32_t *words, int32_t is_transp
     uint16_t halves[2];
     for (int i = 0; i < 2; ++i) {
       const int other = lane % 4 * 2 + i;
-      const char *from = is_transposed ? lines[other].line + lane / 4 * 2 : lines[lane / 4].line + other * 2;
+      const char *from = isTransposed ? lines[other].line + lane / 4 * 2 : lines[lane / 4].line + other * 2;
       memcpy(&halves[i], from, 2);
     }
     words[matrix] = halves[0] | uint32_t(halves[1]) << 16;
