@@ -96,6 +96,16 @@ private:
     return g.create<ConcatOp>(like.getLoc(), parts, g.attr("axis", int64_t(like.getAxis()))).getDefiningOp<ConcatOp>();
   }
 
+  /// The same concatenation of more or fewer parts.
+  ConcatOp withParts(ConcatOp op, ValueRange parts) {
+    if (parts.size() == op.getInputs().size())
+      return op;
+    g.b.setInsertionPoint(op);
+    ConcatOp other = concat(op, parts);
+    replace(op, other.getResult());
+    return other;
+  }
+
   /// concat(concat(x, y), z) -> concat(x, y, z)
   ConcatOp flatten(ConcatOp op) {
     SmallVector<Value> parts;
@@ -106,12 +116,7 @@ private:
       else
         parts.push_back(input);
     }
-    if (parts.size() == op.getInputs().size())
-      return op;
-    g.b.setInsertionPoint(op);
-    ConcatOp flat = concat(op, parts);
-    replace(op, flat.getResult());
-    return flat;
+    return withParts(op, parts);
   }
 
   /// concat(x[.., :a], x[.., a:], y) -> concat(x, y)
@@ -143,12 +148,7 @@ private:
       parts.push_back(isWhole ? first.getInput() : inputs[i]);
       i = isWhole ? next : i + 1;
     }
-    if (parts.size() == inputs.size())
-      return op;
-    g.b.setInsertionPoint(op);
-    ConcatOp merged = concat(op, parts);
-    replace(op, merged.getResult());
-    return merged;
+    return withParts(op, parts);
   }
 
   /// pad(concat(x, y)) -> concat(pad(x), pad(y)), where the frame is constant and nothing else reads the concatenation.
