@@ -85,7 +85,7 @@ def ConcatInPlace : Pass<"lepton-concat-in-place", "::mlir::func::FuncOp"> {
   let description = [{
     A part whose kernel can write anywhere is inserted into the whole by that kernel, and whoever else reads it, reads a slice of the whole. Concatenations that begin with
     the same parts (DenseNet, ESRGAN) share one whole. A constant frame around a concatenation moves to its parts, where the kernels write it; neighbouring slices
-    of one tensor become one part. Whoever reads what is inside of a constant frame, reads it there, so that one kernel computes it with its frame. A slice that several ops can read in memory is made once for each of them, since it costs nothing. Concatenations without such a part, of unknown sizes, or of few bytes stay as they are.
+    of one tensor become one part. Whoever reads what is inside of a constant frame, reads it there, so that one kernel computes it with its frame. A slice that several ops can read in memory is made once for each of them, since it costs nothing. Concatenations of a few parts of which no kernel computes one, of unknown sizes, or of few bytes stay as they are.
 
     Example: `%y = lepton.conv ..; lepton.concat %x, %y` -> `%e = tensor.empty(); %a = lepton.insert %x, %e; %b = lepton.insert %y, %a`, the convolution fused with the second insertion.
   }];

@@ -23,6 +23,10 @@ namespace lepton {
 using namespace mlir;
 using namespace lepton;
 
+/// Of more parts a kernel that copies them all takes much longer to compile than one for each.
+static constexpr size_t mostCopied = 16;
+/// Concatenations of concatenations have no more parts: one after the other, they would all have each other's.
+static constexpr size_t mostNested = 128;
 /// Of fewer bytes a copy takes less than the call of another kernel.
 static constexpr int64_t fewestBytes = 256;
 
@@ -38,6 +42,8 @@ struct Part {
 };
 
 class InPlace {
+  using Ops = llvm::SmallPtrSet<Operation *, 8>;
+
 public:
   InPlace(OpBuilder &b, ShapeAnalysis &shapes) : shapes(shapes), g(b, shapes) {}
   ~InPlace() {
@@ -54,11 +60,14 @@ public:
     // The largest first: those that are the beginning of another one share its memory.
     llvm::erase_if(concats, [](ConcatOp op) { return op->use_empty(); });
     llvm::stable_sort(concats, [](ConcatOp a, ConcatOp b) { return a.getInputs().size() > b.getInputs().size(); });
-    llvm::SmallPtrSet<Operation *, 8> done;
+    llvm::DenseMap<Value, SmallVector<ConcatOp>> byFirst;
+    for (ConcatOp concat : concats)
+      byFirst[concat.getInputs().front()].push_back(concat);
+    Ops done;
     for (ConcatOp concat : concats)
       if (!done.contains(concat)) {
         SmallVector<ConcatOp> beginnings;
-        for (ConcatOp other : concats)
+        for (ConcatOp other : byFirst.lookup(concat.getInputs().front()))
           if (other != concat && !done.contains(other) && isBeginning(other, concat))
             beginnings.push_back(other);
         place(concat, beginnings, done);
@@ -96,9 +105,9 @@ private:
     return g.create<ConcatOp>(like.getLoc(), parts, g.attr("axis", int64_t(like.getAxis()))).getDefiningOp<ConcatOp>();
   }
 
-  /// The same concatenation of more or fewer parts.
+  /// The same concatenation of more or fewer parts, if they are not too many.
   ConcatOp withParts(ConcatOp op, ValueRange parts) {
-    if (parts.size() == op.getInputs().size())
+    if (parts.size() == op.getInputs().size() || parts.size() > mostNested)
       return op;
     g.b.setInsertionPoint(op);
     ConcatOp other = concat(op, parts);
@@ -183,7 +192,7 @@ private:
 
   static bool isStatic(Value value) { return cast<RankedTensorType>(value.getType()).hasStaticShape(); }
 
-  bool findReaders(Value value, const Box &box, ArrayRef<Operation *> except, std::vector<Reader> &readers) {
+  bool findReaders(Value value, const Box &box, const Ops &except, std::vector<Reader> &readers) {
     return lepton::findReaders(shapes, value, box, except, readers);
   }
 
@@ -200,8 +209,7 @@ private:
   }
 
   /// Whether a kernel can write the part to its place, and all others that read it can read it there.
-  bool findSource(Part &part, ArrayRef<Operation *> family) {
-    Block *block = family.front()->getBlock();
+  bool findSource(Part &part, Block *block, const Ops &family) {
     Box box{wholeShape, part.offsets, shapeOf(part.value)};
     std::vector<Reader> readers;
     Value value = part.value;
@@ -216,12 +224,12 @@ private:
       for (auto [offset, first] : llvm::zip_equal(box.offsets, frame->first))
         offset += first;
       box.sizes = shapeOf(value);
-      if (!findReaders(value, box, outer, readers))
+      if (!findReaders(value, box, {outer}, readers))
         return false;
     } else if (auto reshape = dyn_cast_or_null<ReshapeOp>(outer)) {
       value = reshape.getInput();
       if (!keepsRows(reshape) || !box.coversRows() || !isComputed(value, block) ||
-          !findReaders(value, box.viewed(ArrayRef(shapeOf(value)).drop_back()), outer, readers))
+          !findReaders(value, box.viewed(ArrayRef(shapeOf(value)).drop_back()), {outer}, readers))
         return false;
     }
     if (!isComputed(value, block) || (outer != value.getDefiningOp() && !hasConstantAttributes(outer)))
@@ -251,7 +259,7 @@ private:
     auto frame = pad.getFrame(shapes);
     std::vector<Reader> readers;
     wholeShape = shapeOf(pad.getResult());
-    if (!frame || !findReaders(source, {wholeShape, frame->first, shapeOf(source)}, pad.getOperation(), readers))
+    if (!frame || !findReaders(source, {wholeShape, frame->first, shapeOf(source)}, {pad.getOperation()}, readers))
       return;
     gather(pad, source.getDefiningOp());
     for (const Reader &reader : readers)
@@ -277,7 +285,7 @@ private:
   };
 
   /// Replaces a concatenation, and others that are its beginning, by one whole; `done` gets those.
-  void place(ConcatOp largest, ArrayRef<ConcatOp> candidates, llvm::SmallPtrSetImpl<Operation *> &done) {
+  void place(ConcatOp largest, ArrayRef<ConcatOp> candidates, Ops &done) {
     auto type = largest.getResult().getType();
     if (!isStatic(largest.getResult()) || isHandle(type.getElementType()) ||
         type.getNumElements() * elementBytes(type.getElementType()) < fewestBytes ||
@@ -285,15 +293,18 @@ private:
       return;
     wholeShape = shapeOf(largest.getResult());
     std::vector<Beginning> beginnings;
-    SmallVector<Operation *> family = {largest};
+    Ops family = {largest};
     for (ConcatOp op : candidates) {
       Box box{wholeShape, SmallVector<int64_t>(wholeShape.size(), 0), shapeOf(op.getResult())};
       Beginning beginning{op, {}};
       if (!findReaders(op.getResult(), box, {}, beginning.readers))
         continue;
       beginnings.push_back(std::move(beginning));
-      family.push_back(op);
+      family.insert(op);
     }
+    llvm::DenseMap<Value, unsigned> times;
+    for (Value value : largest.getInputs())
+      ++times[value];
     std::vector<Part> parts;
     int64_t offset = 0;
     for (Value value : largest.getInputs()) {
@@ -302,11 +313,11 @@ private:
       part.offsets.assign(wholeShape.size(), 0);
       part.offsets[largest.getAxis()] = offset;
       offset += cast<RankedTensorType>(value.getType()).getDimSize(largest.getAxis());
-      if (llvm::count(largest.getInputs(), value) == 1)
-        findSource(part, family);
+      if (times[value] == 1)
+        findSource(part, largest->getBlock(), family);
       parts.push_back(std::move(part));
     }
-    if (llvm::none_of(parts, [](const Part &part) { return bool(part.source); }))
+    if (parts.size() <= mostCopied && llvm::none_of(parts, [](const Part &part) { return bool(part.source); }))
       return;
     done.insert(family.begin(), family.end());
     write(largest, parts, beginnings);

@@ -110,11 +110,21 @@ struct Grouping {
 
   /// Whether `op` is, element by element, what follows a kernel op that only it reads: that one's epilogue, where it is computed once.
   bool isEpilogue(Operation *op) {
-    return isa<ElementwiseOpInterface>(op) && llvm::any_of(op->getOperands(), [&](Value operand) {
-             Operation *before = operand.getDefiningOp();
-             return before && operand.hasOneUse() && sameShape(operand, op->getResult(0)) &&
-                    (takesEpilogue(before) || isEpilogue(before));
-           });
+    SmallVector<Operation *> pending = {op};
+    while (!pending.empty()) {
+      Operation *next = pending.pop_back_val();
+      if (!isa<ElementwiseOpInterface>(next))
+        continue;
+      for (Value operand : next->getOperands()) {
+        Operation *before = operand.getDefiningOp();
+        if (!before || !operand.hasOneUse() || !sameShape(operand, next->getResult(0)))
+          continue;
+        if (takesEpilogue(before))
+          return true;
+        pending.push_back(before);
+      }
+    }
+    return false;
   }
 
   bool isFrame(PadOp pad) { return pad.getMode() == PadMode::constant && pad.getFrame(shapes); }

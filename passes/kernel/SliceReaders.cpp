@@ -22,34 +22,38 @@ bool lepton::keepsRows(ReshapeOp op) {
          from.getShape().back() == to.getShape().back();
 }
 
-bool lepton::findReaders(ShapeAnalysis &shapes, Value value, const Box &box, ArrayRef<Operation *> except,
-                         std::vector<Reader> &readers) {
-  for (OpOperand &use : value.getUses()) {
-    Operation *user = use.getOwner();
-    if (llvm::is_contained(except, user))
-      continue;
-    const bool isSource = use.getOperandNumber() == 0;
-    auto slice = isSource ? dyn_cast<SliceOp>(user) : SliceOp();
-    if (auto offsets = slice ? slice.getOffsets(shapes) : std::nullopt) {
-      Box inner = box;
-      for (auto [at, offset] : llvm::zip_equal(inner.offsets, *offsets))
-        at += offset;
-      llvm::copy(slice.getResult().getType().getShape(), inner.sizes.begin());
-      if (!findReaders(shapes, slice.getResult(), inner, {}, readers))
+bool lepton::findReaders(ShapeAnalysis &shapes, Value value, const Box &box,
+                         const llvm::SmallPtrSetImpl<Operation *> &except, std::vector<Reader> &readers) {
+  constexpr int64_t mostUses = 128; // that are looked at
+  int64_t uses = 0;
+  std::vector<std::pair<Value, Box>> pending = {{value, box}};
+  while (!pending.empty()) {
+    const auto [read, place] = std::move(pending.back());
+    pending.pop_back();
+    for (OpOperand &use : read.getUses()) {
+      Operation *user = use.getOwner();
+      if (read == value && except.contains(user))
+        continue;
+      if (++uses > mostUses)
         return false;
-      continue;
+      const bool isSource = use.getOperandNumber() == 0;
+      auto slice = isSource ? dyn_cast<SliceOp>(user) : SliceOp();
+      if (auto offsets = slice ? slice.getOffsets(shapes) : std::nullopt) {
+        Box inner = place;
+        for (auto [at, offset] : llvm::zip_equal(inner.offsets, *offsets))
+          at += offset;
+        llvm::copy(slice.getResult().getType().getShape(), inner.sizes.begin());
+        pending.emplace_back(slice.getResult(), std::move(inner));
+      } else if (auto reshape = isSource ? dyn_cast<ReshapeOp>(user) : ReshapeOp()) {
+        if (!keepsRows(reshape) || !place.coversRows())
+          return false;
+        pending.emplace_back(reshape.getResult(), place.viewed(reshape.getResult().getType().getShape().drop_back()));
+      } else if (readsSlice(use)) {
+        readers.push_back({&use, place});
+      } else {
+        return false;
+      }
     }
-    if (auto reshape = isSource ? dyn_cast<ReshapeOp>(user) : ReshapeOp()) {
-      if (!keepsRows(reshape) || !box.coversRows())
-        return false;
-      Box view = box.viewed(reshape.getResult().getType().getShape().drop_back());
-      if (!findReaders(shapes, reshape.getResult(), view, {}, readers))
-        return false;
-      continue;
-    }
-    if (!readsSlice(use))
-      return false;
-    readers.push_back({&use, box});
   }
   return true;
 }

@@ -5,6 +5,8 @@
 
 #include "dialects/Lepton/GraphBuilder.h"
 
+#include "llvm/ADT/SmallPtrSet.h"
+
 namespace lepton {
 
 /// A box within a whole, which is seen with a shape of the same last dimension.
@@ -25,10 +27,10 @@ struct Reader {
 /// A reshape of leading dimensions alone, all sizes known.
 bool keepsRows(ReshapeOp op);
 
-/// Finds what reads `value`, which is to lie in `box`, in the end, behind slices and views, but for the ops `except`; false where something cannot read a slice
-/// without a copy.
-bool findReaders(ShapeAnalysis &shapes, mlir::Value value, const Box &box, llvm::ArrayRef<mlir::Operation *> except,
-                 std::vector<Reader> &readers);
+/// Finds what reads `value`, which is to lie in `box`, in the end, behind slices and views, but for its own users `except`; false where something cannot read a slice
+/// without a copy, or there is too much to look at.
+bool findReaders(ShapeAnalysis &shapes, mlir::Value value, const Box &box,
+                 const llvm::SmallPtrSetImpl<mlir::Operation *> &except, std::vector<Reader> &readers);
 
 /// The whole with other leading dimensions.
 mlir::Value viewed(GraphBuilder &g, mlir::Location loc, mlir::Value whole, llvm::ArrayRef<int64_t> shape);

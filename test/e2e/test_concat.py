@@ -106,8 +106,22 @@ def inputs_first(x):
     return nn.concat([x, x, nn.relu(nn.neg(joined))], axis=1)
 
 
+def nested(x):
+    """One concatenation of another one, many times, all read by others."""
+    joined, total = x, 0
+    for i in range(100):
+        joined = nn.concat([joined, nn.mul(nn.slice(x, [0], [1], axes=[1]), np.float32(i))], axis=1)
+        total = nn.add(total, nn.reduce_mean(joined, axes=[1]))
+    return total
+
+
+def many(x):
+    """More parts than one kernel should copy."""
+    return nn.concat([part for i in range(8) for part in nn.split(x, [1] * 8, axis=1)], axis=1)
+
+
 # The kernels that insert, and those that only concatenate, at full optimization.
-CASES = {densenet: (4, 0), esrgan: (4, 0), unet: (2, 0), yolo: (2, 0), squeezenet: (2, 0), shufflenet: (2, 0), twice: (0, 1), rows: (3, 0), resized: (2, 0), loop: (10, 0), inputs_first: (3, 0)}
+CASES = {densenet: (4, 0), esrgan: (4, 0), unet: (2, 0), yolo: (2, 0), squeezenet: (2, 0), shufflenet: (2, 0), twice: (0, 1), rows: (3, 0), resized: (2, 0), loop: (10, 0), inputs_first: (3, 0), nested: (101, 0), many: (0, 1)}
 
 
 def built(case, tmp_path):
