@@ -63,11 +63,14 @@ public:
     llvm::DenseMap<Value, SmallVector<ConcatOp>> byFirst;
     for (ConcatOp concat : concats)
       byFirst[concat.getInputs().front()].push_back(concat);
+    // Before parts that are concatenations themselves are replaced.
+    auto sharingFirst = llvm::map_to_vector(
+        concats, [&](ConcatOp concat) { return ArrayRef<ConcatOp>(byFirst[concat.getInputs().front()]); });
     Ops done;
-    for (ConcatOp concat : concats)
+    for (auto [concat, others] : llvm::zip_equal(concats, sharingFirst))
       if (!done.contains(concat)) {
         SmallVector<ConcatOp> beginnings;
-        for (ConcatOp other : byFirst.lookup(concat.getInputs().front()))
+        for (ConcatOp other : others)
           if (other != concat && !done.contains(other) && isBeginning(other, concat))
             beginnings.push_back(other);
         place(concat, beginnings, done);
