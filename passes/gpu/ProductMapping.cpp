@@ -48,9 +48,10 @@ struct Pipeline {
   SharedTile &rows, &columns;
   RewriterBase &b = device.b;
   Location loc = device.function.getLoc();
+  IndexMath index{b, loc};
 
   void begin(Value slice, Value is) {
-    Value stage = b.createOrFold<arith::RemUIOp>(loc, slice, device.constant(stages));
+    Value stage = index.rest(slice, stages);
     rows.begin(slice, stage, is);
     columns.begin(slice, stage, is);
   }
@@ -82,11 +83,11 @@ struct Pipeline {
     if (isCopied())
       NVVM::CpAsyncWaitGroupOp::create(b, loc, uint32_t(ahead - 1));
     gpu::BarrierOp::create(b, loc);
-    Value next = arith::AddIOp::create(b, loc, slice, device.constant(ahead));
+    Value next = index.add(slice, ahead);
     begin(next, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, next, device.constant(slices.count)));
     closeGroup();
     SmallVector<Value> sums(loop.getRegionIterArgs());
-    multiply(b.createOrFold<arith::RemUIOp>(loc, slice, device.constant(stages)), sums);
+    multiply(index.rest(slice, stages), sums);
     finish();
     scf::YieldOp::create(b, loc, sums);
     return loop.getResults();
@@ -105,9 +106,10 @@ void ElementMapping::emitProduct() {
   const FloatType multiplicand = launch.getTensorCores() ? multiplicandOf(op, known) : FloatType();
   std::unique_ptr<ProductTile> tile =
       multiplicand ? makeWarpTile(device, loc, launch, multiplicand) : makeThreadTile(device, loc, launch);
-  Value block = device.block(), firstRow = tile->times(tile->rest(block, rowTiles), launch.getRows()),
-        firstColumn = tile->times(tile->rest(tile->over(block, rowTiles), columnTiles), launch.getColumns()),
-        product = tile->over(block, rowTiles * columnTiles);
+  const IndexMath index{b, loc};
+  Value block = device.block(), firstRow = index.times(index.rest(block, rowTiles), launch.getRows()),
+        firstColumn = index.times(index.rest(index.over(block, rowTiles), columnTiles), launch.getColumns()),
+        product = index.over(block, rowTiles * columnTiles);
 
   // Indices of the parallel loops, by the op's loops.
   SmallVector<unsigned> parallel;
@@ -116,8 +118,8 @@ void ElementMapping::emitProduct() {
     SmallVector<Value> sizes;
     for (int64_t loop : numbered)
       sizes.push_back(device.constant(op.getStaticLoopRanges()[loop]));
-    for (auto [loop, index] : llvm::zip_equal(numbered, delinearize(b, loc, number, sizes)))
-      loops[loop] = index;
+    for (auto [loop, iteration] : llvm::zip_equal(numbered, delinearize(b, loc, number, sizes)))
+      loops[loop] = iteration;
   };
   auto isThere = [&](Value number, int64_t count) {
     return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, number, device.constant(count)).getResult();
@@ -131,13 +133,13 @@ void ElementMapping::emitProduct() {
   SmallVector<Value> loops(op.getNumLoops());
   place(loops, known.batch, product);
   for (Value column : tile->ownColumns()) {
-    column = tile->add(firstColumn, column);
+    column = index.add(firstColumn, column);
     Value hasColumn = isThere(column, columnCount);
     place(loops, known.columns.loops, clamp(column, hasColumn, columnCount));
     if (hasAllRows)
       has.push_back(hasColumn);
     for (Value row : tile->ownRows()) {
-      row = tile->add(firstRow, row);
+      row = index.add(firstRow, row);
       Value hasRow = isThere(row, rowCount);
       place(loops, known.rows.loops, clamp(row, hasRow, rowCount));
       if (!hasAllRows)

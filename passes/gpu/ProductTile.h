@@ -3,16 +3,15 @@
 #ifndef LEPTON_PASSES_PRODUCTTILE_H
 #define LEPTON_PASSES_PRODUCTTILE_H
 
+#include "passes/gpu/IndexMath.h"
 #include "passes/gpu/SharedTile.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
 
 namespace lepton {
 
 /// The rows and columns of a block's tile that a thread has, and how slices of them are multiplied.
-class ProductTile {
+class ProductTile : protected IndexMath {
 public:
-  ProductTile(DeviceFunction &device, mlir::Location loc) : b(device.b), loc(loc), device(device) {}
+  ProductTile(DeviceFunction &device, mlir::Location loc) : IndexMath{device.b, loc}, device(device) {}
   virtual ~ProductTile() = default;
 
   virtual llvm::SmallVector<mlir::Value> ownRows() = 0;
@@ -21,21 +20,7 @@ public:
   virtual void multiply(SharedTile &ofRows, SharedTile &ofColumns, mlir::Value stage, int64_t depth,
                         llvm::MutableArrayRef<mlir::Value> sums) = 0;
 
-  mlir::Value add(mlir::Value l, mlir::Value r) { return b.createOrFold<mlir::arith::AddIOp>(loc, l, r); }
-  mlir::Value add(mlir::Value l, int64_t r) { return add(l, device.constant(r)); }
-  mlir::Value times(mlir::Value l, int64_t r) {
-    return b.createOrFold<mlir::arith::MulIOp>(loc, l, device.constant(r));
-  }
-  mlir::Value over(mlir::Value l, int64_t r) {
-    return b.createOrFold<mlir::arith::DivUIOp>(loc, l, device.constant(r));
-  }
-  mlir::Value rest(mlir::Value l, int64_t r) {
-    return b.createOrFold<mlir::arith::RemUIOp>(loc, l, device.constant(r));
-  }
-
 protected:
-  mlir::RewriterBase &b;
-  mlir::Location loc;
   DeviceFunction &device;
 };
 

@@ -5,7 +5,6 @@
 #include "passes/gpu/SharedReduction.h"
 #include "passes/gpu/Steps.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -26,16 +25,17 @@ Slices::Slices(linalg::LinalgOp op, int64_t depth) : depth(depth), loops(reducti
 }
 
 void Slices::placeAt(NestBody &nest, Value slice) const {
-  auto constant = [&](int64_t value) { return arith::ConstantIndexOp::create(nest.b, nest.loc, value).getResult(); };
+  const IndexMath index{nest.b, nest.loc};
+  auto constant = [&](int64_t value) { return index.constant(value); };
   SmallVector<Value> indices = delinearize(nest.b, nest.loc, slice, llvm::map_to_vector(extents, constant));
-  indices.back() = nest.b.createOrFold<arith::MulIOp>(nest.loc, indices.back(), constant(depth));
-  for (auto [loop, index] : llvm::zip_equal(loops, indices))
-    nest.ivs[loop] = index;
+  indices.back() = index.times(indices.back(), depth);
+  for (auto [loop, iteration] : llvm::zip_equal(loops, indices))
+    nest.ivs[loop] = iteration;
 }
 
 SharedTile::SharedTile(DeviceFunction &device, const NestBody &nest, const Product::Side &side, FloatType multiplicand,
                        const Slices &slices, LaunchAttr launch, int64_t lines, Value first)
-    : device(device), b(device.b), loc(nest.loc), nest(nest), side(side),
+    : device(device), b(device.b), loc(nest.loc), index{b, loc}, nest(nest), side(side),
       element(multiplicand && multiplicand.getWidth() <= 16 ? Type(multiplicand) : Type(b.getF32Type())),
       slices(slices), stages(launch.getStages()), threads(launch.getThreads()), lines(lines), first(first) {
   findOrder(bool(multiplicand));
@@ -89,25 +89,17 @@ void SharedTile::findOrder(bool keepsOrder) {
   alongDepth = readAlongDepth && keepsOrder;
 }
 
-Value SharedTile::shift(Value number, int64_t by) {
-  return b.createOrFold<arith::AddIOp>(loc, number, device.constant(by));
-}
-
 /// Neighbouring threads move neighbouring chunks.
 SharedTile::Chunk SharedTile::chunkAt(int64_t number) {
   const int64_t inner = (readAlongDepth ? slices.depth : lines) / width;
-  Value at = b.createOrFold<arith::MulIOp>(
-            loc, b.createOrFold<arith::RemUIOp>(loc, device.thread(), device.constant(inner)), device.constant(width)),
-        line = shift(b.createOrFold<arith::DivUIOp>(loc, device.thread(), device.constant(inner)),
-                     number * threads / inner);
+  Value at = index.times(index.rest(device.thread(), inner), width),
+        line = index.add(index.over(device.thread(), inner), number * threads / inner);
   return readAlongDepth ? Chunk{line, at} : Chunk{at, line};
 }
 
 Value SharedTile::addressOf(Value stage, Value line, Value depth) {
-  auto plus = [&](Value l, Value r) { return b.createOrFold<arith::AddIOp>(loc, l, r); };
-  auto times = [&](Value l, int64_t r) { return b.createOrFold<arith::MulIOp>(loc, l, device.constant(r)); };
-  Value place = alongDepth ? plus(times(line, pitch), depth) : plus(times(depth, pitch), line);
-  place = plus(times(stage, pitch * (alongDepth ? lines : slices.depth)), place);
+  Value place = alongDepth ? index.add(index.times(line, pitch), depth) : index.add(index.times(depth, pitch), line);
+  place = index.add(index.times(stage, pitch * (alongDepth ? lines : slices.depth)), place);
   return LLVM::GEPOp::create(
       b, loc, memory.getType(), element, memory,
       ArrayRef<LLVM::GEPArg>{arith::IndexCastOp::create(b, loc, b.getI64Type(), place).getResult()},
@@ -138,10 +130,10 @@ void SharedTile::begin(Value slice, Value stage, Value is) {
     extents.push_back(device.constant(at.op.getStaticLoopRanges()[loop]));
   for (int64_t number = 0; number < chunks; ++number) {
     Chunk chunk = chunkAt(number);
-    Value line = b.createOrFold<arith::AddIOp>(loc, first, chunk.line);
-    for (auto [loop, index] : llvm::zip_equal(side.loops, delinearize(b, loc, line, extents)))
-      at.ivs[loop] = index;
-    at.ivs[slices.loops.back()] = b.createOrFold<arith::AddIOp>(loc, depth, chunk.depth);
+    Value line = index.add(first, chunk.line);
+    for (auto [loop, iteration] : llvm::zip_equal(side.loops, delinearize(b, loc, line, extents)))
+      at.ivs[loop] = iteration;
+    at.ivs[slices.loops.back()] = index.add(depth, chunk.depth);
     Value destination = addressOf(stage, chunk.line, chunk.depth), inside = isInside(at, line, is);
     if (plain)
       copy(at, destination, inside);
@@ -162,9 +154,8 @@ void SharedTile::copy(NestBody &at, Value destination, Value inside) {
     inside = inside ? arith::AndIOp::create(b, loc, inside, condition).getResult() : condition;
   }
   Value place = device.constant(0);
-  for (auto [index, extent] : llvm::zip_equal(values, type.getShape()))
-    place =
-        b.createOrFold<arith::AddIOp>(loc, b.createOrFold<arith::MulIOp>(loc, place, device.constant(extent)), index);
+  for (auto [value, extent] : llvm::zip_equal(values, type.getShape()))
+    place = index.add(index.times(place, extent), value);
   Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, load.getMemRef());
   auto pointer = LLVM::LLVMPointerType::get(b.getContext(), globalSpace);
   Value source =
@@ -188,7 +179,7 @@ SmallVector<Value> SharedTile::load(NestBody &at, Value inside) {
     const Value begin = at.ivs[loop];
     SmallVector<Value> elements;
     for (int64_t i = 0; i < width; ++i) {
-      at.ivs[loop] = shift(begin, i);
+      at.ivs[loop] = index.add(begin, i);
       Value own = at.cloneValues(side.factor, neutralElement(b, combinerOf(at.op))).front();
       elements.push_back(own.getType() == element ? own : LLVM::FPTruncOp::create(b, loc, element, own).getResult());
     }

@@ -15,6 +15,7 @@
 
 #include "dialects/Lepton/LeptonOps.h"
 #include "passes/gpu/DeviceFunction.h"
+#include "passes/gpu/IndexMath.h"
 #include "passes/gpu/Product.h"
 #include "passes/vector/NestBody.h"
 
@@ -59,11 +60,11 @@ private:
   mlir::Value isInside(const NestBody &at, mlir::Value line, mlir::Value is);
   void copy(NestBody &at, mlir::Value destination, mlir::Value inside);
   llvm::SmallVector<mlir::Value> load(NestBody &at, mlir::Value inside);
-  mlir::Value shift(mlir::Value number, int64_t by);
 
   DeviceFunction &device;
   mlir::RewriterBase &b;
   mlir::Location loc;
+  IndexMath index;
   NestBody nest;
   Product::Side side;
   mlir::Type element; // in shared memory

@@ -1,8 +1,8 @@
 //===- TensorCores.cpp - products of warps ------------------------------------------------------------------------------------===//
 
 #include "passes/gpu/TensorCores.h"
+#include "passes/gpu/IndexMath.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -23,24 +23,16 @@ static SmallVector<Value> membersOf(OpBuilder &b, Value structure, int64_t count
 namespace {
 
 /// Places of a fragment, for one thread.
-struct FragmentLoader {
+struct FragmentLoader : IndexMath {
   SharedTile &tile;
-  OpBuilder &b;
   Value lane, stage, line;
   int64_t depth;
-  Location loc = lane.getLoc();
-
-  Value constant(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
-  Value times(Value l, int64_t r) { return b.createOrFold<arith::MulIOp>(loc, l, constant(r)); }
-  Value over(Value l, int64_t r) { return b.createOrFold<arith::DivUIOp>(loc, l, constant(r)); }
-  Value rest(Value l, int64_t r) { return b.createOrFold<arith::RemUIOp>(loc, l, constant(r)); }
-  Value add(Value l, Value r) { return b.createOrFold<arith::AddIOp>(loc, l, r); }
 
   /// Four matrices of 8 lines of 16 bytes, each thread naming one of the lines: 16 lines by 32 bytes of depth, where the lines lie along the depth or, of two bytes, across it.
   SmallVector<Value> loadMatrices() {
     const int64_t half = depthBytes / 2 / elementBytes(tile.elementType());
     Value within = rest(lane, matrixSide), lineHalf = rest(over(lane, matrixSide), 2), depthHalf = over(lane, 16);
-    Value lines = times(lineHalf, matrixSide), depths = add(times(depthHalf, half), constant(depth));
+    Value lines = times(lineHalf, matrixSide), depths = add(times(depthHalf, half), depth);
     Value address = tile.isAlongDepth() ? tile.addressOf(stage, add(line, add(lines, within)), depths)
                                         : tile.addressOf(stage, add(line, lines), add(depths, within));
     auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getI32Type()));
@@ -56,8 +48,8 @@ struct FragmentLoader {
   SmallVector<Value> loadNumbers() {
     SmallVector<Value> words;
     for (int64_t word = 0; word < 4; ++word) {
-      Value lines = add(line, add(over(lane, 4), constant(word % 2 * matrixSide))),
-            depths = add(rest(lane, 4), constant(depth + word / 2 * 4));
+      Value lines = add(line, add(over(lane, 4), word % 2 * matrixSide)),
+            depths = add(rest(lane, 4), depth + word / 2 * 4);
       words.push_back(LLVM::LoadOp::create(b, loc, b.getI32Type(), tile.addressOf(stage, lines, depths), 4));
     }
     return words;
@@ -69,7 +61,7 @@ struct FragmentLoader {
 SmallVector<Value> lepton::loadFragment(SharedTile &tile, OpBuilder &b, Value lane, Value stage, Value line,
                                         int64_t depth) {
   const bool isTf32 = tile.elementType().isF32();
-  FragmentLoader loader{tile, b, lane, stage, line, depth};
+  FragmentLoader loader{{b, lane.getLoc()}, tile, lane, stage, line, depth};
   SmallVector<Value> words = isTf32 && !tile.isAlongDepth() ? loader.loadNumbers() : loader.loadMatrices();
   for (Value &word : words)
     if (isTf32) {

@@ -40,6 +40,13 @@ static Type memoryType(Type type) {
   return MemRefType::get(tensor.getShape(), tensor.getElementType());
 }
 
+/// Into memory that nothing else stands for where that is done.
+static void write(OpBuilder &b, Value tensor, Value memory) {
+  auto op = bufferization::MaterializeInDestinationOp::create(b, memory.getLoc(), tensor, memory);
+  op.setRestrict(true);
+  op.setWritable(true);
+}
+
 namespace {
 
 struct LowerKernels : lepton::impl::LowerKernelsBase<LowerKernels> {
@@ -106,9 +113,7 @@ private:
     Value written = isa_and_nonnull<ElementOpInterface, KernelOpInterface>(part.getDefiningOp())
                         ? emitRoot(e, part, init).front()
                         : e.map(init, elementTypeOf(part), [&](ValueRange at) { return e.load(part, at); });
-    auto store = bufferization::MaterializeInDestinationOp::create(e.b, e.loc, written, memory);
-    store.setRestrict(true);
-    store.setWritable(true);
+    write(e.b, written, memory);
   }
 
   SmallVector<Value> emitRoot(KernelEmitter &e, ValueRange values, ValueRange inits) {
@@ -135,7 +140,6 @@ private:
 
   void lowerEntry(func::FuncOp entry) {
     MLIRContext *context = &getContext();
-    Block &body = entry.front();
     SmallVector<ConstantOp> constants;
     SmallVector<CallOp> calls;
     entry.walk([&](Operation *op) {
@@ -160,11 +164,11 @@ private:
     for (unsigned i = 1; i < entry.getNumArguments(); ++i)
       entry.setArgAttr(i, "bufferization.writable", BoolAttr::get(context, false));
     useStorageTypes(entry);
+    const SymbolTable kernels(getOperation());
     for (CallOp call : calls) {
-      auto kernel = getOperation().lookupSymbol<func::FuncOp>(call.getCallee());
+      auto kernel = kernels.lookup<func::FuncOp>(call.getCallee());
       kernel.getNumResults() ? lowerCall(call, run) : lowerInsertion(call, run);
     }
-    (void)body;
   }
 
   /// Every tensor in the entry gets its storage type; bools that steer control flow are compared with 0.
@@ -228,11 +232,8 @@ private:
     if (auto view = dyn_cast_or_null<tensor::ExpandShapeOp>(op))
       return memref::ExpandShapeOp::create(b, loc, type, memoryOf(b, view.getSrc()), view.getReassociationIndices());
     Value memory = memref::AllocOp::create(b, loc, type);
-    if (!isa_and_nonnull<tensor::EmptyOp>(op)) {
-      auto copy = bufferization::MaterializeInDestinationOp::create(b, loc, whole, memory);
-      copy.setRestrict(true);
-      copy.setWritable(true);
-    }
+    if (!isa_and_nonnull<tensor::EmptyOp>(op))
+      write(b, whole, memory);
     return memory;
   }
 
