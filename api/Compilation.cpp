@@ -537,8 +537,7 @@ bool Compilation::emitObjects(std::vector<ObjectBytes> &objects) {
   if (modelInfo.isBare && !checkBareCode())
     return false;
   ObjectBytes weights = seal();
-  if (modelInfo.device.image.empty() &&
-      !takeDeviceCode([&](std::string &image) { return emitGpu(GpuForm::assembly, image); }))
+  if (modelInfo.device.image.empty() && !takeDeviceCode([this](DeviceCode &code) { return emitDeviceCode(code); }))
     return false;
   objects = emitCode(module(), modelInfo, chosen, options.optLevel, CodeForm::object,
                      std::max(1u, std::thread::hardware_concurrency()), [this] { return bounds.areExceeded(); });

@@ -40,10 +40,10 @@ public:
   bool emitObjects(std::vector<ObjectBytes> &objects);
   /// Text: assembly or LLVM IR.
   bool emitText(bool assembly, std::string &text);
-  /// What a GPU runs, or the LLVM IR that it is made from. An object is linked to what the driver loads.
+  /// What a GPU runs, or the LLVM IR that it is made from. An object is linked to what the driver loads; NVIDIA's assembler makes it, where it is installed.
   bool emitGpu(GpuForm form, std::string &code);
-  /// Has `emitImage` write what the GPU runs and leaves in the module what the host does. Without a GPU there is nothing to do.
-  bool takeDeviceCode(llvm::function_ref<bool(std::string &)> emitImage);
+  /// Has `emit` write what the GPU runs and leaves in the module what the host does. Without a GPU there is nothing to do.
+  bool takeDeviceCode(llvm::function_ref<bool(DeviceCode &)> emit);
   /// A shared library in memory.
   bool link(MemoryFile &library);
 
@@ -67,6 +67,8 @@ private:
   bool suitsWasm();
   /// Whether its addresses reach all of the model.
   bool fitsWasm();
+  /// What an artifact has for the GPU: code that every newer one takes and, where an assembler is installed, machine code of this one.
+  bool emitDeviceCode(DeviceCode &code);
   bool chooseRuntime();
   /// Says what code without a runtime would call of one, and the node that it is for.
   bool checkBareCode();

@@ -51,6 +51,7 @@ static std::string formOf(const std::string &output, const std::string &emit) {
          : ending == ".s"                       ? "asm"
          : ending == ".ll"                      ? "llvm"
          : ending == ".ptx"                     ? "ptx"
+         : ending == ".cubin"                   ? "cubin"
          : ending == ".hsaco"                   ? "hsaco"
          : ending == ".mlir"                    ? "mlir"
          : ending == ".mlirbc"                  ? "bytecode"
@@ -146,8 +147,9 @@ static std::string faultOfGpuForm(llvm::StringRef form, llvm::StringRef target) 
     return "a code object is for AMD's GPUs; add --target=amdgpu:gfx942, or end the output's name in another way";
   if (form == "asm" && target.starts_with("cuda"))
     return "the assembly of a GPU is PTX; end the output's name in .ptx";
-  if (form == "ptx" && !target.starts_with("cuda"))
-    return "PTX is for GPUs; add --target=cuda, or end the output's name in another way";
+  if ((form == "ptx" || form == "cubin") && !target.starts_with("cuda"))
+    return (form == "ptx" ? "PTX is" : "a cubin is") +
+           std::string(" for NVIDIA's GPUs; add --target=cuda, or end the output's name in another way");
   return {};
 }
 
@@ -155,7 +157,9 @@ static std::string faultOfGpuForm(llvm::StringRef form, llvm::StringRef target) 
 static bool writeIr(Compilation &compilation, const std::string &form, const std::string &output, bool locations,
                     std::string &error) {
   std::string text;
-  const GpuForm gpuForm = form == "llvm" ? GpuForm::llvmIr : form == "hsaco" ? GpuForm::object : GpuForm::assembly;
+  const GpuForm gpuForm = form == "llvm"                       ? GpuForm::llvmIr
+                          : form == "hsaco" || form == "cubin" ? GpuForm::object
+                                                               : GpuForm::assembly;
   if (form == "mlir" || form == "bytecode") {
     // Whole in a file, which can be compiled again, and written as it is made, since it may be large; for reading without the weights.
     auto flags = output == "-" ? OpPrintingFlags().elideLargeResourceString(64) : OpPrintingFlags();
@@ -207,15 +211,15 @@ static Failure compileTo(const Source &source, const std::string &output, const 
     }
     form = form == "bytecode" ? form : "mlir";
   }
-  const bool isText = llvm::is_contained({"asm", "ptx", "hsaco", "llvm", "mlir", "bytecode", "header"}, form),
+  const bool isText = llvm::is_contained({"asm", "ptx", "cubin", "hsaco", "llvm", "mlir", "bytecode", "header"}, form),
              isBinary = llvm::is_contained({"obj", "archive", "shared", "exe"}, form);
   if (!isText && !isBinary) {
-    error =
-        options.emit.empty()
-            ? "cannot tell what to write to '" + output +
-                  "'; end its name in .so, .wasm, .a, .o, .s, .ll, .ptx, .hsaco, .h, .mlir or .mlirbc, or say --emit"
-            : "unknown kind of output '" + form +
-                  "'; there are shared, archive, obj, exe, asm, ptx, hsaco, llvm, mlir, bytecode and header";
+    error = options.emit.empty()
+                ? "cannot tell what to write to '" + output +
+                      "'; end its name in .so, .wasm, .a, .o, .s, .ll, .ptx, .cubin, .hsaco, .h, .mlir or .mlirbc, or "
+                      "say --emit"
+                : "unknown kind of output '" + form +
+                      "'; there are shared, archive, obj, exe, asm, ptx, cubin, hsaco, llvm, mlir, bytecode and header";
     return Failure::usage;
   }
   error = faultOfGpuForm(form, wanted.target);
@@ -226,7 +230,7 @@ static Failure compileTo(const Source &source, const std::string &output, const 
         "'" + output + "' would be a module of WebAssembly; add --target=wasm32-wasi, or end its name in another way";
     return Failure::usage;
   }
-  if ((isBinary || form == "hsaco") && output == "-") {
+  if ((isBinary || form == "hsaco" || form == "cubin") && output == "-") {
     error = "machine code is not written to standard output; name a file with -o";
     return Failure::usage;
   }

@@ -1,6 +1,7 @@
 //===- DeviceCode.cpp - what a GPU runs ------------------------------------------------------------------------------------------------===//
 
 #include "api/Compilation.h"
+#include "codegen/artifact/PtxAssembler.h"
 #include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/gpu/GpuEmitter.h"
 
@@ -11,10 +12,10 @@
 using namespace mlir;
 using namespace lepton;
 
-bool Compilation::takeDeviceCode(llvm::function_ref<bool(std::string &)> emitImage) {
+bool Compilation::takeDeviceCode(llvm::function_ref<bool(DeviceCode &)> emit) {
   if (chosen.gpu.empty())
     return true;
-  if (!emitImage(modelInfo.device.image))
+  if (!emit(modelInfo.device))
     return false;
   if (auto messages = module()->getAttrOfType<ArrayAttr>("lepton.messages"))
     for (auto message : messages.getAsRange<StringAttr>())
@@ -32,11 +33,23 @@ bool Compilation::takeDeviceCode(llvm::function_ref<bool(std::string &)> emitIma
   return true;
 }
 
+bool Compilation::emitDeviceCode(DeviceCode &code) {
+  if (!emitGpu(GpuForm::assembly, code.image))
+    return false;
+  std::string error; // without an assembler the driver makes the machine code
+  if (chosen.isNvidiaGpu())
+    assemblePtx(code.image, chosen, code.machineCode, error);
+  return true;
+}
+
 bool Compilation::emitGpu(GpuForm form, std::string &code) {
   ObjectBytes bytes;
   std::string error;
-  if (!emitGpuCode(module(), chosen, options.optLevel, form, bytes))
+  const bool isAssembled = form == GpuForm::object && chosen.isNvidiaGpu();
+  if (!emitGpuCode(module(), chosen, options.optLevel, isAssembled ? GpuForm::assembly : form, bytes))
     return fail(Failure::internal, "no code was generated");
+  if (isAssembled)
+    return assemblePtx(llvm::StringRef(bytes.data(), bytes.size()), chosen, code, error) || fail(Failure::input, error);
   if (form == GpuForm::object)
     return linkCodeObject(std::move(bytes), chosen, code, error) || fail(Failure::internal, "linking failed: " + error);
   code.assign(bytes.begin(), bytes.end());

@@ -47,6 +47,8 @@ public:
   MemoryFile(MemoryFile &&other) : descriptor(other.descriptor), whole(other.whole) { other.descriptor = -1; }
   ~MemoryFile();
   std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor); }
+  /// The path by which another program that this one starts finds it.
+  std::string pathForOthers() const;
   void append(llvm::ArrayRef<char> bytes);
   /// False where memory ran out.
   bool isWhole() const { return whole; }

@@ -35,6 +35,10 @@ void MemoryFile::append(llvm::ArrayRef<char> bytes) {
   }
 }
 
+std::string MemoryFile::pathForOthers() const {
+  return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(descriptor);
+}
+
 MemoryFile::~MemoryFile() {
   if (descriptor >= 0)
     close(descriptor);

@@ -79,11 +79,16 @@ struct Constants {
   llvm::Constant *deviceCode(const DeviceCode &code) {
     if (code.image.empty())
       return null();
-    auto *image = llvm::cast<llvm::GlobalVariable>(string(code.image));
-    image->setAlignment(llvm::Align(64));
-    return global(
-        llvm::ConstantStruct::getAnon({image, external("lepton_weights"), names(code.messages),
-                                       u64(code.messages.size()), u64(code.replayable), external("lepton_rt_cuda")}));
+    auto image = [&](const std::string &bytes) -> llvm::Constant * {
+      if (bytes.empty())
+        return null();
+      auto *constant = llvm::cast<llvm::GlobalVariable>(string(bytes));
+      constant->setAlignment(llvm::Align(64));
+      return constant;
+    };
+    return global(llvm::ConstantStruct::getAnon({image(code.image), image(code.machineCode), external("lepton_weights"),
+                                                 names(code.messages), u64(code.messages.size()), u64(code.replayable),
+                                                 external("lepton_rt_cuda")}));
   }
 
   /// A lepton_weights_file.

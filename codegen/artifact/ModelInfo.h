@@ -26,7 +26,8 @@ struct DimBounds {
 
 /// What a GPU runs of a model; see lepton_device_code.
 struct DeviceCode {
-  std::string image; // empty: the CPU runs everything
+  std::string image;       // empty: the CPU runs everything
+  std::string machineCode; // of the same; empty: the driver makes its own
   std::vector<std::string> messages;
   bool replayable = false;
 };

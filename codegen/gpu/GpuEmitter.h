@@ -10,7 +10,7 @@
 
 namespace lepton {
 
-/// Of NVIDIA's GPUs the assembly is PTX, and there are no objects.
+/// Of NVIDIA's GPUs the assembly is PTX, and LLVM makes no objects.
 enum class GpuForm { assembly, object, llvmIr };
 
 /// The functions of the module's GPU, after the phase `nvvm` or `rocdl`, as its code or the LLVM IR that this is made from. Emits an error and returns false

@@ -42,6 +42,7 @@ struct Target {
   std::string gpu;         // LLVM's name of the GPU that kernels are made for; empty: they are for the CPU
   std::string gpuTriple;   // of its code
   std::string gpuFeatures; // LLVM's list: the version of PTX
+  bool isNvidiaGpu() const { return llvm::StringRef(gpuTriple).starts_with("nvptx64"); }
   /// Kernels alone are made for it: there is no runtime that would launch them.
   bool isAmdGpu() const { return llvm::StringRef(gpuTriple).starts_with("amdgcn"); }
 };

@@ -13,8 +13,11 @@ static lepton_status refuse(const Driver &driver, Result result, const char *wha
   return result == kOutOfMemory ? LEPTON_OUT_OF_MEMORY : LEPTON_INCOMPATIBLE;
 }
 
-/// Has the driver make machine code of the PTX.
+/// Loads the machine code, or has the driver make some of the PTX where this GPU is of another generation, or none was assembled.
 static lepton_status loadCode(SessionState &state, const lepton_model *model, lepton_error &error) {
+  const void *machineCode = model->device_code->machine_code;
+  if (machineCode && state.driver->loadModule(&state.module, machineCode, 0, nullptr, nullptr) == kSuccess)
+    return LEPTON_OK;
   char log[512] = "";
   int kinds[] = {kJitErrorLog, kJitErrorLogBytes};
   void *values[] = {log, reinterpret_cast<void *>(uintptr_t(sizeof log - 1))};

@@ -1,6 +1,7 @@
 """Code for GPUs, without one: whole networks become PTX, which NVIDIA's assembler takes where it is installed, and compute the same as on the CPU in the emulator
 of test/gpu, which runs every thread as a fiber."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -92,12 +93,54 @@ def test_ptx_assembles_without_spills(network, tmp_path, name, gpu):
     assert spills and set(spills) == {"0"}, result.stderr
 
 
+@pytest.mark.skipif(not PTXAS, reason="NVIDIA's assembler, ptxas, is not installed")
+def test_artifacts_have_machine_code_where_it_can_be_assembled(tmp_path, monkeypatch):
+    model = save_small(tmp_path / "small.onnx")
+    for name in ("model.cubin", "with.so"):
+        assert command_line("compile", model, "--target=cuda", "-o", tmp_path / name).returncode == 0
+    cubin = (tmp_path / "model.cubin").read_bytes()
+    assert is_cubin(cubin) and cubin in (tmp_path / "with.so").read_bytes()
+    monkeypatch.setenv("PATH", str(tmp_path))  # where there is no assembler
+    assert command_line("compile", model, "--target=cuda", "-o", tmp_path / "without.so").returncode == 0
+    without = (tmp_path / "without.so").read_bytes()
+    assert b".target sm_80" in without and len(without) < len((tmp_path / "with.so").read_bytes()) - len(cubin) / 2
+    result = command_line("compile", model, "--target=cuda", "-o", tmp_path / "other.cubin")
+    assert result.returncode == 1 and "NVIDIA's assembler, ptxas, is not on the PATH" in result.stderr
+    assert not (tmp_path / "other.cubin").exists()
+
+
+def is_cubin(code):
+    """An ELF file for NVIDIA's GPUs."""
+    return code.startswith(b"\x7fELF") and int.from_bytes(code[18:20], "little") == 190
+
+
+@pytest.mark.parametrize("ptxas,reason", [("exit 1", "does not assemble the kernels"), ("kill -9 $$", "does not assemble the kernels")])
+def test_an_assembler_that_fails_is_done_without(tmp_path, monkeypatch, ptxas, reason):
+    model = save_small(tmp_path / "small.onnx")
+    (tmp_path / "ptxas").write_text(f"#!/bin/sh\n{ptxas}\n")
+    (tmp_path / "ptxas").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    assert command_line("compile", model, "--target=cuda", "-o", tmp_path / "model.so").returncode == 0
+    result = command_line("compile", model, "--target=cuda", "-o", tmp_path / "model.cubin")
+    assert result.returncode == 1 and reason in result.stderr
+
+
 # ---- numerics ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [*SMALL, *OTHERS] if FULL else SMALL)
 def test_emulated_networks_agree_with_the_cpu(network, tmp_path, name):
     require_agreement(network(name), emulate(network(name), tmp_path / "emulated.so"))
+
+
+def test_machine_code_runs_where_it_is_for_the_gpu(tmp_path, monkeypatch):
+    model = save_small(tmp_path / "small.onnx")
+    alone = emulate(model, tmp_path / "alone.so", "--machine-code=alone")
+    beside = emulate(model, tmp_path / "beside.so", "--machine-code=too")
+    require_agreement(model, alone, {"N": 2})
+    for library, output in ((beside, ""), (alone, "the model's code cannot be loaded")):
+        run = subprocess.run([ROOT / "build/bin/lepton", "run", library, "--random-inputs=1"], env={**os.environ, "LEPTON_FAKE_CUDA": "other-gpu"}, capture_output=True, text=True, timeout=60)
+        assert (run.returncode == 0) == (library == beside) and output in run.stderr, run.stderr
 
 
 def test_emulated_model_of_unknown_sizes_agrees_with_the_cpu(tmp_path):
@@ -164,7 +207,8 @@ def test_errors_say_what_to_do(tmp_path):
     cases = [
         ([small, "--target=cuda:sm_12", "-o", "x.ptx"], 2, "unknown GPU 'sm_12'; known are sm_80, sm_90a"),
         ([small, "--target=cuda", "-o", "x.s"], 2, "the assembly of a GPU is PTX; end the output's name in .ptx"),
-        ([small, "-o", "x.ptx"], 2, "PTX is for GPUs; add --target=cuda"),
+        ([small, "-o", "x.cubin"], 2, "a cubin is for NVIDIA's GPUs; add --target=cuda"),
+        ([small, "-o", "x.ptx"], 2, "PTX is for NVIDIA's GPUs; add --target=cuda"),
         ([small, "--precision=tf32", "-o", "x.so"], 2, "--precision=tf32 is for the tensor cores of NVIDIA's GPUs; add --target=cuda"),
         ([small, "--target=cuda", "--precision=fp8", "-o", "x.so"], 2, "unknown precision 'fp8'; there are fp32, tf32, fp16 and bf16"),
         ([small, "--target=cuda", "--compile-to=vector"], 2, "the target sm_80 has no phase 'vector'"),

@@ -3,7 +3,7 @@
 // The functions of NVIDIA's driver that the runtime calls, as far as it calls them, over the emulator. The GPU's memory is memory that nothing reaches but these
 // functions and kernels: a host that touches it dies. Streams are done at once, but what is captured runs when its graph is launched.
 //
-// LEPTON_FAKE_CUDA makes it fail: `no-device`, `old-driver`, `memory=BYTES` (there is no more), `launch=N` (of the launches, the Nth fails, from 0).
+// LEPTON_FAKE_CUDA makes it fail: `no-device`, `old-driver`, `other-gpu` (the first code is for another one), `memory=BYTES` (there is no more), `launch=N` (of the launches, the Nth fails, from 0).
 //
 //===-----------------------------------------------------------------------------------------------------------===//
 
@@ -33,6 +33,7 @@ enum : Result {
   invalidValue = 1,
   outOfMemory = 2,
   noDevice = 100,
+  noBinaryForGpu = 209,
   unsupportedPtxVersion = 222,
   notFound = 500,
   launchFailed = 719,
@@ -132,6 +133,9 @@ EXPORT Result cuCtxPopCurrent_v2(void **) { return success; }
 EXPORT Result cuModuleLoadDataEx(Image **module, const void *image, unsigned, int *, void **) {
   if (!wish("old-driver").empty())
     return unsupportedPtxVersion;
+  static bool isRefused = !wish("other-gpu").empty();
+  if (std::exchange(isRefused, false))
+    return noBinaryForGpu;
   if (memcmp(image, ELFMAG, SELFMAG) != 0)
     return invalidValue; // PTX: only a driver can read that
   int file = memfd_create("image", 0);

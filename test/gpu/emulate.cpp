@@ -33,6 +33,11 @@ static cl::opt<std::string> precision("precision", cl::desc("as of lepton compil
 static cl::opt<int> dropBarrier("drop-barrier", cl::desc("number of a barrier to leave out"), cl::init(-1));
 static cl::opt<int> dropWait("drop-wait", cl::desc("number of a wait for copies to leave out"), cl::init(-1));
 
+static cl::opt<std::string> machineCode("machine-code",
+                                        cl::desc("where the image is: nowhere but in the place of PTX (no), in that of "
+                                                 "machine code, too (too), or alone (alone)"),
+                                        cl::init("no"));
+
 static int fail(const std::string &error) {
   llvm::errs() << "error: " << error << "\n";
   return 1;
@@ -95,9 +100,16 @@ int main(int argc, char **argv) {
   Compilation compilation(options);
   if (!compilation.readFile(model) || !compilation.runPhases())
     return fail(compilation.takeError());
-  auto emitImage = [&](std::string &image) {
+  const std::string place = machineCode;
+  auto emitImage = [&](DeviceCode &code) {
     ObjectBytes kernels = emulatedKernels(compilation.module(), compilation.target(), retarget);
-    return !kernels.empty() && linkImage(kernels, library, image);
+    if (kernels.empty() || !linkImage(kernels, library, code.image))
+      return false;
+    if (place != "no")
+      code.machineCode = code.image;
+    if (place == "alone")
+      code.image = "what no driver takes";
+    return true;
   };
   std::vector<ObjectBytes> objects;
   if (!compilation.takeDeviceCode(emitImage))

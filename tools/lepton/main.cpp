@@ -26,9 +26,9 @@ static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Require
                                   cl::sub(runCommand), cl::sub(inspectCommand), cl::sub(signCommand));
 static cl::opt<std::string> output("o", cl::desc("file to write; its ending says what"), cl::value_desc("FILE"),
                                    cl::init("-"), cl::sub(compileCommand));
-static cl::opt<std::string> emit("emit",
-                                 cl::desc("shared, archive, obj, exe, asm, ptx, hsaco, llvm, mlir, bytecode, header"),
-                                 cl::sub(compileCommand));
+static cl::opt<std::string>
+    emit("emit", cl::desc("shared, archive, obj, exe, asm, ptx, cubin, hsaco, llvm, mlir, bytecode, header"),
+         cl::sub(compileCommand));
 static cl::opt<std::string> weights("weights", cl::sub(compileCommand),
                                     cl::desc("where an artifact has its constants: embed, file (beside it, one copy "
                                              "in memory for all processes), section (pages of their own)"));
