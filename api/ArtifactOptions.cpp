@@ -28,7 +28,7 @@ bool Compilation::choosePrecision() {
     return true;
   if (!llvm::is_contained({"tf32", "fp16", "bf16"}, precision))
     return failUsage("unknown precision '" + precision + "'; there are fp32, tf32, fp16 and bf16");
-  if (chosen.gpu.empty() || chosen.isAmdGpu())
+  if (chosen.gpu.empty() || chosen.isAmdGpu() || chosen.isVulkan())
     return failUsage("--precision=" + precision + " is for the tensor cores of NVIDIA's GPUs; add --target=cuda");
   module()->setAttr("lepton.precision", StringAttr::get(context.get(), precision));
   return true;

@@ -10,6 +10,7 @@
 #include "codegen/gpu/GpuEmitter.h"
 #include "codegen/gpu/LowerToNvvm.h"
 #include "codegen/gpu/LowerToRocdl.h"
+#include "codegen/gpu/LowerToSpirv.h"
 #include "dialects/Lepton/ElementTypes.h"
 #include "dialects/Lepton/Flops.h"
 #include "dialects/Lepton/LeptonOps.h"
@@ -44,6 +45,7 @@ static void buildNothing(OpPassManager &, const PipelineOptions &) {}
 static void buildLlvmPhase(OpPassManager &pm, const PipelineOptions &) { buildLlvmPipeline(pm); }
 static void buildNvvmPhase(OpPassManager &pm, const PipelineOptions &) { buildNvvmPipeline(pm); }
 static void buildRocdlPhase(OpPassManager &pm, const PipelineOptions &) { buildRocdlPipeline(pm); }
+static void buildSpirvPhase(OpPassManager &pm, const PipelineOptions &) { buildSpirvPipeline(pm); }
 
 namespace {
 struct Phase {
@@ -75,14 +77,15 @@ static constexpr Phase gpuPhases[] = {
     {"gpu", buildGpuPipeline},           // kernels launch functions of the GPU
 };
 
-/// These are the dialects llvm and nvvm, or rocdl.
-static constexpr Phase nvvmPhase = {"nvvm", buildNvvmPhase}, rocdlPhase = {"rocdl", buildRocdlPhase};
+/// These are the dialects llvm and nvvm, or rocdl, or spirv.
+static constexpr Phase nvvmPhase = {"nvvm", buildNvvmPhase}, rocdlPhase = {"rocdl", buildRocdlPhase},
+                       spirvPhase = {"spirv", buildSpirvPhase};
 
 static SmallVector<Phase> lineFor(const Target &target) {
   if (target.gpu.empty())
     return SmallVector<Phase>(ArrayRef(phases));
   SmallVector<Phase> line{ArrayRef(gpuPhases)};
-  line.push_back(target.isAmdGpu() ? rocdlPhase : nvvmPhase);
+  line.push_back(target.isVulkan() ? spirvPhase : target.isAmdGpu() ? rocdlPhase : nvvmPhase);
   return line;
 }
 
@@ -93,7 +96,7 @@ std::vector<std::string> lepton::phaseNames() {
   for (const Phase &phase : gpuPhases)
     if (!llvm::is_contained(names, phase.name))
       names.push_back(phase.name);
-  for (const char *last : {nvvmPhase.name, rocdlPhase.name, "object", "artifact"})
+  for (const char *last : {nvvmPhase.name, rocdlPhase.name, spirvPhase.name, "object", "artifact"})
     names.push_back(last);
   return names;
 }
@@ -415,8 +418,9 @@ void Compilation::describe() {
   auto name = module()->getAttrOfType<StringAttr>("lepton.name");
   modelInfo.name = !options.name.empty() ? options.name : name && !name.empty() ? name.getValue().str() : "model";
   modelInfo.symbol = options.symbol;
-  modelInfo.target =
-      chosen.gpu.empty() ? chosen.triple + ":" + chosen.cpu : (chosen.isAmdGpu() ? "amdgpu:" : "cuda:") + chosen.gpu;
+  modelInfo.target = chosen.gpu.empty()  ? chosen.triple + ":" + chosen.cpu
+                     : chosen.isVulkan() ? chosen.gpu
+                                         : (chosen.isAmdGpu() ? "amdgpu:" : "cuda:") + chosen.gpu;
   modelInfo.required = chosen.required;
   modelInfo.threads = options.threads;
   for (unsigned i = 0; i < main.getNumArguments(); ++i)

@@ -53,6 +53,7 @@ static std::string formOf(const std::string &output, const std::string &emit) {
          : ending == ".ptx"                     ? "ptx"
          : ending == ".cubin"                   ? "cubin"
          : ending == ".hsaco"                   ? "hsaco"
+         : ending == ".spv"                     ? "spv"
          : ending == ".mlir"                    ? "mlir"
          : ending == ".mlirbc"                  ? "bytecode"
          : ending == ".h"                       ? "header"
@@ -145,6 +146,11 @@ static std::string faultOfGpuForm(llvm::StringRef form, llvm::StringRef target) 
            ".hsaco, .s or .ll";
   if (form == "hsaco" && !isForAmd)
     return "a code object is for AMD's GPUs; add --target=amdgpu:gfx942, or end the output's name in another way";
+  const bool isForVulkan = target.starts_with("vulkan");
+  if (form == "spv" && !isForVulkan)
+    return "SPIR-V is for Vulkan; add --target=vulkan, or end the output's name in another way";
+  if (isForVulkan && llvm::is_contained({"asm", "llvm"}, form))
+    return "the kernels for Vulkan are SPIR-V; end the output's name in .spv";
   if (form == "asm" && target.starts_with("cuda"))
     return "the assembly of a GPU is PTX; end the output's name in .ptx";
   if ((form == "ptx" || form == "cubin") && !target.starts_with("cuda"))
@@ -157,9 +163,9 @@ static std::string faultOfGpuForm(llvm::StringRef form, llvm::StringRef target) 
 static bool writeIr(Compilation &compilation, const std::string &form, const std::string &output, bool locations,
                     std::string &error) {
   std::string text;
-  const GpuForm gpuForm = form == "llvm"                       ? GpuForm::llvmIr
-                          : form == "hsaco" || form == "cubin" ? GpuForm::object
-                                                               : GpuForm::assembly;
+  const GpuForm gpuForm = form == "llvm"                               ? GpuForm::llvmIr
+                          : llvm::is_contained({"hsaco", "spv"}, form) ? GpuForm::object
+                                                                       : GpuForm::assembly;
   if (form == "mlir" || form == "bytecode") {
     // Whole in a file, which can be compiled again, and written as it is made, since it may be large; for reading without the weights.
     auto flags = output == "-" ? OpPrintingFlags().elideLargeResourceString(64) : OpPrintingFlags();
@@ -211,15 +217,17 @@ static Failure compileTo(const Source &source, const std::string &output, const 
     }
     form = form == "bytecode" ? form : "mlir";
   }
-  const bool isText = llvm::is_contained({"asm", "ptx", "cubin", "hsaco", "llvm", "mlir", "bytecode", "header"}, form),
+  const bool isText = llvm::is_contained({"asm", "ptx", "cubin", "hsaco", "spv", "llvm", "mlir", "bytecode", "header"},
+                                         form),
              isBinary = llvm::is_contained({"obj", "archive", "shared", "exe"}, form);
   if (!isText && !isBinary) {
-    error = options.emit.empty()
-                ? "cannot tell what to write to '" + output +
-                      "'; end its name in .so, .wasm, .a, .o, .s, .ll, .ptx, .cubin, .hsaco, .h, .mlir or .mlirbc, or "
-                      "say --emit"
-                : "unknown kind of output '" + form +
-                      "'; there are shared, archive, obj, exe, asm, ptx, cubin, hsaco, llvm, mlir, bytecode and header";
+    error = options.emit.empty() ? "cannot tell what to write to '" + output +
+                                       "'; end its name in .so, .wasm, .a, .o, .s, .ll, .ptx, .cubin, .hsaco, .spv, "
+                                       ".h, .mlir or .mlirbc, or "
+                                       "say --emit"
+                                 : "unknown kind of output '" + form +
+                                       "'; there are shared, archive, obj, exe, asm, ptx, cubin, hsaco, spv, llvm, "
+                                       "mlir, bytecode and header";
     return Failure::usage;
   }
   error = faultOfGpuForm(form, wanted.target);
@@ -230,7 +238,7 @@ static Failure compileTo(const Source &source, const std::string &output, const 
         "'" + output + "' would be a module of WebAssembly; add --target=wasm32-wasi, or end its name in another way";
     return Failure::usage;
   }
-  if ((isBinary || form == "hsaco" || form == "cubin") && output == "-") {
+  if ((isBinary || llvm::is_contained({"cubin", "hsaco", "spv"}, form)) && output == "-") {
     error = "machine code is not written to standard output; name a file with -o";
     return Failure::usage;
   }

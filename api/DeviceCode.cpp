@@ -4,8 +4,8 @@
 #include "codegen/artifact/PtxAssembler.h"
 #include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/gpu/GpuEmitter.h"
+#include "dialects/Runtime/RuntimeOps.h"
 
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -24,7 +24,7 @@ bool Compilation::takeDeviceCode(llvm::function_ref<bool(DeviceCode &)> emit) {
   buildLlvmPipeline(pm);
   if (failed(pm.run(module())))
     return fail(Failure::internal, "the part of the model that launches its kernels cannot be compiled");
-  (*module().getOps<gpu::GPUModuleOp>().begin())->erase();
+  lrt::launchedModule(module())->erase();
   bool fetches = false;
   module().walk([&](LLVM::CallOp call) { fetches |= call.getCallee() == "lepton_rt_fetch"; });
   modelInfo.device.replayable = !fetches && llvm::all_of(modelInfo.inputs, [](const ValueInfo &input) {
@@ -50,7 +50,7 @@ bool Compilation::emitGpu(GpuForm form, std::string &code) {
     return fail(Failure::internal, "no code was generated");
   if (isAssembled)
     return assemblePtx(llvm::StringRef(bytes.data(), bytes.size()), chosen, code, error) || fail(Failure::input, error);
-  if (form == GpuForm::object)
+  if (form == GpuForm::object && !chosen.isVulkan())
     return linkCodeObject(std::move(bytes), chosen, code, error) || fail(Failure::internal, "linking failed: " + error);
   code.assign(bytes.begin(), bytes.end());
   return true;

@@ -38,7 +38,7 @@ struct DimRange {
 };
 
 struct CompileOptions {
-  std::string target; ///< triple, as wasm32-wasi, or cuda:GPU, amdgpu:GPU; empty or "native": this machine
+  std::string target; ///< triple, as wasm32-wasi, or cuda:GPU, amdgpu:GPU, vulkan; empty or "native": this machine
   std::string
       cpu; ///< processor; empty or "native": this machine's; several, with commas between, for an artifact that has code for each
   std::string
@@ -47,7 +47,7 @@ struct CompileOptions {
   int optLevel = 3;           ///< 0: every op a kernel of plain loops; 3: everything
   std::vector<DimRange> dims; ///< sizes of named dimensions of an ONNX model; a run checks the bounds
   std::string
-      emit; ///< shared, archive, obj, exe, asm, ptx, hsaco, llvm, mlir, bytecode, header; empty: from the output's ending
+      emit; ///< shared, archive, obj, exe, asm, ptx, hsaco, spv, llvm, mlir, bytecode, header; empty: from the output's ending
   std::string
       weights; ///< where an artifact has its constants: embed (or empty), file (NAME.weights beside it, shared by all processes that run it), section (pages of their own)
   std::string

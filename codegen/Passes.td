@@ -40,6 +40,28 @@ def LowerToRocdl : Pass<"lepton-lower-to-rocdl", "::mlir::gpu::GPUModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::ROCDL::ROCDLDialect"];
 }
 
+def LowerMemoryToSpirv : Pass<"lepton-lower-memory-to-spirv", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Turns accesses of memory in the functions of a GPU into those of SPIR-V's variables";
+  let description = [{
+    An address among a function's arguments becomes a storage buffer: the binding of descriptor set 0 that its place among the addresses says, with a variable for each type
+    of elements that are read or written there. Numbers become push constants of 32 bits, in their order. What threads share, a thread's own memory and constants are variables, too.
+    SPIR-V has no views: what an access reaches is computed as the place of an element in a variable. A bool is a byte in memory, a bfloat16 an integer of 16 bits.
+
+    Example: `memref.load %x[%i, %j] : memref<2x3xf32>` -> `spirv.AccessChain %buffer[%zero, %place]` and `spirv.Load`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::spirv::SPIRVDialect"];
+}
+
+def LowerToSpirv : Pass<"lepton-lower-to-spirv", "::mlir::ModuleOp"> {
+  let summary = "Turns the module of a GPU into one of the dialect spirv";
+  let description = [{
+    After LowerMemoryToSpirv. Each function becomes an entry point of Vulkan's; `index` is an integer of 32 bits. Products and sums may be contracted only where they say so.
+
+    Example: `gpu.thread_id x` -> the builtin variable `LocalInvocationId`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::spirv::SPIRVDialect"];
+}
+
 def LowerToLlvm : Pass<"lepton-lower-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Turns functions of control flow, memrefs, vectors and lrt into LLVM functions";
   let description = [{

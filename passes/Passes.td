@@ -326,7 +326,7 @@ def VerifyPhase : Pass<"lepton-verify-phase", "::mlir::ModuleOp"> {
   let description = [{
     import: ranked types, every op has a location. graph: no type says less than its op infers. kernel: the entry computes nothing itself; every kernel is
     called. tile: no lepton op. buffer: no tensor, no allocation outside arena, pool and stack. schedule: every root has a schedule that the target can obey.
-    vector: no linalg, no parallel loop. gpu: the same, and every kernel launches functions of the GPU. nvvm, rocdl: those are the dialects llvm and nvvm, or rocdl. llvm: the LLVM dialect alone, and `lepton_entry` the only function that is seen from outside. The IR's own verifiers run first.
+    vector: no linalg, no parallel loop. gpu: the same, and every kernel launches functions of the GPU. nvvm, rocdl: those are the dialects llvm and nvvm, or rocdl. spirv: those are a module of the dialect spirv. llvm: the LLVM dialect alone, and `lepton_entry` the only function that is seen from outside. The IR's own verifiers run first.
 
     Example: `lepton-opt --lepton-verify-phase="phase=buffer"`.
   }];

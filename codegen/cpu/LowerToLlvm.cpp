@@ -36,6 +36,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
 #include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
 #include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
 #include "mlir/Transforms/DialectConversion.h"
@@ -83,7 +84,7 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
       module.walk([](Operation *op) { ignoreSignOfZero(op); });
     }
     declareRuntime(module);
-    if (module->hasAttr("lepton.observed") && module.getOps<gpu::GPUModuleOp>().empty()) // launches are told of
+    if (module->hasAttr("lepton.observed") && !lrt::launchedModule(module)) // launches are told of
       announceKernels(module);
     LowerToLLVMOptions options(context);
     LLVMTypeConverter converter(context, options);
@@ -100,11 +101,11 @@ struct LowerToLlvm : lepton::impl::LowerToLlvmBase<LowerToLlvm> {
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
     populateVectorToLLVMConversionPatterns(converter, patterns, /*reassociateFPReductions=*/!isDeterministic);
     populateRuntimeToLlvmPatterns(converter, patterns);
-    if (!module.getOps<gpu::GPUModuleOp>().empty())
+    if (lrt::launchedModule(module))
       populateLaunchToLlvmPatterns(converter, patterns);
     LLVMConversionTarget target(*context);
-    target.addLegalOp<ModuleOp, gpu::GPUModuleOp>();
-    target.markOpRecursivelyLegal<gpu::GPUModuleOp>(); // has been lowered before
+    target.addLegalOp<ModuleOp, gpu::GPUModuleOp, spirv::ModuleOp>();
+    target.markOpRecursivelyLegal<gpu::GPUModuleOp, spirv::ModuleOp>(); // has been lowered before
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       return signalPassFailure();
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())

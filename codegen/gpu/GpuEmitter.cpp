@@ -3,12 +3,14 @@
 #include "codegen/gpu/GpuEmitter.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/ROCDL/ROCDLToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Target/SPIRV/Serialization.h"
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -96,8 +98,19 @@ std::unique_ptr<llvm::Module> lepton::translateGpu(ModuleOp module, const Target
   return translate(module, target, optLevel, context, makeMachine(target, optLevel).get());
 }
 
+static bool serialize(ModuleOp module, llvm::SmallVector<char, 0> &code) {
+  SmallVector<uint32_t> words;
+  if (failed(spirv::serialize(*module.getOps<spirv::ModuleOp>().begin(), words)))
+    return false;
+  const char *bytes = reinterpret_cast<const char *>(words.data());
+  code.assign(bytes, bytes + words.size() * sizeof(uint32_t));
+  return true;
+}
+
 bool lepton::emitGpuCode(ModuleOp module, const Target &target, int optLevel, GpuForm form,
                          llvm::SmallVector<char, 0> &code) {
+  if (target.isVulkan())
+    return serialize(module, code);
   llvm::LLVMContext context;
   auto machine = makeMachine(target, optLevel);
   std::unique_ptr<llvm::Module> kernels = translate(module, target, optLevel, context, machine.get());

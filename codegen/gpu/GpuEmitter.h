@@ -10,10 +10,10 @@
 
 namespace lepton {
 
-/// Of NVIDIA's GPUs the assembly is PTX, and LLVM makes no objects.
+/// Of NVIDIA's GPUs the assembly is PTX, and LLVM makes no objects. Of Vulkan all is SPIR-V.
 enum class GpuForm { assembly, object, llvmIr };
 
-/// The functions of the module's GPU, after the phase `nvvm` or `rocdl`, as its code or the LLVM IR that this is made from. Emits an error and returns false
+/// The functions of the module's GPU, after the phase `nvvm`, `rocdl` or `spirv`, as its code or the LLVM IR that this is made from. Emits an error and returns false
 /// where the target refuses.
 bool emitGpuCode(mlir::ModuleOp module, const Target &target, int optLevel, GpuForm form,
                  llvm::SmallVector<char, 0> &code);

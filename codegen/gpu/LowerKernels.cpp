@@ -29,8 +29,7 @@ using namespace lepton;
 /// What every buffer's address is a multiple of: the places in the arena and among the weights, and what the driver allocates.
 static constexpr int64_t bufferAlignment = 64;
 
-/// Whether each function is an instruction of the GPU or has become arithmetic.
-static bool isWithinReach(gpu::GPUModuleOp module) {
+bool lepton::isWithinReach(gpu::GPUModuleOp module) {
   WalkResult result = module.walk([](Operation *op) {
     if (isBasicMath(op) && !isa<math::IPowIOp>(op))
       return WalkResult::advance();

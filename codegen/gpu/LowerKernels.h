@@ -14,6 +14,9 @@ namespace lepton {
 using AddInstructions =
     llvm::function_ref<void(mlir::LLVMTypeConverter &, mlir::RewritePatternSet &, mlir::ConversionTarget &)>;
 
+/// Whether each function is an instruction of the GPU or has become arithmetic; emits an error where one is neither.
+bool isWithinReach(mlir::gpu::GPUModuleOp module);
+
 /// The functions of the module become functions of LLVM's dialect, whose buffers are aligned and do not alias. Emits an error where one needs a function that
 /// is no instruction.
 mlir::LogicalResult lowerKernels(mlir::gpu::GPUModuleOp module, AddInstructions addInstructions);

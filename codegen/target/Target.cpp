@@ -70,17 +70,17 @@ struct Gpu {
   const char *name;
   const char *triple;
   const char *features; // of NVIDIA's: the oldest version of PTX that has all of it, which most drivers read
+  int sharedMemory;     // KiB that a block may have without asking for more
 };
 
-constexpr const char *nvidia = "nvptx64-nvidia-cuda", *amd = "amdgcn-amd-amdhsa";
+constexpr const char *nvidia = "nvptx64-nvidia-cuda", *amd = "amdgcn-amd-amdhsa", *vulkan = "spirv-unknown-vulkan1.1";
 
-constexpr Gpu gpus[] = {{"cuda", "sm_80", nvidia, "+ptx70"},
-                        {"cuda", "sm_90a", nvidia, "+ptx80"},
-                        {"amdgpu", "gfx942", amd, ""},
-                        {"amdgpu", "gfx1100", amd, ""}};
-
-/// What a block may have on every GPU, without asking for more.
-constexpr int64_t sharedMemory = 48 << 10;
+/// Vulkan is one for all GPUs: most have as much shared memory, and some no more.
+constexpr Gpu gpus[] = {{"cuda", "sm_80", nvidia, "+ptx70", 48},
+                        {"cuda", "sm_90a", nvidia, "+ptx80", 48},
+                        {"amdgpu", "gfx942", amd, "", 48},
+                        {"amdgpu", "gfx1100", amd, "", 48},
+                        {"vulkan", "vulkan", vulkan, "", 32}};
 
 } // namespace
 
@@ -184,6 +184,7 @@ static std::optional<Target> lookupGpu(llvm::StringRef kind, llvm::StringRef nam
     target->gpu = gpu.name;
     target->gpuTriple = gpu.triple;
     target->gpuFeatures = gpu.features;
+    target->sharedMemory = gpu.sharedMemory << 10;
     return target;
   }
   error = (name.empty() ? "--target=" + kind.str() + " names no GPU" : "unknown GPU '" + name.str() + "'") +
@@ -193,8 +194,8 @@ static std::optional<Target> lookupGpu(llvm::StringRef kind, llvm::StringRef nam
 
 std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error) {
   auto [kind, name] = target.split(':');
-  if (kind == "cuda" || kind == "amdgpu")
-    return lookupGpu(kind, target == "cuda" ? gpus[0].name : name, cpu, error);
+  if (kind == "cuda" || kind == "amdgpu" || kind == "vulkan")
+    return lookupGpu(kind, target == "cuda" ? gpus[0].name : target == "vulkan" ? target : name, cpu, error);
   const std::string hostArch = llvm::Triple(llvm::sys::getProcessTriple()).getArchName().str();
   const bool isNamed = !target.empty() && target != "native";
   std::string arch = hostArch;
@@ -209,7 +210,7 @@ std::optional<Target> lepton::lookupTarget(llvm::StringRef target, llvm::StringR
     if (!isKnown) {
       auto names = llvm::map_range(architectures, tripleOf);
       error = "unknown target '" + target.str() + "'; known are native, " + llvm::join(names, ", ") +
-              ", cuda, cuda:sm_80, cuda:sm_90a, amdgpu:gfx942, amdgpu:gfx1100";
+              ", cuda, cuda:sm_80, cuda:sm_90a, amdgpu:gfx942, amdgpu:gfx1100, vulkan";
       return std::nullopt;
     }
   }
@@ -240,7 +241,7 @@ TargetAttr lepton::targetAttribute(mlir::MLIRContext &context, const Target &tar
                            /*l2=*/512 << 10, /*multiply_adds=*/2, /*shared_memory=*/0);
   if (!target.gpu.empty())
     return TargetAttr::get(&context, target.gpu, /*vector_bits=*/128, /*registers=*/255, /*fma=*/true,
-                           /*l1=*/128 << 10, /*l2=*/40 << 20, /*multiply_adds=*/2, sharedMemory);
+                           /*l1=*/128 << 10, /*l2=*/40 << 20, /*multiply_adds=*/2, target.sharedMemory);
   return TargetAttr::get(&context, target.cpu, target.vectorBits, target.vectorRegisters, target.fma, target.l1,
                          target.l2, target.multiplyAdds, /*shared_memory=*/0);
 }

@@ -39,18 +39,21 @@ struct Target {
   int64_t l1 = 32 << 10, l2 = 512 << 10;           // bytes of data cache of one core
   int64_t multiplyAdds = 2;                        // of whole vectors, begun in a cycle
   bool isWasm() const { return arch == "wasm32"; } // 32-bit addresses, one thread, another kind of files
-  std::string gpu;         // LLVM's name of the GPU that kernels are made for; empty: they are for the CPU
-  std::string gpuTriple;   // of its code
-  std::string gpuFeatures; // LLVM's list: the version of PTX
+  std::string gpu;          // LLVM's name of the GPU that kernels are made for; empty: they are for the CPU
+  std::string gpuTriple;    // of its code
+  std::string gpuFeatures;  // LLVM's list: the version of PTX
+  int64_t sharedMemory = 0; // bytes that the threads of a block may have on every such GPU, without asking for more
   bool isNvidiaGpu() const { return llvm::StringRef(gpuTriple).starts_with("nvptx64"); }
   /// Kernels alone are made for it: there is no runtime that would launch them.
   bool isAmdGpu() const { return llvm::StringRef(gpuTriple).starts_with("amdgcn"); }
+  /// Any GPU with a driver for Vulkan, which makes the code for it from SPIR-V.
+  bool isVulkan() const { return llvm::StringRef(gpuTriple).starts_with("spirv"); }
 };
 
 /// The architecture of this name, which some target has.
 const Architecture &architectureOf(llvm::StringRef name);
 
-/// The target for the flags --target (a triple, or `cuda`, `cuda:` or `amdgpu:` and a GPU, beside this machine) and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
+/// The target for the flags --target (a triple, or `vulkan`, `cuda`, `cuda:` or `amdgpu:` and a GPU, beside this machine) and --cpu (empty: this machine); nothing, and the reason in `error`, where one is unknown.
 std::optional<Target> lookupTarget(llvm::StringRef target, llvm::StringRef cpu, std::string &error);
 
 /// What passes may know of it. Where code is to be deterministic that is the same of all processors, so that they get the same operations in the same order.

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Utils/MemRefUtils.h"
 #include "mlir/Dialect/SCF/Transforms/Transforms.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -271,10 +272,9 @@ struct Buffer {
       return device.shared(type, loc);
     Value memory = device.shared(flat(), loc);
     device.b.setInsertionPoint(op);
-    Value address = memref::ExtractAlignedPointerAsIndexOp::create(device.b, loc, memory);
-    return view(device, LLVM::IntToPtrOp::create(
-                            device.b, loc, LLVM::LLVMPointerType::get(device.b.getContext()),
-                            arith::IndexCastOp::create(device.b, loc, device.b.getI64Type(), address).getResult()));
+    const SmallVector<OpFoldResult> extents = getMixedValues(type.getShape(), sizes, device.b.getContext());
+    return memref::ReinterpretCastOp::create(device.b, loc, type, memory, device.b.getIndexAttr(0), extents,
+                                             memref::computeStridesIRBlock(loc, device.b, extents));
   }
 
   /// In memory of the GPU; null where neither the sizes nor what they are at most is known to the host.

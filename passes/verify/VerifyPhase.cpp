@@ -15,6 +15,8 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -158,6 +160,17 @@ template <typename DialectT> static LogicalResult verifyKernels(ModuleOp module)
   });
 }
 
+/// The kernels are SPIR-V's, and those that are launched can be.
+static LogicalResult verifySpirv(ModuleOp module) {
+  if (module.getOps<spirv::ModuleOp>().empty())
+    return module.emitError() << "after phase 'spirv' there is no module of SPIR-V";
+  return expectAll(module, "spirv", [](Operation *op) -> StringRef {
+    if (isa<gpu::GPUModuleOp>(op))
+      return "is left";
+    return op->getParentOfType<spirv::ModuleOp>() && !isa<spirv::SPIRVDialect>(op->getDialect()) ? "is left" : "";
+  });
+}
+
 /// The LLVM dialect alone, and one entry that the artifact exports.
 static LogicalResult verifyLlvm(ModuleOp module) {
   auto entry = module.lookupSymbol<LLVM::LLVMFuncOp>("lepton_entry");
@@ -189,6 +202,7 @@ struct VerifyPhase : lepton::impl::VerifyPhaseBase<VerifyPhase> {
                      .Case("gpu", verifyGpu)
                      .Case("nvvm", verifyKernels<NVVM::NVVMDialect>)
                      .Case("rocdl", verifyKernels<ROCDL::ROCDLDialect>)
+                     .Case("spirv", verifySpirv)
                      .Case("llvm", verifyLlvm)
                      .Default(nullptr);
     if (!check) {

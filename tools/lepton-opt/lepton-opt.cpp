@@ -4,6 +4,7 @@
 #include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/gpu/LowerToNvvm.h"
 #include "codegen/gpu/LowerToRocdl.h"
+#include "codegen/gpu/LowerToSpirv.h"
 #include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 #include "passes/Passes.h"
@@ -41,6 +42,8 @@ int main(int argc, char **argv) {
                                              [](mlir::OpPassManager &pm) { lepton::buildNvvmPipeline(pm); });
   mlir::PassPipelineRegistration<> rocdlPhase("lepton-phase-rocdl", "the phase rocdl",
                                               [](mlir::OpPassManager &pm) { lepton::buildRocdlPipeline(pm); });
+  mlir::PassPipelineRegistration<> spirvPhase("lepton-phase-spirv", "the phase spirv",
+                                              [](mlir::OpPassManager &pm) { lepton::buildSpirvPipeline(pm); });
   mlir::PassPipelineRegistration<> llvmPhase("lepton-phase-llvm", "the phase llvm",
                                              [](mlir::OpPassManager &pm) { lepton::buildLlvmPipeline(pm); });
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Lepton's optimizer driver\n", registry));

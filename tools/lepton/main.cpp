@@ -27,7 +27,7 @@ static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL"), cl::Require
 static cl::opt<std::string> output("o", cl::desc("file to write; its ending says what"), cl::value_desc("FILE"),
                                    cl::init("-"), cl::sub(compileCommand));
 static cl::opt<std::string>
-    emit("emit", cl::desc("shared, archive, obj, exe, asm, ptx, cubin, hsaco, llvm, mlir, bytecode, header"),
+    emit("emit", cl::desc("shared, archive, obj, exe, asm, ptx, cubin, hsaco, spv, llvm, mlir, bytecode, header"),
          cl::sub(compileCommand));
 static cl::opt<std::string> weights("weights", cl::sub(compileCommand),
                                     cl::desc("where an artifact has its constants: embed, file (beside it, one copy "
@@ -41,8 +41,8 @@ static cl::opt<std::string> runtime("runtime", cl::sub(compileCommand),
                                              "runtime, no C library and no memory but the caller's"));
 static cl::opt<std::string>
     target("target",
-           cl::desc("x86_64-, aarch64- or riscv64-linux-gnu, wasm32-wasi, cuda, cuda:sm_80, cuda:sm_90a, or "
-                    "amdgpu:gfx942, amdgpu:gfx1100 (kernels alone)"),
+           cl::desc("x86_64-, aarch64- or riscv64-linux-gnu, wasm32-wasi, cuda, cuda:sm_80, cuda:sm_90a, "
+                    "vulkan, or amdgpu:gfx942, amdgpu:gfx1100 (kernels alone)"),
            cl::sub(compileCommand), cl::sub(runCommand), cl::sub(inspectCommand));
 static cl::opt<std::string> cpu("cpu",
                                 cl::desc("processor: native, x86-64-v2, x86-64-v3, x86-64-v4, znver3, ...; several, "

@@ -1,0 +1,139 @@
+//===- LowerToSpirv.cpp - functions of a GPU become the dialect spirv -----------------------------------------------------===//
+//
+// Before: gpu.module of gpu.func of scf, arith and math, whose memory are variables of SPIR-V.  After: spirv.module of entry points.
+//
+//===------------------------------------------------------------------------------------------------------------------------===//
+
+#include "codegen/gpu/LowerToSpirv.h"
+#include "codegen/Passes.h"
+#include "codegen/gpu/LowerKernels.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/ArithToSPIRV/ArithToSPIRV.h"
+#include "mlir/Conversion/GPUToSPIRV/GPUToSPIRV.h"
+#include "mlir/Conversion/IndexToSPIRV/IndexToSPIRV.h"
+#include "mlir/Conversion/MathToSPIRV/MathToSPIRV.h"
+#include "mlir/Conversion/SCFToSPIRV/SCFToSPIRV.h"
+#include "mlir/Conversion/UBToSPIRV/UBToSPIRV.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
+#include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
+#include "mlir/Dialect/SPIRV/Transforms/Passes.h"
+#include "mlir/Dialect/SPIRV/Transforms/SPIRVConversion.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace lepton {
+#define GEN_PASS_DEF_LOWERTOSPIRV
+#include "codegen/Passes.h.inc"
+} // namespace lepton
+
+using namespace mlir;
+using namespace lepton;
+
+/// What a module may need of a device. It declares as much of this as it uses.
+static spirv::TargetEnvAttr targetEnvironment(MLIRContext *context) {
+  using spirv::Capability, spirv::Extension;
+  auto most = spirv::VerCapExtAttr::get(spirv::Version::V_1_3,
+                                        {Capability::Shader, Capability::Int8, Capability::Int16, Capability::Int64,
+                                         Capability::Float16, Capability::Float64, Capability::StorageBuffer8BitAccess,
+                                         Capability::StorageBuffer16BitAccess},
+                                        {Extension::SPV_KHR_storage_buffer_storage_class,
+                                         Extension::SPV_KHR_8bit_storage, Extension::SPV_KHR_16bit_storage},
+                                        context);
+  return spirv::TargetEnvAttr::get(most, spirv::getDefaultResourceLimits(context), spirv::ClientAPI::Vulkan,
+                                   spirv::Vendor::Unknown, spirv::DeviceType::Unknown,
+                                   spirv::TargetEnvAttr::kUnknownDeviceID);
+}
+
+namespace {
+
+/// Vulkan may make one operation of a product and a sum, unless it is told not to.
+template <typename OpT, typename SpirvOpT> struct LowerArithmetic : OpConversionPattern<OpT> {
+  using OpConversionPattern<OpT>::OpConversionPattern;
+  LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor adaptor, ConversionPatternRewriter &b) const override {
+    Type type = this->getTypeConverter()->convertType(op.getType());
+    if (!type)
+      return failure();
+    auto lowered = b.replaceOpWithNewOp<SpirvOpT>(op, type, adaptor.getOperands());
+    if (!bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::contract))
+      lowered->setAttr("no_contraction", b.getUnitAttr());
+    return success();
+  }
+};
+
+/// What threads of a block wrote before it is seen by the others behind it, in shared memory and in buffers.
+struct LowerBarrier : OpConversionPattern<gpu::BarrierOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(gpu::BarrierOp op, OpAdaptor, ConversionPatternRewriter &b) const override {
+    b.replaceOpWithNewOp<spirv::ControlBarrierOp>(op, spirv::Scope::Workgroup, spirv::Scope::Workgroup,
+                                                  spirv::MemorySemantics::AcquireRelease |
+                                                      spirv::MemorySemantics::WorkgroupMemory |
+                                                      spirv::MemorySemantics::UniformMemory);
+    return success();
+  }
+};
+
+struct LowerToSpirv : lepton::impl::LowerToSpirvBase<LowerToSpirv> {
+  void runOnOperation() override {
+    for (auto kernels : llvm::make_early_inc_range(getOperation().getOps<gpu::GPUModuleOp>()))
+      if (failed(lower(kernels)))
+        return signalPassFailure();
+  }
+
+  LogicalResult lower(gpu::GPUModuleOp kernels) {
+    MLIRContext *context = &getContext();
+    if (!isWithinReach(kernels))
+      return failure();
+    spirv::TargetEnvAttr environment = targetEnvironment(context);
+    kernels->setAttr(spirv::getTargetEnvAttrName(), environment);
+    for (auto kernel : kernels.getOps<gpu::GPUFuncOp>())
+      kernel->setAttr(spirv::getEntryPointABIAttrName(),
+                      spirv::getEntryPointABIAttr(context, *kernel.getKnownBlockSize()));
+    RewritePatternSet simpler(context);
+    arith::populateCeilFloorDivExpandOpsPatterns(simpler);
+    arith::populateExpandBFloat16Patterns(simpler);
+    if (failed(applyPatternsGreedily(kernels, std::move(simpler))))
+      return failure();
+    SPIRVTypeConverter converter(environment);
+    ScfToSPIRVContext loops;
+    RewritePatternSet patterns(context);
+    patterns.add<LowerArithmetic<arith::AddFOp, spirv::FAddOp>, LowerArithmetic<arith::SubFOp, spirv::FSubOp>,
+                 LowerArithmetic<arith::MulFOp, spirv::FMulOp>, LowerBarrier>(converter, context, /*benefit=*/2);
+    populateGPUToSPIRVPatterns(converter, patterns);
+    populateSCFToSPIRVPatterns(converter, loops, patterns);
+    arith::populateArithToSPIRVPatterns(converter, patterns);
+    index::populateIndexToSPIRVPatterns(converter, patterns);
+    populateMathToSPIRVPatterns(converter, patterns);
+    ub::populateUBToSPIRVConversionPatterns(converter, patterns);
+    auto target = SPIRVConversionTarget::get(environment);
+    const std::string name = kernels.getName().str();
+    if (failed(applyFullConversion(kernels, *target, std::move(patterns))))
+      return failure();
+    for (auto lowered : getOperation().getOps<spirv::ModuleOp>())
+      SymbolTable::setSymbolName(lowered, name);
+    return success();
+  }
+};
+
+} // namespace
+
+void lepton::buildSpirvPipeline(OpPassManager &pm) {
+  OpPassManager &modules = pm.nest<gpu::GPUModuleOp>();
+  modules.addNestedPass<gpu::GPUFuncOp>(createApproximateMath());
+  modules.addPass(memref::createExpandStridedMetadataPass());
+  modules.addPass(createLowerAffinePass());
+  modules.addPass(createCanonicalizerPass());
+  modules.addPass(createCSEPass());
+  modules.addPass(createLowerMemoryToSpirv());
+  modules.addPass(createCanonicalizerPass());
+  modules.addPass(createCSEPass());
+  modules.addPass(createLoopInvariantCodeMotionPass());
+  pm.addPass(createLowerToSpirv());
+  OpPassManager &lowered = pm.nest<spirv::ModuleOp>();
+  lowered.addPass(createCSEPass());
+  lowered.addPass(spirv::createSPIRVLowerABIAttributesPass());
+  lowered.addPass(spirv::createSPIRVUpdateVCEPass());
+}
