@@ -12,6 +12,10 @@
 
 #include "lepton_abi.h"
 
+namespace lepton::rt {
+struct Gpu;
+}
+
 struct lepton_device_runtime {
   /// Finds the GPU for a session, gives it the code and the constants. `session->device` is the result.
   lepton_status (*open)(lepton_session *session, lepton_error &error);
@@ -29,6 +33,8 @@ struct lepton_device_runtime {
   bool (*output)(lepton_context *context, uint32_t i, void *data, uint64_t bytes);
   /// Waits until everything launched so far is done.
   void (*settle)(lepton_context *context);
+  /// What the functions above, and those that the entry calls, do on this kind of GPU (gpu.h).
+  const lepton::rt::Gpu *gpu;
 };
 
 namespace lepton::rt {

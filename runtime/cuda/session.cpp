@@ -29,11 +29,11 @@ static lepton_status loadCode(SessionState &state, const lepton_model *model, le
   if (result == kUnsupportedPtxVersion)
     Text(error).add("model '%.100s': the driver of %s knows CUDA %d.%d, which is too old for the model's code "
                     "(%.100s); install a newer driver",
-                    model->name, state.deviceName, version / 1000, version % 1000 / 10, model->target);
+                    model->name, state.name, version / 1000, version % 1000 / 10, model->target);
   else if (result == kInvalidPtx || result == kNoBinaryForGpu)
     Text(error).add("model '%.100s' was compiled for %.100s, which %s cannot run: %s %.300s; compile it for an older "
                     "GPU (--target=cuda:sm_80)",
-                    model->name, model->target, state.deviceName, state.driver->describe(result), log);
+                    model->name, model->target, state.name, state.driver->describe(result), log);
   else
     return refuse(*state.driver, result, "the model's code cannot be loaded", error);
   return LEPTON_INCOMPATIBLE;
@@ -43,16 +43,17 @@ static lepton_status loadWeights(SessionState &state, const lepton_model *model,
   if (!model->weights_bytes)
     return LEPTON_OK;
   size_t free = 0, total = 0;
-  Result result = state.driver->allocate(&state.weights, model->weights_bytes);
+  Address weights = 0;
+  Result result = state.driver->allocate(&weights, model->weights_bytes);
+  state.weights = reinterpret_cast<void *>(weights);
   if (result == kOutOfMemory) {
     state.driver->memoryInfo(&free, &total);
     Text(error).add("out of memory: the constants of model '%.100s' need %llu bytes of %s, which has %llu of %llu left",
-                    model->name, Number(model->weights_bytes), state.deviceName, Number(free), Number(total));
+                    model->name, Number(model->weights_bytes), state.name, Number(free), Number(total));
     return LEPTON_OUT_OF_MEMORY;
   }
   if (result == kSuccess)
-    result = state.driver->copy(state.weights, reinterpret_cast<Address>(model->device_code->weights),
-                                model->weights_bytes, nullptr);
+    result = state.driver->copy(weights, addressOf(model->device_code->weights), model->weights_bytes, nullptr);
   if (result == kSuccess)
     result = state.driver->synchronize(nullptr);
   return result == kSuccess ? LEPTON_OK
@@ -71,7 +72,7 @@ static lepton_status openDevice(SessionState &state, const lepton_model *model, 
   }
   Result result = state.driver->device(&state.device, 0);
   if (result == kSuccess)
-    result = state.driver->deviceName(state.deviceName, sizeof state.deviceName, state.device);
+    result = state.driver->deviceName(state.name, sizeof state.name, state.device);
   if (result == kSuccess)
     result = state.driver->retainPrimary(&state.context, state.device);
   if (result != kSuccess)
@@ -99,13 +100,13 @@ void close(lepton_session *session) {
     {
       Current current(*state);
       if (state->weights)
-        state->driver->free(state->weights);
+        state->driver->free(addressOf(state->weights));
       if (state->module)
         state->driver->unloadModule(state->module);
     }
     state->driver->releasePrimary(state->device);
   }
-  free(state->kernels);
+  state->kernels.destroy([](Kernel &) {});
   free(state);
   session->device = nullptr;
 }
@@ -114,46 +115,22 @@ void close(lepton_session *session) {
 // Kernels
 //===----------------------------------------------------------------------===//
 
-static Kernel &slotOf(Kernel *kernels, uint32_t slots, const char *name) {
-  uint64_t at = reinterpret_cast<uintptr_t>(name) * 0x9e3779b97f4a7c15u >> 32;
-  while (kernels[at & (slots - 1)].name && kernels[at & (slots - 1)].name != name)
-    ++at;
-  return kernels[at & (slots - 1)];
-}
-
-/// Twice as many slots; false without memory.
-static bool grow(SessionState &state) {
-  uint32_t slots = state.kernelSlots ? 2 * state.kernelSlots : 64;
-  auto *kernels = static_cast<Kernel *>(calloc(slots, sizeof(Kernel)));
-  if (!kernels)
-    return false;
-  for (uint32_t i = 0; i < state.kernelSlots; ++i)
-    if (state.kernels[i].name)
-      slotOf(kernels, slots, state.kernels[i].name) = state.kernels[i];
-  free(state.kernels);
-  state.kernels = kernels;
-  state.kernelSlots = slots;
-  return true;
-}
-
 Function findKernel(lepton_context *context, const char *name) {
   SessionState &state = stateOf(context->session);
-  Result result = kSuccess;
+  if (const Kernel *known = state.kernels.find(name))
+    return known->function;
   Function function = nullptr;
-  state.lock.lock();
-  if (state.kernelSlots)
-    function = slotOf(state.kernels, state.kernelSlots, name).function;
-  if (!function) {
-    result = state.driver->function(&function, state.module, name);
-    if (result == kSuccess && (state.kernelCount * 2 < state.kernelSlots || grow(state))) {
-      slotOf(state.kernels, state.kernelSlots, name) = {name, function};
-      ++state.kernelCount;
-    }
-  }
-  state.lock.unlock();
-  if (result != kSuccess)
+  if (Result result = state.driver->function(&function, state.module, name)) {
     failWith(context, result, name);
-  return result == kSuccess ? function : nullptr;
+    return nullptr;
+  }
+  // Without memory for it, the kernel is looked for again next time.
+  auto *kernel = static_cast<Kernel *>(malloc(sizeof(Kernel)));
+  if (kernel)
+    kernel->function = function;
+  if (kernel && state.kernels.insert(name, kernel) != kernel)
+    free(kernel);
+  return function;
 }
 
 } // namespace lepton::rt::cuda

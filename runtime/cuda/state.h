@@ -1,64 +1,36 @@
-//===- state.h - What a session and a run have on a GPU ---------------------===//
+//===- state.h - What a session and a run have on a GPU of NVIDIA's ---------===//
 #ifndef LEPTON_RUNTIME_CUDA_STATE_H
 #define LEPTON_RUNTIME_CUDA_STATE_H
 
-#include "../core/context.h"
+#include "../core/gpu.h"
+#include "../core/kernel_table.h"
 #include "driver.h"
 
 namespace lepton::rt::cuda {
 
-/// A kernel's function, by the address of its name in the artifact.
 struct Kernel {
-  const char *name;
   Function function;
 };
 
 /// A session's. Valid when its memory is zero.
-struct SessionState {
+struct SessionState : DeviceSession {
   const Driver *driver;
   Device device;
   Context context; // the primary one, which frameworks in this process use too
   Module module;
-  Address weights;
-  char deviceName[64];
-  SpinLock lock;                     // of the table
-  Kernel *kernels;                   // a hash table with open addressing
-  uint32_t kernelCount, kernelSlots; // slots: a power of two, at least twice as many
-};
-
-/// Memory of the host that has a counterpart on the GPU.
-struct Mirror {
-  char *host;
-  uint64_t bytes;
-  Address device;
-  uint64_t capacity; // of the counterpart, which stays from run to run
-};
-
-/// A block of the GPU's memory; they stay with the context.
-struct Block {
-  Address address;
-  uint64_t bytes;
-  bool isFree;
+  KernelTable<Kernel> kernels;
 };
 
 /// A context's, that is, of one run in flight. Valid when its memory is zero.
-struct RunState {
+struct RunState : DeviceRun {
   Stream stream;
-  Address fault; // a word
-  Mirror *inputs, *outputs;
-  Block *blocks;
-  uint32_t blockCount, blockSlots;
-  const char *lastKernel;
-  GraphExec replay; // of a model that launches the same in every run, from the third on
-  uint32_t runs;    // that have succeeded without it
-  bool isCapturing; // launches are recorded
-  bool usedGraph;   // the run is what was recorded
-  void *fetched;    // what the entry has fetched last
-  uint64_t fetchedBytes;
+  GraphExec recorded;
 };
 
-inline SessionState &stateOf(lepton_session *session) { return *static_cast<SessionState *>(session->device); }
-inline RunState &stateOf(lepton_context *context) { return *static_cast<RunState *>(context->device); }
+inline SessionState &stateOf(const lepton_session *session) { return *static_cast<SessionState *>(session->device); }
+inline RunState &stateOf(const lepton_context *context) { return *static_cast<RunState *>(context->device); }
+
+inline Address addressOf(const void *pointer) { return reinterpret_cast<Address>(pointer); }
 
 /// In every block of code that calls the driver.
 class Current {
@@ -81,13 +53,6 @@ Function findKernel(lepton_context *context, const char *name);
 
 /// Marks the run as failed by what the driver says; `what` is what was tried.
 void failWith(lepton_context *context, Result result, const char *what);
-
-bool prepare(lepton_context *context);
-void dispose(lepton_context *context);
-void *allocate(lepton_context *context, uint64_t bytes);
-void release(lepton_context *context, void *memory);
-/// Everything that was allocated and not released.
-void releaseAll(RunState &run);
 
 } // namespace lepton::rt::cuda
 
