@@ -17,6 +17,7 @@ bool Compilation::takeDeviceCode(llvm::function_ref<bool(DeviceCode &)> emit) {
     return true;
   if (!emit(modelInfo.device))
     return false;
+  modelInfo.device.runtime = chosen.isVulkan() ? "lepton_rt_vulkan" : "lepton_rt_cuda";
   if (auto messages = module()->getAttrOfType<ArrayAttr>("lepton.messages"))
     for (auto message : messages.getAsRange<StringAttr>())
       modelInfo.device.messages.push_back(message.str());

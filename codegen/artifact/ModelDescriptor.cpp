@@ -88,7 +88,7 @@ struct Constants {
     };
     return global(llvm::ConstantStruct::getAnon({image(code.image), image(code.machineCode), external("lepton_weights"),
                                                  names(code.messages), u64(code.messages.size()), u64(code.replayable),
-                                                 external("lepton_rt_cuda")}));
+                                                 external(code.runtime.c_str()), u64(code.image.size())}));
   }
 
   /// A lepton_weights_file.

@@ -28,6 +28,7 @@ struct DimBounds {
 struct DeviceCode {
   std::string image;       // empty: the CPU runs everything
   std::string machineCode; // of the same; empty: the driver makes its own
+  std::string runtime;     // the symbol of the part of the runtime that knows such GPUs
   std::vector<std::string> messages;
   bool replayable = false;
 };

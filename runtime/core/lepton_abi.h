@@ -108,13 +108,14 @@ typedef struct lepton_dim_bounds {
 
 /* What a GPU runs of a model, and the part of the runtime that knows such GPUs. */
 typedef struct lepton_device_code {
-  const void *image;           /* of the kernels: PTX, ended by a NUL, or machine code */
+  const void *image; /* of the kernels: PTX, ended by a NUL, a module of SPIR-V, or machine code; aligned to 64 bytes */
   const void *machine_code;    /* of the same, for GPUs of one generation; NULL: the driver makes its own */
   const void *weights;         /* the model's constants */
   const char *const *messages; /* what a kernel's fault word says, less 1 */
   uint64_t message_count;
   uint64_t replayable; /* 1: every run launches the same kernels on the same memory */
   const struct lepton_device_runtime *runtime;
+  uint64_t image_bytes;
 } lepton_device_code;
 
 /* Where an artifact has the model's constants. */
