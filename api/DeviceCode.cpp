@@ -4,6 +4,7 @@
 #include "codegen/artifact/PtxAssembler.h"
 #include "codegen/cpu/LowerToLlvm.h"
 #include "codegen/gpu/GpuEmitter.h"
+#include "dialects/Lepton/LeptonOps.h"
 #include "dialects/Runtime/RuntimeOps.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -21,6 +22,12 @@ bool Compilation::takeDeviceCode(llvm::function_ref<bool(DeviceCode &)> emit) {
   if (auto messages = module()->getAttrOfType<ArrayAttr>("lepton.messages"))
     for (auto message : messages.getAsRange<StringAttr>())
       modelInfo.device.messages.push_back(message.str());
+  module().walk([&](lrt::LaunchOp launch) {
+    for (Type argument : launch.getArgs().getTypes())
+      if (auto memory = dyn_cast<MemRefType>(argument); memory && memory.hasStaticShape())
+        modelInfo.device.tensorBytes = std::max<uint64_t>(
+            modelInfo.device.tensorBytes, memory.getNumElements() * elementBytes(memory.getElementType()));
+  });
   PassManager pm(context.get());
   buildLlvmPipeline(pm);
   if (failed(pm.run(module())))

@@ -86,9 +86,10 @@ struct Constants {
       constant->setAlignment(llvm::Align(64));
       return constant;
     };
-    return global(llvm::ConstantStruct::getAnon({image(code.image), image(code.machineCode), external("lepton_weights"),
-                                                 names(code.messages), u64(code.messages.size()), u64(code.replayable),
-                                                 external(code.runtime.c_str()), u64(code.image.size())}));
+    return global(
+        llvm::ConstantStruct::getAnon({image(code.image), image(code.machineCode), external("lepton_weights"),
+                                       names(code.messages), u64(code.messages.size()), u64(code.replayable),
+                                       external(code.runtime.c_str()), u64(code.image.size()), u64(code.tensorBytes)}));
   }
 
   /// A lepton_weights_file.

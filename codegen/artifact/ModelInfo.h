@@ -31,6 +31,7 @@ struct DeviceCode {
   std::string runtime;     // the symbol of the part of the runtime that knows such GPUs
   std::vector<std::string> messages;
   bool replayable = false;
+  uint64_t tensorBytes = 0; // of the largest tensor of a kernel whose size is known
 };
 
 /// Where an artifact has the constants.

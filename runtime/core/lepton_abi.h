@@ -116,6 +116,7 @@ typedef struct lepton_device_code {
   uint64_t replayable; /* 1: every run launches the same kernels on the same memory */
   const struct lepton_device_runtime *runtime;
   uint64_t image_bytes;
+  uint64_t tensor_bytes; /* of the largest tensor of a kernel whose size is known */
 } lepton_device_code;
 
 /* Where an artifact has the model's constants. */

@@ -87,26 +87,30 @@ static bool pickDevice(SessionState &state, lepton_error &error) {
 // Checks
 //===----------------------------------------------------------------------===//
 
-/// What every kernel counts on.
-static bool checkLimits(const SessionState &state, uint32_t threads, lepton_error &error) {
-  constexpr uint32_t kSharedBytes = 32 << 10;
+/// What the model's kernels count on. The code generation keeps to 32 KiB of shared memory.
+static bool checkLimits(const SessionState &state, const lepton_model *model, uint32_t threads, lepton_error &error) {
+  constexpr uint64_t kSharedBytes = 32 << 10;
   const VkPhysicalDeviceLimits &limits = state.limits;
   const struct {
-    const char *what;
+    const char *name;
     uint64_t has, needs;
-    bool isMost; // no more than that
+    bool isEnough;
   } facts[] = {
-      {"threads of a block", limits.maxComputeWorkGroupInvocations, threads, false},
-      {"threads of a block in a row", limits.maxComputeWorkGroupSize[0], threads, false},
-      {"bytes of shared memory", limits.maxComputeSharedMemorySize, kSharedBytes, false},
-      {"bytes that an address of a buffer is a multiple of", limits.minStorageBufferOffsetAlignment, kAlignment, true},
+#define LEPTON_LIMIT(name, relation, needs) {#name, limits.name, needs, limits.name relation needs}
+      LEPTON_LIMIT(maxComputeWorkGroupInvocations, >=, threads),
+      LEPTON_LIMIT(maxComputeWorkGroupSize[0], >=, threads),
+      LEPTON_LIMIT(maxComputeSharedMemorySize, >=, kSharedBytes),
+      LEPTON_LIMIT(maxStorageBufferRange, >=, model->device_code->tensor_bytes),
+      LEPTON_LIMIT(minStorageBufferOffsetAlignment, <=, kAlignment),
+#undef LEPTON_LIMIT
   };
   for (const auto &fact : facts) {
-    if (fact.isMost ? fact.has <= fact.needs : fact.has >= fact.needs)
+    if (fact.isEnough)
       continue;
-    Text(error).add("%.256s cannot run the model: of %s it has %llu, and kernels need %s %llu; run it on another GPU "
-                    "(LEPTON_VULKAN_DEVICE), or compile it for the CPU",
-                    state.name, fact.what, Number(fact.has), fact.isMost ? "at most" : "at least", Number(fact.needs));
+    Text(error).add(
+        "%.256s cannot run model '%.100s': its limit %s is %llu, and the kernels need %llu; run it on another "
+        "GPU (LEPTON_VULKAN_DEVICE), or compile it for the CPU",
+        state.name, model->name, fact.name, Number(fact.has), Number(fact.needs));
     return false;
   }
   return true;
@@ -138,7 +142,7 @@ static bool checkCode(const SessionState &state, const lepton_model *model, Feat
                     "another GPU (LEPTON_VULKAN_DEVICE), or compile it for the CPU",
                     model->name, needs.missing, state.name);
   else
-    return checkLimits(state, needs.threads, error);
+    return checkLimits(state, model, needs.threads, error);
   return false;
 }
 

@@ -5,6 +5,7 @@
 // outputs itself; elsewhere they go through memory of the host.
 //
 //===----------------------------------------------------------------------===//
+#include "../core/text.h"
 #include "state.h"
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,9 @@ VkResult makeBuffer(const SessionState &session, uint64_t bytes, Place place, Bu
     result = request.memoryTypeIndex == kNoType
                  ? VK_ERROR_OUT_OF_DEVICE_MEMORY
                  : driver.allocateMemory(session.device, &request, nullptr, &buffer.memory);
-    const bool isReached = result == VK_SUCCESS &&
+    const bool isVisible = result == VK_SUCCESS &&
                            (session.memory.memoryTypes[request.memoryTypeIndex].propertyFlags & kCached) >= kReached;
-    if (isReached)
+    if (isVisible)
       result = driver.mapMemory(session.device, buffer.memory, 0, VK_WHOLE_SIZE, 0,
                                 reinterpret_cast<void **>(&buffer.mapped));
   }
@@ -98,8 +99,24 @@ const Buffer *findBuffer(const lepton_context *context, const void *address) {
   return nullptr;
 }
 
+/// Of the workspace, which holds many tensors, the largest has been looked at (device.cpp); whatever else is allocated is one.
+static bool isReached(lepton_context *context, uint64_t bytes) {
+  const SessionState &session = stateOf(context);
+  const bool isWorkspace = !context->arena && bytes == context->session->model->arena_bytes;
+  if (isWorkspace || bytes <= session.limits.maxStorageBufferRange)
+    return true;
+  lepton_error reason;
+  Text(reason).add("a tensor has %llu bytes, and kernels on %.256s reach no more than %llu of one; use smaller inputs",
+                   static_cast<unsigned long long>(bytes), session.name,
+                   static_cast<unsigned long long>(session.limits.maxStorageBufferRange));
+  fail(context, LEPTON_INVALID_ARGUMENT, reason.message);
+  return false;
+}
+
 void *allocate(lepton_context *context, uint64_t bytes) {
   RunState &run = runStateOf(context);
+  if (!isReached(context, bytes))
+    return nullptr;
   Buffer *buffer = append(run.buffers, run.bufferCount, run.bufferSlots);
   if (!buffer)
     return nullptr;

@@ -5,7 +5,7 @@
 //   old-loader, old-driver        Vulkan 1.0
 //   no-device                     no GPU
 //   discrete                      memory that the host does not reach, beside memory of the host
-//   NAME=NUMBER                   a limit: threads, shared, alignment, buffers, numbers, blocks
+//   NAME=NUMBER                   a limit: threads, shared, tensor, alignment, buffers, numbers, blocks
 //   without=FEATURE               int64, int8
 //   memory=BYTES                  there is no more
 //   lost=N                        the Nth of the submissions, from 0, loses the GPU
@@ -99,6 +99,7 @@ void getProperties(VkPhysicalDevice device, VkPhysicalDeviceProperties *properti
     properties->deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
   set(limits.maxComputeWorkGroupInvocations, "threads");
   set(limits.maxComputeSharedMemorySize, "shared");
+  set(limits.maxStorageBufferRange, "tensor");
   set(limits.minStorageBufferOffsetAlignment, "alignment");
   set(limits.maxPerStageDescriptorStorageBuffers, "buffers");
   set(limits.maxComputeWorkGroupCount[0], "blocks");
