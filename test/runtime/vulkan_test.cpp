@@ -33,9 +33,15 @@ public:
     const char *name = size < 0 ? "N" : nullptr;
     input("x", LEPTON_FLOAT, {size}, {name}).output("y", LEPTON_FLOAT, {size}, {name});
     static const char *const messages[] = {"the first thing", "x begins with a negative number"};
-    code = {
-        kernels().data(), constants, messages, 2, isReplayable, &lepton_rt_vulkan, kernels().size() * sizeof(uint32_t),
-        kCount * 4};
+    code = {kernels().data(),
+            nullptr,
+            constants,
+            messages,
+            2,
+            isReplayable,
+            &lepton_rt_vulkan,
+            kernels().size() * sizeof(uint32_t),
+            kCount * 4};
     model.device_code = &code;
     model.arena_bytes = 8192;
     model.weights_bytes = sizeof constants;
