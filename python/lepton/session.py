@@ -76,7 +76,7 @@ class InferenceSession:
     """A model that runs.
 
     path_or_bytes: an ONNX model (path or bytes), a model in Lepton's dialect, an artifact that `compile` made, or a graph (lepton.nn).
-    target: what it is compiled for: "cuda" is NVIDIA's GPUs; "" the CPU. An artifact was compiled for one already.
+    target: what it is compiled for: "cuda" is NVIDIA's GPUs, "vulkan" any GPU with a driver of Vulkan; "" the CPU. An artifact was compiled for one already.
     dims: {name: size} fixes a named dimension of the model, {name: (smallest, largest)} bounds it, {name: [size, ...]} leaves it open
         and adds code made for these sizes, chosen at run time.
     tuning_db: a file that `lepton tune` made; kernels that were tuned on this processor for as many threads are computed as was found fastest.
@@ -94,7 +94,7 @@ class InferenceSession:
             warnings.warn(f"Lepton has no option {', '.join(others)}; it is ignored", stacklevel=2)
         ignored = [provider for provider in providers or () if (provider if isinstance(provider, str) else provider[0]) not in get_available_providers()]
         if ignored:
-            warnings.warn(f"Lepton runs on the CPU, or on a GPU with target='cuda'; the providers {ignored} are ignored", stacklevel=2)
+            warnings.warn(f"Lepton runs on the CPU, or on a GPU with target='cuda' or 'vulkan'; the providers {ignored} are ignored", stacklevel=2)
         self._options = sess_options or SessionOptions()
         threads = _thread_count(threads or self._options.intra_op_num_threads)
         dims = {**self._options._dims, **(dims or {})}

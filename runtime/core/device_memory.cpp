@@ -133,8 +133,10 @@ bool reserveMirror(lepton_context *context, Mirror &mirror, void *host, uint64_t
   mirror.bytes = bytes;
   if (bytes <= mirror.capacity)
     return true;
-  gpu.wait(context);
-  gpu.free(context, mirror.device);
+  if (mirror.device) {
+    gpu.wait(context);
+    gpu.free(context, mirror.device);
+  }
   mirror = {mirror.host, bytes, gpu.allocate(context, bytes), 0};
   if (mirror.device)
     mirror.capacity = bytes;

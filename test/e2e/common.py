@@ -16,6 +16,7 @@ FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 CLANG = "/usr/lib/llvm-22/bin/clang"
 FULL = "LEPTON_TEST_FULL" in os.environ  # leave nothing out
 FAKE_CUDA = ROOT / "build/test/gpu/libcuda.so.1"  # NVIDIA's driver over an emulator of the GPU
+FALSE_VULKAN = ROOT / "build/test/gpu/libfalse-vulkan.so"  # a loader of Vulkan that changes what a GPU says of itself, or fails
 SECONDS = 120  # within which any command ends
 
 
@@ -48,6 +49,19 @@ def emulate(model, library, *flags):
     result = subprocess.run([ROOT / "build/test/gpu/lepton-emulate", model, library, *flags], capture_output=True, text=True, timeout=SECONDS)
     assert result.returncode == 0, result.stderr
     return library
+
+
+def compile_vulkan(model, library, *flags):
+    """An artifact whose kernels run by Vulkan."""
+    result = lepton("compile", model, "--target=vulkan", "-o", library, *flags)
+    assert (result.returncode, result.stderr) == (0, ""), result.stderr
+    return library
+
+
+def use_lavapipe(monkeypatch):
+    """Vulkan without a GPU, by way of FALSE_VULKAN."""
+    monkeypatch.setenv("LEPTON_LIBVULKAN", str(FALSE_VULKAN))
+    monkeypatch.setenv("LEPTON_VULKAN_DEVICE", "llvmpipe")
 
 
 def difference(expected, result):

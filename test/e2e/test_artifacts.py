@@ -107,10 +107,10 @@ def test_names_are_safe_whatever_they_are_made_of(tmp_path, compiler):
 
 
 def test_whole_runtime_is_small(tmp_path):
-    """With what few models need, such as images, a GPU or weights in a file; an artifact takes its part."""
+    """With what few models need, such as images, GPUs or weights in a file; an artifact takes its part."""
     runtime = ROOT / "build/lib/x86_64/liblepton_rt.a"
     subprocess.run([CLANG, "-shared", "-s", "-Wl,--whole-archive", runtime, "-Wl,--no-whole-archive", "-lm", "-o", tmp_path / "runtime.so"], check=True, timeout=SECONDS)
-    assert (tmp_path / "runtime.so").stat().st_size < 175_000
+    assert (tmp_path / "runtime.so").stat().st_size < 210_000
     assert "libstdc++" not in subprocess.run(["ldd", tmp_path / "runtime.so"], capture_output=True, text=True).stdout
 
 

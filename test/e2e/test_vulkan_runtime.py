@@ -1,0 +1,241 @@
+"""What an artifact does by Vulkan but compute: memory, replays, command buffers, the choice of a GPU, errors. The GPU is lavapipe, and test/gpu/vulkan.cpp says
+other things of it than are so."""
+
+import ctypes
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+import lepton
+from common import FALSE_VULKAN, compile_vulkan, save, save_small, small_result, use_lavapipe
+from common import lepton as command_line
+from test_gpu_runtime import chain_result
+
+GPU = r"llvmpipe \(LLVM [^)]*\)"
+
+
+@pytest.fixture(autouse=True)
+def lavapipe(monkeypatch):
+    use_lavapipe(monkeypatch)
+    return monkeypatch
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """save_small's model, of unknown sizes."""
+    folder = tmp_path_factory.mktemp("small")
+    return compile_vulkan(save_small(folder / "small.onnx"), folder / "small.so")
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory):
+    """y = tanh(x) w + 1, z = relu(y), of known sizes: recorded in the second run."""
+    folder = tmp_path_factory.mktemp("chain")
+    nodes = [
+        helper.make_node("Tanh", ["x"], ["t"]),
+        helper.make_node("MatMul", ["t", "w"], ["p"]),
+        helper.make_node("Add", ["p", "one"], ["y"]),
+        helper.make_node("Relu", ["y"], ["z"]),
+    ]
+    shapes = ({"x": (TensorProto.FLOAT, [5, 4])}, {"y": (TensorProto.FLOAT, [5, 3]), "z": (TensorProto.FLOAT, [5, 3])})
+    weights = {"w": np.arange(12, dtype=np.float32).reshape(4, 3) / 10 - 0.5, "one": np.ones(3, np.float32)}
+    return compile_vulkan(save(folder / "chain.onnx", nodes, *shapes, weights), folder / "chain.so")
+
+
+def submissions():
+    """How many command buffers have gone to the GPU in this process."""
+    return ctypes.CDLL(FALSE_VULKAN).lepton_vulkan_submissions()
+
+
+def require_small(library):
+    x = np.ones((2, 4), np.float32)
+    np.testing.assert_allclose(lepton.InferenceSession(library).run(None, {"x": x})[0], small_result(x), rtol=1e-5)
+
+
+def test_runs_differ_by_their_inputs_also_as_replays(chain):
+    session = lepton.InferenceSession(chain)
+    random = np.random.default_rng(0)
+    for _ in range(5):
+        x = random.standard_normal((5, 4)).astype(np.float32)
+        for expected, result in zip(chain_result(x), session.run(None, {"x": x}), strict=True):
+            np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_run_is_one_command_buffer(chain):
+    session = lepton.InferenceSession(chain)
+    for _ in range(4):
+        before = submissions()
+        session.run(None, {"x": np.ones((5, 4), np.float32)})
+        assert submissions() == before + 1
+
+
+def test_a_run_that_fails_while_it_is_recorded_is_not_replayed(chain):
+    session = lepton.InferenceSession(chain)
+    for run in range(4):
+        x = np.full((5, 4), run, np.float32)
+        if run == 1:  # the one that is recorded
+            binding = session.io_binding()
+            binding.bind_cpu_input("x", x)
+            narrow = np.zeros((5, 2), np.float32)
+            binding.bind_output("y", "cpu", 0, np.float32, narrow.shape, narrow.ctypes.data)
+            with pytest.raises(Exception, match="output 'y'"):
+                session.run_with_iobinding(binding)
+        else:
+            np.testing.assert_allclose(session.run(None, {"x": x})[1], chain_result(x)[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("lies", ["", "discrete"])
+def test_sizes_may_change_from_run_to_run(small, lavapipe, lies):
+    lavapipe.setenv("LEPTON_VULKAN_LIES", lies)
+    session = lepton.InferenceSession(small)
+    for count in (3, 1, 200, 2, 0, 20000, 200):
+        x = np.random.default_rng(count).standard_normal((count, 4)).astype(np.float32)
+        np.testing.assert_allclose(session.run(None, {"x": x})[0], small_result(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("lies", ["", "discrete"])
+def test_several_threads_run_one_session(chain, lavapipe, lies):
+    lavapipe.setenv("LEPTON_VULKAN_LIES", lies)
+    session = lepton.InferenceSession(chain)
+
+    def work(seed):
+        x = np.random.default_rng(seed).standard_normal((5, 4)).astype(np.float32)
+        return np.allclose(session.run(None, {"x": x})[1], chain_result(x)[1], rtol=1e-5, atol=1e-6)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(64)))
+
+
+def test_the_host_decides_by_what_a_kernel_computed(tmp_path):
+    """A loop whose end only the GPU knows: each decision is a command buffer."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Add", ["a", "a"], ["twice"]),
+            helper.make_node("ReduceMax", ["twice"], ["most"], keepdims=0),
+            helper.make_node("Less", ["most", "limit"], ["goes_on"]),
+        ],
+        "body",
+        [helper.make_tensor_value_info(n, t, d) for n, t, d in (("i", TensorProto.INT64, []), ("c", TensorProto.BOOL, []), ("a", TensorProto.FLOAT, [3]))],
+        [helper.make_tensor_value_info(n, t, d) for n, t, d in (("goes_on", TensorProto.BOOL, []), ("twice", TensorProto.FLOAT, [3]))],
+    )
+    nodes = [helper.make_node("Loop", ["", "yes", "x"], ["y"], body=body)]
+    shapes = ({"x": (TensorProto.FLOAT, [3])}, {"y": (TensorProto.FLOAT, [3])})
+    model = save(tmp_path / "loop.onnx", nodes, *shapes, {"yes": np.array(True), "limit": np.float32(100)})
+    session = lepton.InferenceSession(compile_vulkan(model, tmp_path / "loop.so"))
+    for scale in (1, 10, 1000):
+        x = np.array([1, 2, 3], np.float32) * scale
+        expected, rounds = x * 2, 1
+        while expected.max() < 100:
+            expected, rounds = expected * 2, rounds + 1
+        before = submissions()
+        np.testing.assert_array_equal(session.run(None, {"x": x})[0], expected)
+        assert submissions() - before >= rounds
+
+
+def test_an_index_out_of_range_is_an_error_in_words(tmp_path):
+    shapes = ({"x": (TensorProto.FLOAT, [4]), "at": (TensorProto.INT64, [2])}, {"y": (TensorProto.FLOAT, [2])})
+    model = save(tmp_path / "gather.onnx", [helper.make_node("Gather", ["x", "at"], ["y"], name="pick")], *shapes)
+    session = lepton.InferenceSession(compile_vulkan(model, tmp_path / "gather.so"))
+    x = np.arange(4, dtype=np.float32)
+    for _ in range(4):  # the third run is a replay
+        np.testing.assert_array_equal(session.run(None, {"x": x, "at": np.array([3, -4])})[0], [3, 0])
+        with pytest.raises(Exception, match="node 'pick'.*out of range"):
+            session.run(None, {"x": x + 1, "at": np.array([1 << 40, -3])})
+
+
+def test_command_line_runs_profiles_and_inspects(chain, tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((5, 4), np.float32))
+    result = command_line("run", chain, f"--input=x={tmp_path / 'x.npy'}", f"--output-dir={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "z.npy"), chain_result(np.ones((5, 4), np.float32))[1], rtol=1e-5)
+    assert json.loads(command_line("inspect", chain, "--json").stdout)["target"] == "vulkan"
+    model = save_small(tmp_path / "small.onnx")
+    result = command_line("run", model, "--target=vulkan", "--dim=N=2", "--random-inputs=0", "--repeat=3", f"--profile={tmp_path / 'p.json'}")
+    assert result.returncode == 0, result.stderr
+    names = [event["name"] for event in json.loads((tmp_path / "p.json").read_text())["traceEvents"]]
+    assert names and len(names) % 3 == 0 and any("matmul" in name for name in names), names
+
+
+def test_models_are_compiled_just_in_time(tmp_path):
+    x = np.ones((2, 4), np.float32)
+    session = lepton.InferenceSession(save_small(tmp_path / "small.onnx"), target="vulkan")
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], small_result(x), rtol=1e-5)
+
+
+def test_an_artifact_needs_no_gpu_to_be_made(tmp_path):
+    model = save_small(tmp_path / "small.onnx")
+    result = command_line("compile", model, "--target=vulkan", "-o", tmp_path / "small.so", LEPTON_LIBVULKAN="/nowhere")
+    assert result.returncode == 0, result.stderr
+
+
+# ---- errors --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lies,message",
+    [
+        ("no-device", "the model was compiled for Vulkan, but its drivers find no GPU on this machine that computes; install the driver of one"),
+        ("old-driver", f"the driver of {GPU} is of Vulkan 1.0, older than 1.1; install a newer one"),
+        ("threads=16", rf"{GPU} cannot run model 'small': its limit maxComputeWorkGroupInvocations is 16, and the kernels need \d+; run it on another GPU"),
+        ("shared=16384", "its limit maxComputeSharedMemorySize is 16384, and the kernels need 32768"),
+        ("alignment=256", "its limit minStorageBufferOffsetAlignment is 256, and the kernels need 64"),
+        ("tensor=16", r"its limit maxStorageBufferRange is 16, and the kernels need \d+|a tensor has \d+ bytes, and kernels on .* reach no more than 16 of one"),
+        ("buffers=1", rf"kernel '.*' has \d buffers and \d numbers, but {GPU} takes no more than 1 and \d+"),
+        ("memory=16", rf"out of memory: the constants of model 'small' need \d+ bytes of {GPU} in one piece, which has 16 in all"),
+        ("memory=300", "out of memory"),
+        ("discrete,memory=300", "out of memory"),
+        ("lost=", rf"a kernel of the model failed: the driver of {GPU} says 'the GPU was lost' \(VK_ERROR_DEVICE_LOST\); the kernel launched last is '.+', run with --profile"),
+    ],
+)
+def test_failures_are_said_in_words(small, lavapipe, lies, message):
+    lavapipe.setenv("LEPTON_VULKAN_LIES", f"{lies}{submissions()}" if lies == "lost=" else lies)
+    with pytest.raises(Exception, match=message):
+        lepton.InferenceSession(small).run(None, {"x": np.zeros((2, 4), np.float32)})
+    lavapipe.delenv("LEPTON_VULKAN_LIES")
+    require_small(small)
+
+
+@pytest.mark.parametrize("without,dtype", [("int64", "INT64"), ("int8", "INT8")])
+def test_features_that_a_gpu_lacks_are_named(tmp_path, lavapipe, without, dtype):
+    number = getattr(TensorProto, dtype)
+    model = save(tmp_path / "add.onnx", [helper.make_node("Add", ["x", "x"], ["y"])], {"x": (number, [5])}, {"y": (number, [5])})
+    library = compile_vulkan(model, tmp_path / "add.so")
+    lavapipe.setenv("LEPTON_VULKAN_LIES", f"without={without}")
+    with pytest.raises(Exception, match=f"model 'small' needs the capability {dtype.capitalize()} of SPIR-V, which {GPU} or its driver has not"):
+        lepton.InferenceSession(library)
+
+
+def test_a_gpu_is_chosen_by_number_or_name(small, lavapipe):
+    for wish in ("0", "pipe", ""):
+        lavapipe.setenv("LEPTON_VULKAN_DEVICE", wish)
+        require_small(small)
+    for wish in ("77", "Voodoo"):
+        lavapipe.setenv("LEPTON_VULKAN_DEVICE", wish)
+        with pytest.raises(Exception, match=f"LEPTON_VULKAN_DEVICE names '{wish}', which is no GPU of this machine that computes; there are 0 {GPU}"):
+            lepton.InferenceSession(small)
+
+
+def test_a_machine_without_vulkan_is_told_so(small, lavapipe, tmp_path):
+    small = shutil.copy(small, tmp_path)  # which has not found its driver yet
+    for library, message in (
+        ("libvulkan-of-nobody.so.1", r"no loader of Vulkan's drivers \(libvulkan-of-nobody\.so\.1 cannot be loaded.*compile the model for the CPU"),
+        ("libm.so.6", r"libm\.so\.6 is no loader of Vulkan's drivers"),
+    ):
+        lavapipe.setenv("LEPTON_LIBVULKAN", library)
+        with pytest.raises(Exception, match=message):
+            lepton.InferenceSession(small)
+    use_lavapipe(lavapipe)
+    lavapipe.setenv("LEPTON_VULKAN_LIES", "old-loader")
+    with pytest.raises(Exception, match=r"the loader of Vulkan's drivers on this machine is of version 1\.0, older than 1\.1"):
+        lepton.InferenceSession(small)
+
+
+def test_a_machine_without_a_driver_is_told_so(small):
+    nowhere = {"LEPTON_LIBVULKAN": "", "VK_ICD_FILENAMES": "/nowhere", "VK_DRIVER_FILES": "/nowhere"}
+    result = command_line("run", small, "--random-inputs=0", **nowhere)
+    assert result.returncode == 1
+    assert "the model was compiled for Vulkan, but this machine has no driver of a GPU for it; install one" in result.stderr
