@@ -16,7 +16,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
-#include "mlir/Dialect/SPIRV/Transforms/SPIRVConversion.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -43,8 +42,7 @@ public:
   explicit KernelMemory(gpu::GPUFuncOp kernel) : kernel(kernel), b(kernel.getContext()), loc(kernel.getLoc()) {}
 
   LogicalResult lower() {
-    if (failed(takeNumbers()))
-      return failure();
+    takeNumbers();
     SmallVector<Operation *> accesses;
     kernel.walk([&](Operation *op) {
       if (isa<memref::LoadOp, memref::StoreOp>(op))
@@ -70,22 +68,26 @@ private:
   void toStart() { b.setInsertionPointToStart(&kernel.getBody().front()); }
 
   /// The numbers among the arguments are push constants of 32 bits.
-  LogicalResult takeNumbers() {
+  void takeNumbers() {
     SmallVector<Value> numbers;
-    for (Value argument : kernel.getArguments().take_front(kernel.getFunctionType().getNumInputs())) {
-      if (isa<LLVM::LLVMPointerType>(argument.getType()))
-        continue;
-      if (!argument.getType().isIndex())
-        return kernel.emitError() << "needs a number of type " << argument.getType()
-                                  << " from the CPU, which Vulkan's push constants do not bring; compile it for a CPU";
-      numbers.push_back(argument);
-    }
+    for (BlockArgument argument : kernel.getArguments())
+      if (argument.getType().isIndex())
+        numbers.push_back(argument);
+    if (numbers.empty())
+      return;
+    Type i32 = b.getI32Type();
+    SmallVector<uint32_t> offsets;
+    for (size_t i = 0; i < numbers.size(); ++i)
+      offsets.push_back(i * sizeof(uint32_t));
+    auto members = spirv::StructType::get(SmallVector<Type>(numbers.size(), i32), offsets);
+    auto variable = makeGlobal("_numbers", members, StorageClass::PushConstant);
     toStart();
+    Value address = spirv::AddressOfOp::create(b, loc, variable);
     for (auto [place, number] : llvm::enumerate(numbers)) {
-      Value here = spirv::getPushConstantValue(kernel, numbers.size(), place, b.getI32Type(), b);
+      Value member = spirv::ConstantOp::create(b, loc, i32, b.getI32IntegerAttr(place)),
+            here = spirv::LoadOp::create(b, loc, spirv::AccessChainOp::create(b, loc, address, member));
       number.replaceAllUsesWith(cast(b.getIndexType(), here));
     }
-    return success();
   }
 
   //===--------------------------------------------------------------------------------------------------------------------===//
@@ -148,7 +150,9 @@ private:
     auto step = address.getDefiningOp<LLVM::GEPOp>();
     if (!step)
       return constant(0);
-    Value bytes = cast(b.getIndexType(), step.getDynamicIndices().front());
+    Value wide = step.getDynamicIndices().front();
+    auto narrow = wide.getDefiningOp<arith::IndexCastOp>();
+    Value bytes = narrow ? narrow.getIn() : cast(b.getIndexType(), wide);
     return b.createOrFold<arith::DivUIOp>(loc, bytes, constant(elementBytes(elementType)));
   }
 

@@ -50,6 +50,34 @@ static spirv::TargetEnvAttr targetEnvironment(MLIRContext *context) {
 
 namespace {
 
+/// Where `index` has 32 bits, a wider number stays as far out of range as it was.
+struct SaturateIndex : OpRewritePattern<arith::IndexCastOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::IndexCastOp op, PatternRewriter &b) const override {
+    Value number = op.getIn();
+    if (!number.getType().isInteger(64))
+      return failure();
+    auto limit = [&](int64_t value) { return arith::ConstantIntOp::create(b, op.getLoc(), number.getType(), value); };
+    number = arith::MaxSIOp::create(b, op.getLoc(), number, limit(std::numeric_limits<int32_t>::min()));
+    number = arith::MinSIOp::create(b, op.getLoc(), number, limit(std::numeric_limits<int32_t>::max()));
+    b.replaceOpWithNewOp<arith::IndexCastOp>(op, op.getType(),
+                                             arith::TruncIOp::create(b, op.getLoc(), b.getI32Type(), number));
+    return success();
+  }
+};
+
+/// A bool is no number in SPIR-V.
+struct CastBool : OpRewritePattern<arith::IndexCastUIOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::IndexCastUIOp op, PatternRewriter &b) const override {
+    if (!op.getIn().getType().isInteger(1))
+      return failure();
+    b.replaceOpWithNewOp<arith::IndexCastUIOp>(op, op.getType(),
+                                               arith::ExtUIOp::create(b, op.getLoc(), b.getI32Type(), op.getIn()));
+    return success();
+  }
+};
+
 /// Vulkan may make one operation of a product and a sum, unless it is told not to.
 template <typename OpT, typename SpirvOpT> struct LowerArithmetic : OpConversionPattern<OpT> {
   using OpConversionPattern<OpT>::OpConversionPattern;
@@ -95,6 +123,7 @@ struct LowerToSpirv : lepton::impl::LowerToSpirvBase<LowerToSpirv> {
     RewritePatternSet simpler(context);
     arith::populateCeilFloorDivExpandOpsPatterns(simpler);
     arith::populateExpandBFloat16Patterns(simpler);
+    simpler.add<SaturateIndex, CastBool>(context);
     if (failed(applyPatternsGreedily(kernels, std::move(simpler))))
       return failure();
     SPIRVTypeConverter converter(environment);

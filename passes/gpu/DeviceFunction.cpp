@@ -66,6 +66,25 @@ Value DeviceFunction::makeShape(Value memref) {
   return lrt::ViewOp::create(b, memref.getLoc(), memref.getType(), nowhere, sizes);
 }
 
+/// An integer or a float of at most 32 bits as the `index` that it is passed as, and back.
+static Value toIndex(OpBuilder &b, Location loc, Value number) {
+  Type type = number.getType();
+  if (isa<FloatType>(type))
+    number = arith::BitcastOp::create(b, loc, b.getIntegerType(type.getIntOrFloatBitWidth()), number);
+  return b.createOrFold<arith::IndexCastOp>(loc, b.getIndexType(), number);
+}
+
+static Value fromIndex(OpBuilder &b, Location loc, Value index, Type type) {
+  if (type.isIndex())
+    return index;
+  if (type.isInteger(1))
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, index, arith::ConstantIndexOp::create(b, loc, 0));
+  if (!isa<FloatType>(type))
+    return b.createOrFold<arith::IndexCastOp>(loc, type, index);
+  Value bits = arith::IndexCastOp::create(b, loc, b.getIntegerType(type.getIntOrFloatBitWidth()), index);
+  return arith::BitcastOp::create(b, loc, type, bits);
+}
+
 Value DeviceFunction::import(Value value) {
   if (Value known = mapping.lookupOrNull(value))
     return known;
@@ -76,12 +95,13 @@ Value DeviceFunction::import(Value value) {
     return importShape(value);
   if (isMemory && (!source || isa<memref::AllocaOp, lrt::AllocOp, lrt::FaultOp>(source))) {
     here = importMemory(value);
-  } else if (source && (isMemory || source->hasTrait<OpTrait::ConstantLike>() || dependsOnMemory(source))) {
+  } else if (source && (isMemory || source->hasTrait<OpTrait::ConstantLike>() || dependsOnMemory(source) ||
+                        value.getType().isF64())) {
     importUsesOf(source);
     b.clone(*source, mapping);
     return mapping.lookup(value);
   } else {
-    here = addArgument(value.getType(), value.getLoc());
+    here = fromIndex(b, value.getLoc(), addArgument(b.getIndexType(), value.getLoc()), value.getType());
     operands.push_back(value);
   }
   mapping.map(value, here);
@@ -204,6 +224,9 @@ void DeviceFunction::launch(Value blocks) {
     allocated.push_back(lrt::AllocOp::create(b, loc, scratch.type, context, sizes));
     operands[scratch.operand] = allocated.back();
   }
+  for (Value &operand : operands)
+    if (operand.getType().isIntOrFloat())
+      operand = toIndex(b, loc, operand);
   auto module = function->getParentOfType<gpu::GPUModuleOp>();
   auto symbol = SymbolRefAttr::get(module.getNameAttr(), {FlatSymbolRefAttr::get(function.getNameAttr())});
   lrt::LaunchOp::create(b, loc, context, symbol, blocks, b.getI64IntegerAttr(threads), operands);

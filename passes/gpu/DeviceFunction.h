@@ -16,7 +16,7 @@ public:
   DeviceFunction(mlir::RewriterBase &b, mlir::gpu::GPUModuleOp module, mlir::func::FuncOp kernel, llvm::StringRef name,
                  int64_t threads);
 
-  /// The value of the host, here. What depends on memory and what only names a part of it is computed again, other numbers are passed. Memory of which only the
+  /// The value of the host, here. What depends on memory and what only names a part of it is computed again, and so are floats of 64 bits; other numbers are passed, as `index`. Memory of which only the
   /// shape matters is none.
   mlir::Value import(mlir::Value value);
   /// All that the ops use and do not define.
