@@ -30,7 +30,7 @@ using spirv::StorageClass;
 
 namespace {
 
-/// Where the elements of a view lie in what it is a view of.
+/// Where the elements of a view lie, as seen from the first one of what it is a view of.
 struct Layout {
   Value offset;
   SmallVector<Value> sizes, strides;
@@ -64,7 +64,7 @@ private:
   Value numberOf(OpFoldResult value) { return getValueOrCreateConstantIndexOp(b, loc, value); }
   Value add(Value l, Value r) { return b.createOrFold<arith::AddIOp>(loc, l, r); }
   Value multiply(Value l, Value r) { return b.createOrFold<arith::MulIOp>(loc, l, r); }
-  Value cast(Type type, Value number) { return b.createOrFold<arith::IndexCastOp>(loc, type, number); }
+  Value castTo(Type type, Value number) { return b.createOrFold<arith::IndexCastOp>(loc, type, number); }
   void toStart() { b.setInsertionPointToStart(&kernel.getBody().front()); }
 
   /// The numbers among the arguments are push constants of 32 bits.
@@ -86,7 +86,7 @@ private:
     for (auto [place, number] : llvm::enumerate(numbers)) {
       Value member = spirv::ConstantOp::create(b, loc, i32, b.getI32IntegerAttr(place)),
             here = spirv::LoadOp::create(b, loc, spirv::AccessChainOp::create(b, loc, address, member));
-      number.replaceAllUsesWith(cast(b.getIndexType(), here));
+      number.replaceAllUsesWith(castTo(b.getIndexType(), here));
     }
   }
 
@@ -131,9 +131,9 @@ private:
   }
 
   Layout layoutOfWhole(Value memory) {
-    auto type = mlir::cast<MemRefType>(memory.getType());
+    auto type = cast<MemRefType>(memory.getType());
     auto view = memory.getDefiningOp<lrt::ViewOp>();
-    Layout layout{view ? offsetOf(view.getAddress(), type.getElementType()) : constant(0), {}, {}};
+    Layout layout{constant(0), {}, {}};
     for (int64_t d = 0, next = 0; d < type.getRank(); ++d)
       layout.sizes.push_back(type.isDynamicDim(d) ? Value(view.getSizes()[next++]) : constant(type.getDimSize(d)));
     layout.strides.resize(type.getRank());
@@ -145,15 +145,16 @@ private:
     return layout;
   }
 
-  /// In elements, from where the argument that an address is made from points to.
-  Value offsetOf(Value address, Type elementType) {
-    auto step = address.getDefiningOp<LLVM::GEPOp>();
+  /// The place of its first element, as seen from where the argument that its address is made from points to.
+  Value beginOf(lrt::ViewOp view) {
+    auto step = view.getAddress().getDefiningOp<LLVM::GEPOp>();
     if (!step)
       return constant(0);
     Value wide = step.getDynamicIndices().front();
     auto narrow = wide.getDefiningOp<arith::IndexCastOp>();
-    Value bytes = narrow ? narrow.getIn() : cast(b.getIndexType(), wide);
-    return b.createOrFold<arith::DivUIOp>(loc, bytes, constant(elementBytes(elementType)));
+    Value bytes = narrow ? narrow.getIn() : castTo(b.getIndexType(), wide);
+    return b.createOrFold<arith::DivUIOp>(loc, bytes,
+                                          constant(elementBytes(cast<MemRefType>(view.getType()).getElementType())));
   }
 
   /// What asks for sizes and strides gets the numbers.
@@ -208,7 +209,9 @@ private:
   /// What the threads of a block share.
   Value sharedVariable(BlockArgument attribution, spirv::ArrayType type) {
     return spirv::AddressOfOp::create(
-        b, loc, makeGlobal("_shared" + std::to_string(attribution.getArgNumber()), type, StorageClass::Workgroup));
+        b, loc,
+        makeGlobal("_shared" + std::to_string(attribution.getArgNumber() - kernel.getFunctionType().getNumInputs()),
+                   type, StorageClass::Workgroup));
   }
 
   Value constantTable(memref::GetGlobalOp table, spirv::ArrayType type) {
@@ -218,8 +221,8 @@ private:
       return {};
     values = values.reshape(RankedTensorType::get({int64_t(type.getNumElements())}, values.getElementType()));
     if (values.getElementType().isInteger(1))
-      values = mlir::cast<DenseIntElementsAttr>(values).mapValues(b.getI8Type(),
-                                                                  [](const APInt &value) { return value.zext(8); });
+      values =
+          cast<DenseIntElementsAttr>(values).mapValues(b.getI8Type(), [](const APInt &value) { return value.zext(8); });
     return spirv::ConstantOp::create(b, loc, type, values);
   }
 
@@ -228,8 +231,7 @@ private:
     Value &variable = variables[root];
     if (variable)
       return variable;
-    auto array =
-        spirv::ArrayType::get(type, std::max<int64_t>(mlir::cast<MemRefType>(root.getType()).getNumElements(), 1));
+    auto array = spirv::ArrayType::get(type, std::max<int64_t>(cast<MemRefType>(root.getType()).getNumElements(), 1));
     if (auto attribution = dyn_cast<BlockArgument>(root))
       return variable = sharedVariable(attribution, array);
     Value initial;
@@ -253,7 +255,7 @@ private:
   /// Null where the memory is of no kind that a variable stands for.
   Value pointerTo(Value memory, ValueRange indices) {
     Value root = rootOf(memory);
-    auto type = mlir::cast<MemRefType>(root.getType());
+    auto type = cast<MemRefType>(root.getType());
     auto view = root.getDefiningOp<lrt::ViewOp>();
     BlockArgument argument = view ? argumentOf(view.getAddress()) : BlockArgument();
     const bool isVariable =
@@ -269,13 +271,13 @@ private:
       variable = argument ? bufferOf(argument, stored) : variableOf(root, stored);
     }
     const Layout layout = layoutOf(memory);
-    Value place = layout.offset;
+    Value place = view ? add(beginOf(view), layout.offset) : layout.offset;
     for (auto [index, stride] : llvm::zip_equal(indices, layout.strides))
       place = add(place, multiply(index, stride));
     SmallVector<Value> path;
     if (argument) // the only member of a structure
       path.push_back(spirv::ConstantOp::getZero(b.getI32Type(), loc, b));
-    path.push_back(cast(b.getI32Type(), place));
+    path.push_back(castTo(b.getI32Type(), place));
     return spirv::AccessChainOp::create(b, loc, variable, path);
   }
 
@@ -285,7 +287,7 @@ private:
                                    arith::ConstantIntOp::create(b, loc, value.getType(), 0));
     if (type.isBF16())
       return arith::BitcastOp::create(b, loc, type, value);
-    return type.isIndex() ? cast(type, value) : value;
+    return type.isIndex() ? castTo(type, value) : value;
   }
 
   Value toStored(Value value, Type stored) {
@@ -294,7 +296,7 @@ private:
       return arith::ExtUIOp::create(b, loc, stored, value);
     if (type.isBF16())
       return arith::BitcastOp::create(b, loc, stored, value);
-    return type.isIndex() ? cast(stored, value) : value;
+    return type.isIndex() ? castTo(stored, value) : value;
   }
 
   void lowerAccess(Operation *op) {
@@ -311,7 +313,7 @@ private:
     else
       spirv::StoreOp::create(
           b, loc, pointer,
-          toStored(store.getValueToStore(), mlir::cast<spirv::PointerType>(pointer.getType()).getPointeeType()));
+          toStored(store.getValueToStore(), cast<spirv::PointerType>(pointer.getType()).getPointeeType()));
     op->erase();
   }
 
@@ -352,7 +354,8 @@ private:
     });
     WalkResult result = kernel.walk([](Operation *op) {
       auto isMemory = [](Type type) { return isa<BaseMemRefType, LLVM::LLVMPointerType>(type); };
-      if (llvm::none_of(op->getOperandTypes(), isMemory) && llvm::none_of(op->getResultTypes(), isMemory))
+      const bool isView = llvm::any_of(op->getResultTypes(), isMemory) && isMemoryEffectFree(op);
+      if (isView || llvm::none_of(op->getOperandTypes(), isMemory))
         return WalkResult::advance();
       op->emitError() << "comes to memory by '" << op->getName()
                       << "', which there is not for Vulkan yet; compile it for a CPU";

@@ -16,6 +16,7 @@
 #include "mlir/Conversion/SCFToSPIRV/SCFToSPIRV.h"
 #include "mlir/Conversion/UBToSPIRV/UBToSPIRV.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
@@ -66,6 +67,19 @@ struct SaturateIndex : OpRewritePattern<arith::IndexCastOp> {
   }
 };
 
+/// From and to bfloat16, which is emulated, there are conversions of f32 alone.
+template <typename OpT> struct ConvertByF32 : OpRewritePattern<OpT> {
+  using OpRewritePattern<OpT>::OpRewritePattern;
+  LogicalResult matchAndRewrite(OpT op, PatternRewriter &b) const override {
+    Type from = op.getIn().getType(), to = op.getType();
+    if ((from.isBF16() || to.isBF16()) && (from.isF64() || to.isF64())) {
+      b.replaceOpWithNewOp<OpT>(op, to, OpT::create(b, op.getLoc(), b.getF32Type(), op.getIn()).getResult());
+      return success();
+    }
+    return failure();
+  }
+};
+
 /// A bool is no number in SPIR-V.
 struct CastBool : OpRewritePattern<arith::IndexCastUIOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -74,6 +88,18 @@ struct CastBool : OpRewritePattern<arith::IndexCastUIOp> {
       return failure();
     b.replaceOpWithNewOp<arith::IndexCastUIOp>(op, op.getType(),
                                                arith::ExtUIOp::create(b, op.getLoc(), b.getI32Type(), op.getIn()));
+    return success();
+  }
+};
+
+/// The bits of a bfloat16.
+struct LowerBFloat16 : OpConversionPattern<arith::ConstantOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(arith::ConstantOp op, OpAdaptor, ConversionPatternRewriter &b) const override {
+    if (!op.getType().isBF16())
+      return failure();
+    const APInt bits = cast<FloatAttr>(op.getValue()).getValue().bitcastToAPInt();
+    b.replaceOpWithNewOp<spirv::ConstantOp>(op, b.getI16Type(), b.getIntegerAttr(b.getI16Type(), bits));
     return success();
   }
 };
@@ -123,14 +149,16 @@ struct LowerToSpirv : lepton::impl::LowerToSpirvBase<LowerToSpirv> {
     RewritePatternSet simpler(context);
     arith::populateCeilFloorDivExpandOpsPatterns(simpler);
     arith::populateExpandBFloat16Patterns(simpler);
-    simpler.add<SaturateIndex, CastBool>(context);
+    simpler.add<SaturateIndex, CastBool, ConvertByF32<arith::ExtFOp>, ConvertByF32<arith::TruncFOp>>(context);
     if (failed(applyPatternsGreedily(kernels, std::move(simpler))))
       return failure();
     SPIRVTypeConverter converter(environment);
+    converter.addConversion([](BFloat16Type type) { return IntegerType::get(type.getContext(), 16); });
     ScfToSPIRVContext loops;
     RewritePatternSet patterns(context);
     patterns.add<LowerArithmetic<arith::AddFOp, spirv::FAddOp>, LowerArithmetic<arith::SubFOp, spirv::FSubOp>,
-                 LowerArithmetic<arith::MulFOp, spirv::FMulOp>, LowerBarrier>(converter, context, /*benefit=*/2);
+                 LowerArithmetic<arith::MulFOp, spirv::FMulOp>, LowerBarrier, LowerBFloat16>(converter, context,
+                                                                                             /*benefit=*/2);
     populateGPUToSPIRVPatterns(converter, patterns);
     populateSCFToSPIRVPatterns(converter, loops, patterns);
     arith::populateArithToSPIRVPatterns(converter, patterns);
@@ -157,6 +185,9 @@ void lepton::buildSpirvPipeline(OpPassManager &pm) {
   modules.addPass(createCanonicalizerPass());
   modules.addPass(createCSEPass());
   modules.addPass(createLowerMemoryToSpirv());
+  // What computes with bfloat16, of which there is none, computes with f32.
+  modules.addPass(math::createMathExtendToSupportedTypes({.extraTypeStrs = {"f16"}, .targetTypeStr = "f32"}));
+  modules.addPass(arith::createArithEmulateUnsupportedFloats({.sourceTypeStrs = {"bf16"}, .targetTypeStr = "f32"}));
   modules.addPass(createCanonicalizerPass());
   modules.addPass(createCSEPass());
   modules.addPass(createLoopInvariantCodeMotionPass());

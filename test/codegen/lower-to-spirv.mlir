@@ -1,0 +1,180 @@
+// Functions of a GPU become entry points of a module of SPIR-V, which declares the capabilities that it uses.
+// RUN: lepton-opt %s --lepton-phase-spirv --split-input-file --verify-diagnostics | FileCheck %s
+
+#vulkan = #lepton.target<cpu = "vulkan", vector_bits = 128, registers = 255, fma = true, shared_memory = 32768>
+
+// CHECK: spirv.module @kernels Logical GLSL450 requires #spirv.vce<{{.*}}, [Shader, Matrix], [SPV_KHR_storage_buffer_storage_class]>
+module attributes {lepton.target = #vulkan} {
+gpu.module @kernels {
+  // Numbers are push constants, addresses storage buffers. What is no instruction is arithmetic.
+  // CHECK-DAG: spirv.GlobalVariable @exp_numbers : !spirv.ptr<!spirv.struct<(i32 [0], i32 [4])>, PushConstant>
+  // CHECK-DAG: spirv.GlobalVariable @exp_buffer0_f32 bind(0, 0) : !spirv.ptr<!spirv.struct<(!spirv.rtarray<f32, stride=4> [0])>, StorageBuffer>
+  // CHECK-DAG: spirv.GlobalVariable @exp_buffer1_f32 bind(0, 1) :
+  // CHECK-LABEL: spirv.func @exp()
+  // CHECK: spirv.GL.Fma
+  // CHECK: spirv.Store "StorageBuffer"
+  gpu.func @exp(%from: !llvm.ptr, %n: index, %to: !llvm.ptr, %m: index) kernel attributes {known_block_size = array<i32: 256, 1, 1>} {
+    %x = lrt.view %from(%n) : memref<?x3xf32>
+    %y = lrt.view %to(%m) : memref<3x?xf32>
+    %i = gpu.thread_id x
+    %c2 = arith.constant 2 : index
+    %a = memref.load %x[%i, %c2] : memref<?x3xf32>
+    %b = math.exp %a : f32
+    memref.store %b, %y[%c2, %i] : memref<3x?xf32>
+    gpu.return
+  }
+
+  // CHECK-LABEL: spirv.func @constant
+  // CHECK: %[[VALUES:.*]] = spirv.Constant dense<[2.500000e+00, 3.500000e+00, 4.500000e+00, 5.500000e+00]> : tensor<4xf32> : !spirv.array<4 x f32>
+  // CHECK: %[[TABLE:.*]] = spirv.Variable init(%[[VALUES]]) : !spirv.ptr<!spirv.array<4 x f32>, Function>
+  // CHECK: spirv.AccessChain %[[TABLE]]
+  memref.global "private" constant @table : memref<2x2xf32> = dense<[[2.5, 3.5], [4.5, 5.5]]>
+  gpu.func @constant(%address: !llvm.ptr) kernel attributes {known_block_size = array<i32: 2, 1, 1>} {
+    %x = lrt.view %address() : memref<2xf32>
+    %table = memref.get_global @table : memref<2x2xf32>
+    %i = gpu.thread_id x
+    %a = memref.load %table[%i, %i] : memref<2x2xf32>
+    memref.store %a, %x[%i] : memref<2xf32>
+    gpu.return
+  }
+
+  // Behind a barrier threads see what others wrote, in shared memory and in a buffer that they read, too.
+  // CHECK-DAG: spirv.GlobalVariable @memory_shared0 : !spirv.ptr<!spirv.array<64 x f32>, Workgroup>
+  // CHECK-DAG: spirv.GlobalVariable @memory_buffer0_f32 bind(0, 0) {coherent}
+  // CHECK-LABEL: spirv.func @memory
+  // CHECK: spirv.Variable : !spirv.ptr<!spirv.array<64 x f32>, Function>
+  // CHECK: spirv.ControlBarrier <Workgroup>, <Workgroup>, <AcquireRelease|UniformMemory|WorkgroupMemory>
+  gpu.func @memory(%address: !llvm.ptr, %j: index) workgroup(%shared: memref<64xf32, #gpu.address_space<workgroup>>) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %x = lrt.view %address() : memref<64xf32>
+    %i = gpu.thread_id x
+    %own = memref.alloca() : memref<64xf32>
+    %value = memref.load %x[%i] : memref<64xf32>
+    memref.store %value, %own[%i] : memref<64xf32>
+    memref.store %value, %shared[%i] : memref<64xf32, #gpu.address_space<workgroup>>
+    gpu.barrier
+    %a = memref.load %own[%j] : memref<64xf32>
+    %b = memref.load %shared[%j] : memref<64xf32, #gpu.address_space<workgroup>>
+    %c = arith.addf %a, %b : f32
+    memref.store %c, %x[%i] : memref<64xf32>
+    gpu.return
+  }
+
+  // CHECK: spirv.EntryPoint "GLCompute" @memory, @__builtin__LocalInvocationId__
+  // CHECK-NEXT: spirv.ExecutionMode @memory "LocalSize", 64, 1, 1
+}
+}
+
+// -----
+
+#vulkan = #lepton.target<cpu = "vulkan", vector_bits = 128, registers = 255, fma = true, shared_memory = 32768>
+
+// CHECK: requires #spirv.vce<{{.*}}, [Shader, StorageBuffer8BitAccess, Int8, Matrix], [SPV_KHR_storage_buffer_storage_class, SPV_KHR_8bit_storage]>
+module attributes {lepton.target = #vulkan} {
+gpu.module @kernels {
+  // A block's part of a buffer begins where its address says, and a part of that where its own offset does. Views of one address are variables in one place.
+  // CHECK-DAG: spirv.GlobalVariable @views_buffer0_f32 bind(0, 0) {aliased}
+  // CHECK-DAG: spirv.GlobalVariable @views_buffer0_i8 bind(0, 0) {aliased}
+  // CHECK-LABEL: spirv.func @views
+  // CHECK-DAG: %[[C2:.*]] = spirv.Constant 2 : i32
+  // CHECK-DAG: %[[C4:.*]] = spirv.Constant 4 : i32
+  // CHECK-DAG: %[[C16:.*]] = spirv.Constant 16 : i32
+  // CHECK-DAG: %[[C4096:.*]] = spirv.Constant 4096 : i32
+  // CHECK-DAG: %[[F32:.*]] = spirv.mlir.addressof @views_buffer0_f32
+  // CHECK-DAG: %[[I8:.*]] = spirv.mlir.addressof @views_buffer0_i8
+  // CHECK: %[[THREAD:.*]] = spirv.CompositeExtract
+  // CHECK: %[[BLOCK:.*]] = spirv.CompositeExtract
+  // CHECK: %[[BYTES:.*]] = spirv.IMul %[[BLOCK]], %[[C4096]]
+  // CHECK: %[[LINE:.*]] = spirv.IMul %[[THREAD]], %[[C16]]
+  // CHECK: %[[OFFSET:.*]] = spirv.IAdd %[[LINE]], %[[C2]]
+  // CHECK: %[[BEGIN:.*]] = spirv.UDiv %[[BYTES]], %[[C4]]
+  // CHECK: %[[PART:.*]] = spirv.IAdd %[[BEGIN]], %[[OFFSET]]
+  // CHECK: %[[PLACE:.*]] = spirv.IAdd %[[PART]], %[[THREAD]]
+  // CHECK: spirv.AccessChain %[[F32]][%{{.*}}, %[[PLACE]]]
+  // CHECK: %[[BIT:.*]] = spirv.IAdd %[[BYTES]], %[[THREAD]]
+  // CHECK: spirv.AccessChain %[[I8]][%{{.*}}, %[[BIT]]]
+  // CHECK: spirv.Load "StorageBuffer" %{{.*}} : i8
+  // CHECK: spirv.INotEqual
+  gpu.func @views(%address: !llvm.ptr, %n: index) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %i = gpu.thread_id x
+    %block = gpu.block_id x
+    %bytes = arith.constant 4096 : index
+    %begin = arith.muli %block, %bytes : index
+    %wide = arith.index_cast %begin : index to i64
+    %own = llvm.getelementptr %address[%wide] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+    %x = lrt.view %own(%n) : memref<?x16xf32>
+    %part = memref.subview %x[%i, 2] [1, 8] [1, 1] : memref<?x16xf32> to memref<8xf32, strided<[1], offset: ?>>
+    %bits = lrt.view %own() : memref<64xi1>
+    %a = memref.load %part[%i] : memref<8xf32, strided<[1], offset: ?>>
+    %zero = arith.constant 0.0 : f32
+    %b = memref.load %bits[%i] : memref<64xi1>
+    %c = arith.select %b, %a, %zero : f32
+    memref.store %c, %part[%i] : memref<8xf32, strided<[1], offset: ?>>
+    gpu.return
+  }
+}
+}
+
+// -----
+
+#vulkan = #lepton.target<cpu = "vulkan", vector_bits = 128, registers = 255, fma = true, shared_memory = 32768>
+
+// CHECK: requires #spirv.vce<{{.*}}, [Int64, Shader, Matrix],
+module attributes {lepton.target = #vulkan} {
+gpu.module @kernels {
+  // An index that is out of range stays so, where it has 32 bits; and products and sums become one only where they may.
+  // CHECK-LABEL: spirv.func @arithmetic
+  // CHECK: %[[NUMBER:.*]] = spirv.Load "StorageBuffer" %{{.*}} : i64
+  // CHECK: spirv.GL.SMax %[[NUMBER]]
+  // CHECK: spirv.GL.SMin
+  // CHECK: spirv.SConvert %{{.*}} : i64 to i32
+  // CHECK: spirv.FMul {{.*}} {no_contraction} : f32
+  // CHECK: spirv.FAdd {{.*}} {no_contraction} : f32
+  // CHECK: spirv.FMul %{{[^ ]*}}, %{{[^ ]*}} : f32
+  // CHECK: spirv.FAdd %{{[^ ]*}}, %{{[^ ]*}} : f32
+  gpu.func @arithmetic(%from: !llvm.ptr, %to: !llvm.ptr) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %i = gpu.thread_id x
+    %at = lrt.view %from() : memref<64xi64>
+    %x = lrt.view %to() : memref<64xf32>
+    %n = memref.load %at[%i] : memref<64xi64>
+    %k = arith.index_cast %n : i64 to index
+    %a = memref.load %x[%i] : memref<64xf32>
+    %b = arith.mulf %a, %a : f32
+    %c = arith.addf %b, %a : f32
+    %d = arith.mulf %c, %a fastmath<contract> : f32
+    %e = arith.addf %d, %a fastmath<contract> : f32
+    memref.store %e, %x[%k] : memref<64xf32>
+    gpu.return
+  }
+}
+}
+
+// -----
+
+module attributes {lepton.target = #lepton.target<cpu = "vulkan", vector_bits = 128, registers = 255, fma = true, shared_memory = 32768>} {
+gpu.module @kernels {
+  gpu.func @wide(%address: !llvm.ptr) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %x = lrt.view %address() : memref<256xf64>
+    %i = gpu.thread_id x
+    %a = memref.load %x[%i] : memref<256xf64>
+    // expected-error @+1 {{is computed by 'math.exp' of 'f64', which there is not for a GPU yet; compile it for a CPU}}
+    %b = math.exp %a : f64
+    memref.store %b, %x[%i] : memref<256xf64>
+    gpu.return
+  }
+}
+}
+
+// -----
+
+module attributes {lepton.target = #lepton.target<cpu = "vulkan", vector_bits = 128, registers = 255, fma = true, shared_memory = 32768>} {
+gpu.module @kernels {
+  gpu.func @atomic(%address: !llvm.ptr) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %x = lrt.view %address() : memref<256xi32>
+    %i = gpu.thread_id x
+    %one = arith.constant 1 : i32
+    // expected-error @+1 {{comes to memory by 'memref.atomic_rmw', which there is not for Vulkan yet; compile it for a CPU}}
+    %a = memref.atomic_rmw addi %one, %x[%i] : (i32, memref<256xi32>) -> i32
+    gpu.return
+  }
+}
+}
