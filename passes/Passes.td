@@ -301,6 +301,7 @@ def LowerToLoops : Pass<"lepton-lower-to-loops", "::mlir::func::FuncOp"> {
   let summary = "Turns linalg on memrefs into loops, the contiguous dimension innermost";
   let description = [{
     Parallel dimensions of a kernel's outermost nests become `scf.parallel`. In a reduction the loop that walks memory with stride 1 is the innermost one.
+    A sum of many floats is one of the sums of blocks, so that its error does not grow with all of them.
 
     Example: `linalg.generic` -> `scf.parallel` around `scf.for`.
   }];

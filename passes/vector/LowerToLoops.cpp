@@ -2,12 +2,13 @@
 //
 // Before: linalg ops on memrefs that no micro-kernel took, scf.forall, copies between strided views.
 // After:  scf.parallel where a kernel's outermost nest is parallel, scf.for elsewhere. A reduction whose innermost loop reduces carries its accumulator
-//         in a register; one that reads memory with stride 1 along a parallel dimension has that dimension innermost instead.
+//         in a register; one that reads memory with stride 1 along a parallel dimension has that dimension innermost instead. Sums of many floats
+//         are sums of the sums of blocks.
 //
 //===--------------------------------------------------------------------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
-#include "passes/vector/NestBody.h"
+#include "passes/vector/LongSum.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -110,6 +111,9 @@ struct LoopNest : NestBody {
       openParallel(parallel);
     for (int64_t d : asParallel ? ArrayRef<int64_t>() : ArrayRef<int64_t>(parallel))
       openFor(d);
+    LongSum sum{*this, reduction};
+    if (sum.applies(innermost))
+      return innermost.empty() ? sum.emitElement() : sum.emitLanes(innermost.front());
     bool inRegister =
         innermost.empty() && !reduction.empty() && op.getNumDpsInits() == 1 && op.hasPureBufferSemantics();
     if (inRegister)

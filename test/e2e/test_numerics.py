@@ -5,6 +5,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from lepton import nn
 from lepton_networks import NETWORKS
 from lepton_networks.writer import Graph
 from onnx import TensorProto, numpy_helper
@@ -126,3 +127,30 @@ def test_same_bits_for_any_number_of_threads_and_in_every_run(name, level):
             results = [result.tobytes() for result in session.run(None, feed)]
             expected = expected or results
             assert results == expected
+
+
+# The shapes and the axes of sums of many terms, and which size is known to a run alone.
+LONG_SUMS = {
+    "one_axis": ([1, 1_000_000], [1], None),
+    "two_axes": ([2, 700, 900], [1, 2], None),
+    "short_last_axes": ([100_000, 3, 2], [0, 1, 2], None),
+    "columns": ([300_000, 8], [0], None),
+    "planes": ([3, 200, 400, 5], [1, 2], None),
+    "any_number": ([3, 100_000], [1], 0),
+    "any_length": ([2, 100_001], [1], 1),
+    "columns_of_any_length": ([300_001, 7], [0], 0),
+    "any_number_of_columns": ([10_000, 4100], [0], 1),
+}
+
+
+@pytest.mark.parametrize("case", LONG_SUMS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_long_sums_lose_no_more_than_sums_of_blocks(case, level):
+    shape, axes, unknown = LONG_SUMS[case]
+    declared = ["n" if d == unknown else size for d, size in enumerate(shape)]
+    graph = nn.trace(lambda x: nn.reduce_sum(x, axes=axes), x=("float32", declared), name=case)
+    x = np.random.default_rng(4).random(shape, dtype=np.float32)
+    exact = x.sum(axis=tuple(axes), dtype=np.float64, keepdims=True)
+    results = [lepton.InferenceSession(graph, opt_level=level, threads=threads).run(None, {"x": x})[0] for threads in (1, 2, 3)]
+    assert error(exact, results[0].reshape(exact.shape)) <= 1e-6
+    assert len({result.tobytes() for result in results}) == 1

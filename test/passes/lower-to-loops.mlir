@@ -2,6 +2,7 @@
 
 #id = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (i)>
+#none = affine_map<(i, j) -> ()>
 
 // A kernel's outermost parallel nest stays parallel.
 // CHECK-LABEL: @parallel
@@ -81,6 +82,56 @@ func.func @transposes(%ctx: !llvm.ptr, %x: memref<40x50xf32>, %y: memref<50x40xf
     %j = linalg.index 1 : index
     %v = memref.load %x[%j, %i] : memref<40x50xf32>
     linalg.yield %v : f32
+  }
+  return
+}
+
+// A sum of many floats is one of the sums of blocks.
+// CHECK-LABEL: @long_sum
+// CHECK:         scf.for %[[I:.*]] = %c0{{.*}} to %c5000 step %c409 iter_args(%[[ALL:.*]] = %{{.*}}) -> (f32)
+// CHECK:           %[[ZERO:.*]] = arith.constant 0.0
+// CHECK:           %[[BLOCK:.*]] = scf.for %{{.*}} = %[[I]] to %{{.*}} iter_args(%{{.*}} = %[[ZERO]])
+// CHECK:             scf.for %{{.*}} to %c10 
+// CHECK:           arith.addf %[[ALL]], %[[BLOCK]]
+func.func @long_sum(%ctx: !llvm.ptr, %x: memref<5000x10xf32>, %y: memref<f32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#id, #none], iterator_types = ["reduction", "reduction"]} ins(%x : memref<5000x10xf32>) outs(%y : memref<f32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// Side by side, a block's sums are in memory of their own.
+// CHECK-LABEL: @long_columns
+// CHECK:         %[[SUMS:.*]] = memref.alloca() : memref<8xf32>
+// CHECK:         scf.for %[[I:.*]] = %c0{{.*}} to %c9000 step %c512
+// CHECK:           scf.for
+// CHECK:             memref.store %{{.*}}, %[[SUMS]]
+// CHECK:           scf.for %[[J:.*]] = %[[I]] to
+// CHECK:             scf.for
+// CHECK:               memref.store %{{.*}}, %[[SUMS]]
+// CHECK:           scf.for
+// CHECK:             memref.store %{{.*}}, %arg2
+func.func @long_columns(%ctx: !llvm.ptr, %x: memref<9000x8xf32>, %y: memref<8xf32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [#t, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<9000x8xf32>) outs(%y : memref<8xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// Other reductions are one however long.
+// CHECK-LABEL: @long_maximum
+// CHECK-COUNT-1: scf.for
+// CHECK-NOT:     scf.for
+// CHECK:         return
+func.func @long_maximum(%ctx: !llvm.ptr, %x: memref<9000xf32>, %y: memref<f32>) attributes {lepton.kernel} {
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>], iterator_types = ["reduction"]} ins(%x : memref<9000xf32>) outs(%y : memref<f32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.maximumf %a, %b : f32
+    linalg.yield %0 : f32
   }
   return
 }
