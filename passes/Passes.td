@@ -92,6 +92,16 @@ def ConcatInPlace : Pass<"lepton-concat-in-place", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def SplitConcats : Pass<"lepton-split-concats", "::mlir::func::FuncOp"> {
+  let summary = "Makes concatenations of many parts from concatenations of a few";
+  let description = [{
+    The time that a kernel of a concatenation takes to compile grows with more than the square of its parts. Those that are still many after
+    `lepton-concat-in-place` are joined sixteen at a time, by kernels of which most are equal.
+
+    Example: `lepton.concat` of 20 parts -> one of the first 16, one of the last 4, and one of both.
+  }];
+}
+
 def FormKernels : Pass<"lepton-form-kernels", "::mlir::ModuleOp"> {
   let summary = "Groups ops into kernels and outlines them";
   let description = [{

@@ -30,6 +30,7 @@ void lepton::buildGraphPipeline(OpPassManager &pm, const PipelineOptions &option
 void lepton::buildKernelPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0 && !options.gpu)
     pm.addNestedPass<func::FuncOp>(createConcatInPlace());
+  pm.addNestedPass<func::FuncOp>(createSplitConcats());
   pm.addPass(createFormKernels({.fuse = options.optLevel > 0}));
   pm.addNestedPass<func::FuncOp>(createLowerControlFlow());
 }

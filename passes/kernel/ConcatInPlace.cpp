@@ -23,8 +23,6 @@ namespace lepton {
 using namespace mlir;
 using namespace lepton;
 
-/// Of more parts a kernel that copies them all takes much longer to compile than one for each.
-static constexpr size_t mostCopied = 16;
 /// Concatenations of concatenations have no more parts: one after the other, they would all have each other's.
 static constexpr size_t mostNested = 128;
 /// Of fewer bytes a copy takes less than the call of another kernel.
@@ -320,7 +318,7 @@ private:
         findSource(part, largest->getBlock(), family);
       parts.push_back(std::move(part));
     }
-    if (parts.size() <= mostCopied && llvm::none_of(parts, [](const Part &part) { return bool(part.source); }))
+    if (parts.size() <= mostConcatenated && llvm::none_of(parts, [](const Part &part) { return bool(part.source); }))
       return;
     done.insert(family.begin(), family.end());
     write(largest, parts, beginnings);

@@ -21,6 +21,9 @@ struct ReadOps {
       readBySizes; // element by element, where a size is computed: a kernel must leave them in memory
 };
 
+/// Of more parts a kernel that copies them all takes much longer to compile than several.
+inline constexpr size_t mostConcatenated = 16;
+
 /// Whether a kernel of this op applies the ops that are fused after it where it writes its result.
 bool takesEpilogue(mlir::Operation *op);
 

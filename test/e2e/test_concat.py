@@ -124,6 +124,18 @@ def many(x):
 CASES = {densenet: (4, 0), esrgan: (4, 0), unet: (2, 0), yolo: (2, 0), squeezenet: (2, 0), shufflenet: (2, 0), twice: (0, 1), rows: (3, 0), resized: (2, 0), loop: (10, 0), inputs_first: (3, 0), nested: (152, 0), many: (0, 1)}
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["known_sizes", "unknown_sizes"])
+@pytest.mark.parametrize("level", [0, 3])
+def test_hundreds_of_inputs(level, known):
+    """Of which one kernel would take minutes to compile."""
+    sizes = [1 + i % 5 for i in range(400)]
+    inputs = {f"x{i}": ("float32", [1, size if known else f"n{size}", 16]) for i, size in enumerate(sizes)}
+    graph = nn.trace(lambda **parts: nn.concat(list(parts.values()), axis=1), **inputs, name="hundreds")
+    arrays = {name: rng.standard_normal((1, size, 16)).astype(np.float32) for name, size in zip(inputs, sizes)}
+    result = lepton.InferenceSession(graph, opt_level=level, threads=2).run(None, arrays)[0]
+    np.testing.assert_array_equal(result, np.concatenate(list(arrays.values()), axis=1))
+
+
 def built(case, tmp_path):
     path = tmp_path / "m.onnx"
     nn.trace(case, x=("float32", [1, 8, 18, 20]), name=case.__name__).save(str(path))
