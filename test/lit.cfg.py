@@ -7,7 +7,7 @@ import lit.formats
 config.name = "lepton"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "lint", "e2e", "fuzz"]
+config.excludes = ["Inputs", "lint", "e2e", "fuzz", "runtime"]
 config.test_source_root = config.source_dir
 config.test_exec_root = os.path.join(config.build_dir, "test")
 

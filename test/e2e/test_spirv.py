@@ -107,7 +107,7 @@ def test_errors_say_what_to_do(tmp_path):
         (["compile", small, "-o", "x.spv"], 2, "SPIR-V is for Vulkan; add --target=vulkan, or end the output's name in another way"),
         (["compile", small, "--target=cuda", "-o", "x.spv"], 2, "SPIR-V is for Vulkan; add --target=vulkan"),
         *[(["compile", small, "--target=vulkan", "-o", output], 2, "the kernels for Vulkan are SPIR-V; end the output's name in .spv") for output in ("x.s", "x.ll")],
-        (["compile", small, "--target=vulkan", "-o", "x.ptx"], 2, "PTX is for GPUs; add --target=cuda"),
+        (["compile", small, "--target=vulkan", "-o", "x.ptx"], 2, "PTX is for NVIDIA's GPUs; add --target=cuda"),
         (["compile", small, "--target=vulkan", "--emit=spv", "-o", "-"], 2, "machine code is not written to standard output"),
         (["compile", small, "--target=vulkan:radv", "-o", "x.spv"], 2, "unknown GPU 'radv'; known are vulkan"),
         (["compile", small, "--target=vulkan", "--precision=tf32", "-o", "x.spv"], 2, "--precision=tf32 is for the tensor cores of NVIDIA's GPUs"),
