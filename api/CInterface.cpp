@@ -58,6 +58,7 @@ static CompileOptions optionsOf(const lepton_compile_options *given) {
   result.verifyKey = text(options.verify_key);
   result.audit = text(options.audit);
   result.weightsKey = text(options.weights_key);
+  result.device = options.device;
   for (uint32_t i = 0; i < options.dim_count; ++i)
     result.dims.push_back({text(options.dims[i].name), options.dims[i].minimum, options.dims[i].maximum, {}});
   return result;

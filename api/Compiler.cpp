@@ -379,11 +379,12 @@ struct Executable::State {
   lepton_session *session = nullptr;
   ModelMetadata metadata;
 
-  static std::shared_ptr<Executable> start(std::shared_ptr<LoadedArtifact> artifact, uint32_t threads,
+  static std::shared_ptr<Executable> start(std::shared_ptr<LoadedArtifact> artifact, const CompileOptions &wanted,
                                            const lepton_observer *observer, std::string &error) {
     lepton_options options = {};
     options.struct_bytes = sizeof options;
-    options.threads = threads;
+    options.threads = wanted.threads;
+    options.device = wanted.device;
     options.observer = observer;
     artifact->placeWeights(options);
     lepton_error problem = {};
@@ -405,7 +406,7 @@ struct Executable::State {
     std::shared_ptr<Executable> executable;
     if (read && compilation.runPhases() && compilation.link(library)) {
       auto artifact = LoadedArtifact::load(library.path(), error);
-      executable = artifact ? start(std::move(artifact), options.threads, options.observer, error) : nullptr;
+      executable = artifact ? start(std::move(artifact), options, options.observer, error) : nullptr;
       if (executable) {
         executable->state->library.emplace(std::move(library));
         executable->state->metadata = compilation.metadata;
@@ -458,7 +459,7 @@ std::shared_ptr<Executable> Executable::load(const std::string &artifact, uint32
 std::shared_ptr<Executable> Executable::load(const std::string &artifact, const CompileOptions &options,
                                              std::string &error) {
   auto loaded = LoadedArtifact::load(artifact, error, {options.verifyKey, options.audit, options.weightsKey});
-  return loaded ? State::start(std::move(loaded), options.threads, /*observer=*/nullptr, error) : nullptr;
+  return loaded ? State::start(std::move(loaded), options, /*observer=*/nullptr, error) : nullptr;
 }
 
 std::shared_ptr<Executable> Executable::open(const std::string &path, const CompileOptions &options, std::string &error,

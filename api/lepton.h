@@ -41,10 +41,11 @@ typedef struct lepton_compile_options {
   uint32_t deterministic; /* not 0: the same bits on all processors with fused multiply-add, in longer time */
   const char
       *weights_key; /* file of a key of 32 bytes, with which the file of constants is encrypted; NULL: it is not */
+  uint32_t device;  /* which of several GPUs runs the model in this process, as lepton_options counts them */
 } lepton_compile_options;
 
 #define LEPTON_COMPILE_OPTIONS                                                                                         \
-  {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, NULL}
+  {sizeof(lepton_compile_options), 1, 3, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, NULL, 0}
 
 /* "0.1.0" */
 const char *lepton_version(void);

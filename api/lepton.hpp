@@ -77,8 +77,9 @@ struct CompileOptions {
       audit; ///< file to which a line of JSON is added for each artifact that is opened: file, hash, signer, process
   bool deterministic =
       false; ///< the same bits on all processors with fused multiply-add, whatever their vectors; slower where those are wide
-  bool locations = false;                    ///< print IR with the ONNX nodes that its ops come from
-  bool timing = false;                       ///< report the time of each phase and pass on standard error
+  bool locations = false; ///< print IR with the ONNX nodes that its ops come from
+  bool timing = false;    ///< report the time of each phase and pass on standard error
+  uint32_t device = 0;    ///< which of several GPUs runs the model in the process, as lepton_options counts them
   const lepton_observer *observer = nullptr; ///< is told of each kernel that a run comes to; for Executable::compile
 };
 
@@ -117,7 +118,7 @@ public:
                                              Failure *failure = nullptr);
   /// Loads an artifact; `threads` 0: as many as it was compiled for.
   static std::shared_ptr<Executable> load(const std::string &artifact, uint32_t threads, std::string &error);
-  /// The same for an artifact that must be signed, whose loading is noted, or whose constants are encrypted; of the options, `threads`, `verifyKey`, `audit` and `weightsKey` count.
+  /// The same for an artifact that must be signed, whose loading is noted, or whose constants are encrypted; of the options, `threads`, `device`, `verifyKey`, `audit` and `weightsKey` count.
   static std::shared_ptr<Executable> load(const std::string &artifact, const CompileOptions &options,
                                           std::string &error);
   /// Compiles a model, or loads it where the file is an artifact.

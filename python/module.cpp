@@ -33,13 +33,13 @@ namespace {
 /// (name, minimum, maximum, versions)
 using Dims = std::vector<std::tuple<std::string, int64_t, int64_t, std::vector<int64_t>>>;
 
-/// (target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit, deterministic, weightsKey)
+/// (target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit, deterministic, weightsKey, device)
 using Choices = std::tuple<std::string, std::string, uint32_t, int, Dims, std::string, double, uint64_t, std::string,
-                           std::string, bool, std::string>;
+                           std::string, bool, std::string, uint32_t>;
 
 CompileOptions optionsOf(const Choices &choices) {
   const auto &[target, cpu, threads, optLevel, dims, tuningDb, maxSeconds, maxMemory, verifyKey, audit, deterministic,
-               weightsKey] = choices;
+               weightsKey, device] = choices;
   CompileOptions result;
   result.target = target;
   result.cpu = cpu;
@@ -52,6 +52,7 @@ CompileOptions optionsOf(const Choices &choices) {
   result.verifyKey = verifyKey;
   result.audit = audit;
   result.weightsKey = weightsKey;
+  result.device = device;
   for (const auto &[name, minimum, maximum, versions] : dims)
     result.dims.push_back({name, minimum, maximum, versions});
   return result;

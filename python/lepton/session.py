@@ -72,6 +72,16 @@ def _thread_count(threads):
     return operator.index(threads)
 
 
+def _device_number(device, providers, provider_options):
+    """`device`, or what onnxruntime calls device_id."""
+    if device is None:
+        beside = [provider[1] for provider in providers or () if not isinstance(provider, str)]
+        device = next((int(options["device_id"]) for options in [*beside, *(provider_options or ())] if "device_id" in options), 0)
+    if not 0 <= operator.index(device) < 2**32:
+        raise ValueError(f"device is {device}; it takes the number of a GPU, from 0")
+    return operator.index(device)
+
+
 class InferenceSession:
     """A model that runs.
 
@@ -86,10 +96,11 @@ class InferenceSession:
     audit: file to which a line of JSON is added for each artifact that is loaded: file, hash, signer, process.
     weights_key: file of the key (32 bytes) that an artifact's file of constants is encrypted with.
     threads: threads that take part in a run; 0: as many as sess_options says, or one.
+    device: which of several GPUs runs a model for them, from 0; None: the `device_id` of the provider's options, or the first.
     Raises ValueError where the model or an input is at fault, with the node's name in the message.
     """
 
-    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", target="", opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, deterministic=False, verify_key=None, audit=None, weights_key=None, **others):
+    def __init__(self, path_or_bytes, sess_options=None, providers=None, provider_options=None, *, threads=0, cpu="", target="", opt_level=3, dims=None, tuning_db=None, max_time=0, max_memory=0, deterministic=False, verify_key=None, audit=None, weights_key=None, device=None, **others):
         if others:
             warnings.warn(f"Lepton has no option {', '.join(others)}; it is ignored", stacklevel=2)
         ignored = [provider for provider in providers or () if (provider if isinstance(provider, str) else provider[0]) not in get_available_providers()]
@@ -99,7 +110,7 @@ class InferenceSession:
         threads = _thread_count(threads or self._options.intra_op_num_threads)
         dims = {**self._options._dims, **(dims or {})}
         policy = os.fspath(verify_key or ""), os.fspath(audit or "")
-        choices = target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy, deterministic, os.fspath(weights_key or "")
+        choices = target, cpu, threads, opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, *policy, deterministic, os.fspath(weights_key or ""), _device_number(device, providers, provider_options)
         if isinstance(path_or_bytes, _lepton.nn.Graph):
             self._executable = _lepton.open_graph(path_or_bytes, choices)
         elif isinstance(path_or_bytes, (bytes, bytearray)):
@@ -225,4 +236,4 @@ def compile(model, output, *, cpu="", target="", emit="", weights="", runtime=""
     The other options are those of InferenceSession that say how a model is compiled.
     """
     model = model if isinstance(model, _lepton.nn.Graph) else os.fspath(model)
-    _lepton.compile(model, os.fspath(output), emit, weights, runtime, (target, cpu, _thread_count(threads), opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", "", deterministic, os.fspath(weights_key or "")))
+    _lepton.compile(model, os.fspath(output), emit, weights, runtime, (target, cpu, _thread_count(threads), opt_level, _ranges(dims), os.fspath(tuning_db or ""), max_time, max_memory, "", "", deterministic, os.fspath(weights_key or ""), 0))

@@ -20,11 +20,12 @@ struct lepton_session {
   lepton::rt::ThreadPool pool;
   lepton_observer observer;
   lepton::rt::SpinLock lock;
-  lepton_context *idle; // contexts that no run uses; guarded by lock
-  lepton_context *made; // all contexts, those too whose run a callback left by an exception; guarded by lock
-  void *device;         // what the model's part of the runtime has on its GPU
-  const void *weights;  // the file of constants, its header first; null where they are in the artifact
-  void *mappedWeights;  // the same, where it is not the caller's memory
+  lepton_context *idle;  // contexts that no run uses; guarded by lock
+  lepton_context *made;  // all contexts, those too whose run a callback left by an exception; guarded by lock
+  uint32_t deviceNumber; // of the options
+  void *device;          // what the model's part of the runtime has on its GPU
+  const void *weights;   // the file of constants, its header first; null where they are in the artifact
+  void *mappedWeights;   // the same, where it is not the caller's memory
 };
 
 namespace lepton::rt {

@@ -202,6 +202,8 @@ typedef struct lepton_options {
    * are decrypted, or come from elsewhere than a file. NULL: the file is read. */
   const void *weights_data;
   uint64_t weights_bytes;
+  /* Which of several GPUs runs the kernels of a model for them, from 0: as CUDA's driver counts them, and for Vulkan those first that are most likely fast. */
+  uint32_t device;
 } lepton_options;
 
 typedef struct lepton_session lepton_session;

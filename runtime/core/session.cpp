@@ -175,6 +175,7 @@ static lepton_status createSession(const lepton_model *model, const lepton_optio
     Text(error).add("out of memory: no session can be made of model '%.100s'", model->name);
     return LEPTON_OUT_OF_MEMORY;
   }
+  made->deviceNumber = all.device;
   if (all.observer)
     made->observer = *all.observer;
   if (all.pool)

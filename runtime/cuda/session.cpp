@@ -60,7 +60,7 @@ static lepton_status loadWeights(SessionState &state, const lepton_model *model,
                             : refuse(*state.driver, result, "the model's constants cannot be copied", error);
 }
 
-static lepton_status openDevice(SessionState &state, const lepton_model *model, lepton_error &error) {
+static lepton_status openDevice(const lepton_session *session, SessionState &state, lepton_error &error) {
   state.driver = loadDriver(error);
   if (!state.driver)
     return LEPTON_INCOMPATIBLE;
@@ -70,7 +70,12 @@ static lepton_status openDevice(SessionState &state, const lepton_model *model, 
                     "visible (CUDA_VISIBLE_DEVICES)?");
     return LEPTON_INCOMPATIBLE;
   }
-  Result result = state.driver->device(&state.device, 0);
+  if (session->deviceNumber >= unsigned(count)) {
+    Text(error).add("the model is to run on GPU %u, but the driver finds %d on this machine, counted from 0",
+                    session->deviceNumber, count);
+    return LEPTON_INVALID_ARGUMENT;
+  }
+  Result result = state.driver->device(&state.device, int(session->deviceNumber));
   if (result == kSuccess)
     result = state.driver->deviceName(state.name, sizeof state.name, state.device);
   if (result == kSuccess)
@@ -78,8 +83,8 @@ static lepton_status openDevice(SessionState &state, const lepton_model *model, 
   if (result != kSuccess)
     return refuse(*state.driver, result, "the GPU cannot be used", error);
   Current current(state);
-  lepton_status status = loadCode(state, model, error);
-  return status == LEPTON_OK ? loadWeights(state, model, error) : status;
+  lepton_status status = loadCode(state, session->model, error);
+  return status == LEPTON_OK ? loadWeights(state, session->model, error) : status;
 }
 
 lepton_status open(lepton_session *session, lepton_error &error) {
@@ -89,7 +94,7 @@ lepton_status open(lepton_session *session, lepton_error &error) {
     return LEPTON_OUT_OF_MEMORY;
   }
   session->device = state;
-  return openDevice(*state, session->model, error);
+  return openDevice(session, *state, error);
 }
 
 void close(lepton_session *session) {

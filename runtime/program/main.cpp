@@ -25,14 +25,14 @@ namespace {
 enum Status { done = 0, inputAtFault = 1, wrongUse = 2 };
 
 struct Settings {
-  uint32_t threads = 0, repeat = 1;
+  uint32_t threads = 0, device = 0, repeat = 1;
   const char *outputFolder = nullptr;
 };
 
 const lepton_model &model() { return *lepton_artifact_api()->model; }
 
 void usage(FILE *to, const char *program) {
-  fprintf(to, "usage: %s [NAME=FILE.npy]... [--output-dir=DIR] [--threads=N] [--repeat=N]\n", program);
+  fprintf(to, "usage: %s [NAME=FILE.npy]... [--output-dir=DIR] [--threads=N] [--device=N] [--repeat=N]\n", program);
   fprintf(to, "Runs the model '%s'. Inputs that no file is given for are zeros, of size 1 where the size is free.\n",
           model().name);
   char text[256];
@@ -117,7 +117,8 @@ int report(const Settings &settings, const lepton_tensor *outputs) {
 
 int run(const Settings &settings, const lepton_tensor *inputs) {
   const lepton_api &api = *lepton_artifact_api();
-  lepton_options options = {sizeof(lepton_options), settings.threads, nullptr, nullptr, nullptr, nullptr, 0};
+  lepton_options options = {sizeof(lepton_options), settings.threads, nullptr, nullptr, nullptr, nullptr, 0,
+                            settings.device};
   lepton_session *session = nullptr;
   lepton_error error;
   auto *outputs = static_cast<lepton_tensor *>(calloc(model().output_count + 1, sizeof(lepton_tensor)));
@@ -162,6 +163,7 @@ int main(int count, char **arguments) {
     } else if ((value = valueOf(argument, "--output-dir"))) {
       settings.outputFolder = value;
     } else if (!((value = valueOf(argument, "--threads")) && parseCount(value, settings.threads)) &&
+               !((value = valueOf(argument, "--device")) && parseCount(value, settings.device)) &&
                !((value = valueOf(argument, "--repeat")) && parseCount(value, settings.repeat) && settings.repeat)) {
       fprintf(stderr, "error: unknown argument '%s'\n", argument);
       usage(stderr, arguments[0]);

@@ -47,7 +47,23 @@ static bool isNamed(const char *wish, uint32_t number, const char *name) {
   return *end ? strstr(name, wish) != nullptr : wanted == number;
 }
 
-static bool pickDevice(SessionState &state, lepton_error &error) {
+/// A GPU that computes.
+struct Candidate {
+  VkPhysicalDevice device;
+  uint32_t family;
+  unsigned rank;
+};
+
+/// Behind those of its rank.
+static void insert(Candidate *candidates, uint32_t count, const Candidate &candidate) {
+  while (count && candidates[count - 1].rank > candidate.rank) {
+    candidates[count] = candidates[count - 1];
+    --count;
+  }
+  candidates[count] = candidate;
+}
+
+static bool pickDevice(SessionState &state, uint32_t number, lepton_error &error) {
   const char *wish = getenv("LEPTON_VULKAN_DEVICE");
   if (wish && !*wish)
     wish = nullptr;
@@ -57,22 +73,25 @@ static bool pickDevice(SessionState &state, lepton_error &error) {
     count = 0;
   lepton_error known;
   Text names(known);
-  unsigned best = UINT32_MAX;
+  Candidate candidates[kMostDevices];
+  uint32_t suitable = 0;
   for (uint32_t i = 0; i < count; ++i) {
     VkPhysicalDeviceProperties properties;
     state.driver->properties(devices[i], &properties);
     const uint32_t family = computeFamily(*state.driver, devices[i]);
     names.add("%s%u %.100s", i ? ", " : "", i, properties.deviceName);
-    if (family == kNoFamily || rankOf(properties.deviceType) >= best ||
-        (wish && !isNamed(wish, i, properties.deviceName)))
-      continue;
-    best = rankOf(properties.deviceType);
-    state.physical = devices[i];
-    state.queueFamily = family;
+    if (family != kNoFamily && (!wish || isNamed(wish, i, properties.deviceName)))
+      insert(candidates, suitable++, {devices[i], family, rankOf(properties.deviceType)});
   }
-  if (state.physical)
+  if (number < suitable) {
+    state.physical = candidates[number].device;
+    state.queueFamily = candidates[number].family;
     return true;
-  if (wish && count)
+  }
+  if (suitable)
+    Text(error).add("the model is to run on GPU %u, but there are %u that compute on this machine, counted from 0",
+                    number, suitable);
+  else if (wish && count)
     Text(error).add(
         "LEPTON_VULKAN_DEVICE names '%.100s', which is no GPU of this machine that computes; there are %.600s", wish,
         known.message);
@@ -199,9 +218,9 @@ static VkResult makeDevice(SessionState &state, Features &wanted) {
   return result;
 }
 
-lepton_status openDevice(SessionState &state, const lepton_model *model, lepton_error &error) {
+lepton_status openDevice(SessionState &state, const lepton_session *session, lepton_error &error) {
   state.driver = loadDriver(error);
-  if (!state.driver || !pickDevice(state, error))
+  if (!state.driver || !pickDevice(state, session->deviceNumber, error))
     return LEPTON_INCOMPATIBLE;
   VkPhysicalDeviceProperties properties;
   state.driver->properties(state.physical, &properties);
@@ -209,7 +228,7 @@ lepton_status openDevice(SessionState &state, const lepton_model *model, lepton_
   state.limits = properties.limits;
   Text(state.name, sizeof state.name).add("%s", properties.deviceName);
   Features wanted;
-  if (!checkVersion(state, properties.apiVersion, error) || !checkCode(state, model, wanted, error))
+  if (!checkVersion(state, properties.apiVersion, error) || !checkCode(state, session->model, wanted, error))
     return LEPTON_INCOMPATIBLE;
   VkResult result = makeDevice(state, wanted);
   if (result == VK_SUCCESS)

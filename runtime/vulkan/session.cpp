@@ -69,7 +69,7 @@ lepton_status open(lepton_session *session, lepton_error &error) {
     return LEPTON_OUT_OF_MEMORY;
   }
   session->device = state;
-  lepton_status status = openDevice(*state, session->model, error);
+  lepton_status status = openDevice(*state, session, error);
   if (status == LEPTON_OK)
     status = loadCode(*state, session->model, error);
   return status == LEPTON_OK ? loadConstants(session, error) : status;

@@ -98,7 +98,7 @@ template <typename T> T *append(T *&array, uint32_t &count, uint32_t &slots) {
 }
 
 // device.cpp
-lepton_status openDevice(SessionState &state, const lepton_model *model, lepton_error &error);
+lepton_status openDevice(SessionState &state, const lepton_session *session, lepton_error &error);
 
 // session.cpp
 lepton_status open(lepton_session *session, lepton_error &error);

@@ -1,6 +1,7 @@
 """What an artifact does on a GPU but compute: memory, replays, streams, errors. The GPU is an emulator behind the interface of NVIDIA's driver."""
 
 import json
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -167,6 +168,22 @@ def test_failures_are_said_in_words(small, emulator, fault, message):
     emulator.delenv("LEPTON_FAKE_CUDA")
     x = np.ones((2, 4), np.float32)
     np.testing.assert_allclose(lepton.InferenceSession(small).run(None, {"x": x})[0], small_result(x), rtol=1e-5)
+
+
+def test_a_session_has_the_gpu_that_was_named(small, emulator):
+    emulator.setenv("LEPTON_FAKE_CUDA", "only-device=1")
+    x = np.ones((2, 4), np.float32)
+    for choice in ({"device": 1}, {"providers": [("CPUExecutionProvider", {"device_id": "1"})]}, {"provider_options": [{"device_id": 1}]}):
+        session = lepton.InferenceSession(small, **choice)
+        np.testing.assert_allclose(session.run(None, {"x": x})[0], small_result(x), rtol=1e-5)
+    assert command_line("run", small, "--device=1", "--random-inputs=1").returncode == 0
+    for device, message in ((0, "the GPU cannot be used: the GPU's driver says 'CUDA-capable device(s) is/are busy"), (2, "is to run on GPU 2, but the driver finds 2 on this machine, counted from 0")):
+        with pytest.raises(Exception, match=re.escape(message)):
+            lepton.InferenceSession(small, device=device)
+        result = command_line("run", small, f"--device={device}", "--random-inputs=1")
+        assert result.returncode == 1 and message in result.stderr
+    with pytest.raises(ValueError, match="it takes the number of a GPU, from 0"):
+        lepton.InferenceSession(small, device=-1)
 
 
 def test_a_machine_without_a_driver_is_told_so(small, emulator, tmp_path):

@@ -217,6 +217,9 @@ def test_a_gpu_is_chosen_by_number_or_name(small, lavapipe):
         lavapipe.setenv("LEPTON_VULKAN_DEVICE", wish)
         with pytest.raises(Exception, match=f"LEPTON_VULKAN_DEVICE names '{wish}', which is no GPU of this machine that computes; there are 0 {GPU}"):
             lepton.InferenceSession(small)
+    lavapipe.delenv("LEPTON_VULKAN_DEVICE")
+    with pytest.raises(Exception, match="is to run on GPU 9, but there are . that compute on this machine, counted from 0"):
+        lepton.InferenceSession(small, device=9)
 
 
 def test_a_machine_without_vulkan_is_told_so(small, lavapipe, tmp_path):

@@ -3,7 +3,7 @@
 // The functions of NVIDIA's driver that the runtime calls, as far as it calls them, over the emulator. The GPU's memory is memory that nothing reaches but these
 // functions and kernels: a host that touches it dies. Streams are done at once, but what is captured runs when its graph is launched.
 //
-// LEPTON_FAKE_CUDA makes it fail: `no-device`, `old-driver`, `other-gpu` (the first code is for another one), `memory=BYTES` (there is no more), `launch=N` (of the launches, the Nth fails, from 0).
+// LEPTON_FAKE_CUDA makes it fail: `no-device`, `old-driver`, `other-gpu` (the first code is for another one), `only-device=N` (of N + 1 GPUs), `memory=BYTES` (there is no more), `launch=N` (of the launches, the Nth fails, from 0).
 //
 //===-----------------------------------------------------------------------------------------------------------===//
 
@@ -32,6 +32,7 @@ enum : Result {
   success = 0,
   invalidValue = 1,
   outOfMemory = 2,
+  deviceUnavailable = 46,
   noDevice = 100,
   noBinaryForGpu = 209,
   unsupportedPtxVersion = 222,
@@ -111,7 +112,7 @@ EXPORT Result cuDriverGetVersion(int *version) {
   return success;
 }
 EXPORT Result cuDeviceGetCount(int *count) {
-  *count = 1;
+  *count = wish("only-device").empty() ? 1 : std::stoi(wish("only-device")) + 1;
   return success;
 }
 EXPORT Result cuDeviceGet(int *device, int ordinal) {
@@ -122,7 +123,9 @@ EXPORT Result cuDeviceGetName(char *name, int bytes, int) {
   snprintf(name, bytes, "the emulator");
   return success;
 }
-EXPORT Result cuDevicePrimaryCtxRetain(void **context, int) {
+EXPORT Result cuDevicePrimaryCtxRetain(void **context, int device) {
+  if (const std::string only = wish("only-device"); !only.empty() && device != std::stoi(only))
+    return deviceUnavailable;
   *context = &memory;
   return success;
 }
@@ -276,6 +279,7 @@ EXPORT Result cuLaunchKernel(Kernel *kernel, unsigned blocks, unsigned, unsigned
 
 EXPORT Result cuGetErrorString(Result result, const char **text) {
   *text = result == outOfMemory             ? "out of memory"
+          : result == deviceUnavailable     ? "CUDA-capable device(s) is/are busy or unavailable"
           : result == noDevice              ? "no CUDA-capable device is detected"
           : result == unsupportedPtxVersion ? "the provided PTX was compiled with an unsupported toolchain."
           : result == launchFailed          ? "unspecified launch failure"

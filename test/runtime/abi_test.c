@@ -61,7 +61,7 @@ static int expect(int holds, const char *what) {
 
 int main(void) {
   const lepton_api *api = lepton_artifact_api();
-  lepton_options options = {sizeof(lepton_options), 2, NULL, NULL, NULL, NULL, 0};
+  lepton_options options = {sizeof(lepton_options), 2, NULL, NULL, NULL, NULL, 0, 0};
   lepton_session *session = NULL;
   lepton_error error;
   float x[12] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};

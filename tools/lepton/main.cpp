@@ -51,6 +51,8 @@ static cl::opt<std::string> cpu("cpu",
 static cl::opt<std::string>
     precision("precision", cl::desc("of float32 products on a GPU: fp32, or tf32, fp16 or bf16 on tensor cores"),
               cl::sub(compileCommand), cl::sub(runCommand));
+static cl::opt<unsigned> device("device", cl::desc("which of several GPUs runs a model for them, from 0"), cl::init(0),
+                                cl::sub(runCommand));
 static cl::opt<unsigned> threads("threads", cl::desc("threads of a run"), cl::init(1), cl::sub(compileCommand),
                                  cl::sub(runCommand));
 static cl::list<std::string>
@@ -155,6 +157,7 @@ static bool compileOptions(CompileOptions &options, std::string &error) {
   options.cpu = cpu;
   options.precision = precision;
   options.threads = threads;
+  options.device = device;
   options.emit = emit;
   options.weights = weights;
   options.runtime = runtime;
