@@ -117,6 +117,13 @@ VkCommandBuffer nextCommand(lepton_context *context) {
   return recording.commands;
 }
 
+bool copyBuffer(lepton_context *context, VkBuffer from, VkBuffer to, const VkBufferCopy &region) {
+  VkCommandBuffer commands = nextCommand(context);
+  if (commands)
+    stateOf(context).driver->copyBuffer(commands, from, to, 1, &region);
+  return commands;
+}
+
 /// Submits what the run has asked for, and waits for it.
 static VkResult finish(SessionState &session, RunState &run) {
   const Driver &driver = *session.driver;

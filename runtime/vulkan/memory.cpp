@@ -13,6 +13,8 @@
 
 namespace lepton::rt::vulkan {
 
+using Number = unsigned long long;
+
 //===----------------------------------------------------------------------===//
 // Buffers
 //===----------------------------------------------------------------------===//
@@ -34,32 +36,36 @@ static uint32_t pickType(const SessionState &session, Place place, uint32_t allo
   return kNoType;
 }
 
-VkResult makeBuffer(const SessionState &session, uint64_t bytes, Place place, Buffer &buffer) {
+/// Memory for a buffer, mapped where the host makes use of that: it reads slowly what it does not cache.
+static VkResult giveMemory(const SessionState &session, Place place, Buffer &buffer) {
   const Driver &driver = *session.driver;
+  VkMemoryRequirements needed = {};
+  driver.bufferRequirements(session.device, buffer.handle, &needed);
+  VkMemoryAllocateInfo info = {};
+  info.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO;
+  info.allocationSize = needed.size;
+  info.memoryTypeIndex = pickType(session, place, needed.memoryTypeBits);
+  if (info.memoryTypeIndex == kNoType)
+    return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  VkResult result = driver.allocateMemory(session.device, &info, nullptr, &buffer.memory);
+  const VkMemoryPropertyFlags flags = session.memory.memoryTypes[info.memoryTypeIndex].propertyFlags;
+  const bool isMapped = place == Place::host || (flags & kCached) == kCached;
+  if (result == VK_SUCCESS && isMapped)
+    result =
+        driver.mapMemory(session.device, buffer.memory, 0, VK_WHOLE_SIZE, 0, reinterpret_cast<void **>(&buffer.mapped));
+  return result == VK_SUCCESS ? driver.bindBuffer(session.device, buffer.handle, buffer.memory, 0) : result;
+}
+
+VkResult makeBuffer(const SessionState &session, uint64_t bytes, Place place, Buffer &buffer) {
   VkBufferCreateInfo info = {};
   info.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO;
   info.size = alignUp(bytes ? bytes : 1, kAlignment);
   info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-  VkMemoryRequirements needed = {};
-  VkResult result = driver.createBuffer(session.device, &info, nullptr, &buffer.handle);
+  VkResult result = session.driver->createBuffer(session.device, &info, nullptr, &buffer.handle);
   if (result == VK_SUCCESS) {
     buffer.bytes = info.size;
-    driver.bufferRequirements(session.device, buffer.handle, &needed);
-    VkMemoryAllocateInfo request = {};
-    request.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO;
-    request.allocationSize = needed.size;
-    request.memoryTypeIndex = pickType(session, place, needed.memoryTypeBits);
-    result = request.memoryTypeIndex == kNoType
-                 ? VK_ERROR_OUT_OF_DEVICE_MEMORY
-                 : driver.allocateMemory(session.device, &request, nullptr, &buffer.memory);
-    const bool isVisible = result == VK_SUCCESS &&
-                           (session.memory.memoryTypes[request.memoryTypeIndex].propertyFlags & kCached) >= kReached;
-    if (isVisible)
-      result = driver.mapMemory(session.device, buffer.memory, 0, VK_WHOLE_SIZE, 0,
-                                reinterpret_cast<void **>(&buffer.mapped));
+    result = giveMemory(session, place, buffer);
   }
-  if (result == VK_SUCCESS)
-    result = driver.bindBuffer(session.device, buffer.handle, buffer.memory, 0);
   if (result == VK_SUCCESS && place == Place::gpu) {
     void *pages = mmap(nullptr, buffer.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     buffer.address = pages == MAP_FAILED ? nullptr : static_cast<char *>(pages);
@@ -107,8 +113,7 @@ static bool isReached(lepton_context *context, uint64_t bytes) {
     return true;
   lepton_error reason;
   Text(reason).add("a tensor has %llu bytes, and kernels on %.256s reach no more than %llu of one; use smaller inputs",
-                   static_cast<unsigned long long>(bytes), session.name,
-                   static_cast<unsigned long long>(session.limits.maxStorageBufferRange));
+                   Number(bytes), session.name, Number(session.limits.maxStorageBufferRange));
   fail(context, LEPTON_INVALID_ARGUMENT, reason.message);
   return false;
 }
@@ -177,19 +182,9 @@ static void dropStaging(lepton_context *context) {
     destroyBuffer(stateOf(context), run.staging[--run.stagingCount]);
 }
 
-static bool copyBuffers(lepton_context *context, VkBuffer from, uint64_t fromOffset, VkBuffer to, uint64_t toOffset,
-                        uint64_t bytes) {
-  VkCommandBuffer commands = nextCommand(context);
-  if (!commands)
-    return false;
-  VkBufferCopy region = {fromOffset, toOffset, bytes};
-  stateOf(context).driver->copyBuffer(commands, from, to, 1, &region);
-  return true;
-}
-
 bool upload(lepton_context *context, void *to, const void *from, uint64_t bytes) {
   const Buffer &buffer = *findBuffer(context, to);
-  const auto offset = static_cast<uint64_t>(static_cast<char *>(to) - buffer.address);
+  const uint64_t offset = buffer.offsetOf(to);
   if (buffer.mapped) {
     memcpy(buffer.mapped + offset, from, bytes);
     return true;
@@ -198,13 +193,13 @@ bool upload(lepton_context *context, void *to, const void *from, uint64_t bytes)
   if (!stage(context, bytes, piece))
     return false;
   memcpy(piece.mapped, from, bytes);
-  return copyBuffers(context, piece.buffer, piece.offset, buffer.handle, offset, bytes);
+  return copyBuffer(context, piece.buffer, buffer.handle, {piece.offset, offset, bytes});
 }
 
 bool download(lepton_context *context, void *to, const void *from, uint64_t bytes) {
   RunState &run = runStateOf(context);
   const Buffer &buffer = *findBuffer(context, from);
-  const auto offset = static_cast<uint64_t>(static_cast<const char *>(from) - buffer.address);
+  const uint64_t offset = buffer.offsetOf(from);
   Download *later = append(run.downloads, run.downloadCount, run.downloadSlots);
   if (!later)
     return succeeds(context, VK_ERROR_OUT_OF_HOST_MEMORY, "a result cannot be copied from the GPU");
@@ -216,7 +211,7 @@ bool download(lepton_context *context, void *to, const void *from, uint64_t byte
   if (!stage(context, bytes, piece))
     return false;
   *later = {to, piece.mapped, bytes};
-  return copyBuffers(context, buffer.handle, offset, piece.buffer, piece.offset, bytes);
+  return copyBuffer(context, buffer.handle, piece.buffer, {offset, piece.offset, bytes});
 }
 
 void finishTransfers(lepton_context *context) {

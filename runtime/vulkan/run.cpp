@@ -1,21 +1,13 @@
 //===- run.cpp - The steps of a run on a GPU by Vulkan ------------------------===//
 #include "../core/text.h"
 #include "state.h"
-#include <stdlib.h>
+#include <string.h>
 
 namespace lepton::rt::vulkan {
 
-static uint64_t offsetIn(const Buffer &buffer, const void *address) {
-  return static_cast<uint64_t>(static_cast<const char *>(address) - buffer.address);
-}
-
 static bool copy(lepton_context *context, void *to, const void *from, uint64_t bytes) {
   const Buffer &source = *findBuffer(context, from), &target = *findBuffer(context, to);
-  VkBufferCopy region = {offsetIn(source, from), offsetIn(target, to), bytes};
-  VkCommandBuffer commands = nextCommand(context);
-  if (commands)
-    stateOf(context).driver->copyBuffer(commands, source.handle, target.handle, 1, &region);
-  return commands;
+  return copyBuffer(context, source.handle, target.handle, {source.offsetOf(from), target.offsetOf(to), bytes});
 }
 
 /// Commands hold whole words; what is smaller is a part of one that is copied.
@@ -23,7 +15,7 @@ static bool write(lepton_context *context, void *to, const void *value, uint64_t
   constexpr uint64_t kWord = sizeof(uint32_t);
   const Driver &driver = *stateOf(context).driver;
   const Buffer &target = *findBuffer(context, to), &scratch = runStateOf(context).scratch;
-  const uint64_t offset = offsetIn(target, to);
+  const uint64_t offset = target.offsetOf(to);
   const bool isWhole = offset % kWord == 0 && bytes % kWord == 0;
   VkCommandBuffer commands = nextCommand(context);
   if (!commands)
@@ -33,11 +25,9 @@ static bool write(lepton_context *context, void *to, const void *value, uint64_t
     return true;
   }
   uint64_t padded = 0;
-  __builtin_memcpy(&padded, value, bytes);
+  memcpy(&padded, value, bytes);
   driver.updateBuffer(commands, scratch.handle, 0, sizeof padded, &padded);
-  VkBufferCopy region = {0, offset, bytes};
-  driver.copyBuffer(nextCommand(context), scratch.handle, target.handle, 1, &region);
-  return true;
+  return copyBuffer(context, scratch.handle, target.handle, {0, offset, bytes});
 }
 
 //===----------------------------------------------------------------------===//
@@ -51,7 +41,7 @@ static VkDescriptorBufferInfo rangeAt(lepton_context *context, const void *addre
   const Buffer *buffer = findBuffer(context, address);
   if (!buffer)
     return {runStateOf(context).scratch.handle, 0, VK_WHOLE_SIZE};
-  const uint64_t offset = offsetIn(*buffer, address), rest = buffer->bytes - offset,
+  const uint64_t offset = buffer->offsetOf(address), rest = buffer->bytes - offset,
                  most = stateOf(context).limits.maxStorageBufferRange;
   return {buffer->handle, offset, rest < most ? rest : most};
 }

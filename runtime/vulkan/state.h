@@ -24,6 +24,10 @@ struct Buffer {
   uint64_t bytes;
   char *address; // what the entry takes for it: pages that hold nothing, so that it is nothing else's
   char *mapped;  // where the host reaches it; NULL: nowhere
+
+  uint64_t offsetOf(const void *place) const {
+    return static_cast<uint64_t>(static_cast<const char *>(place) - address);
+  }
 };
 
 /// A session's. Valid when its memory is zero.
@@ -108,7 +112,7 @@ void close(lepton_session *session);
 enum class Place { gpu, host };
 VkResult makeBuffer(const SessionState &session, uint64_t bytes, Place place, Buffer &buffer);
 void destroyBuffer(const SessionState &session, Buffer &buffer);
-/// The largest heap that the GPU's memory is taken from.
+/// Of the heap that the GPU's memory is taken from.
 uint64_t deviceMemoryBytes(const SessionState &session);
 /// Where an address of the GPU lies; NULL where a tensor without elements does.
 const Buffer *findBuffer(const lepton_context *context, const void *address);
@@ -121,10 +125,13 @@ void finishTransfers(lepton_context *context);
 void destroyTransfers(lepton_context *context);
 
 // commands.cpp
+/// False marks the run as failed by what the driver says; `what` was tried.
+bool succeeds(lepton_context *context, VkResult result, const char *what);
 bool prepare(lepton_context *context);
 void dispose(lepton_context *context);
 /// What the next command goes to, behind a barrier; NULL when the run has failed.
 VkCommandBuffer nextCommand(lepton_context *context);
+bool copyBuffer(lepton_context *context, VkBuffer from, VkBuffer to, const VkBufferCopy &region);
 /// For a kernel's buffers; NULL when the run has failed.
 VkDescriptorSet allocateSet(lepton_context *context, const Kernel &kernel);
 bool wait(lepton_context *context);
@@ -136,9 +143,6 @@ bool replay(lepton_context *context);
 /// Marks the run as failed and gives NULL where the kernel cannot be made.
 const Kernel *findKernel(lepton_context *context, const char *name, const char *kinds);
 void destroyKernel(const SessionState &session, Kernel &kernel);
-
-/// False marks the run as failed by what the driver says; `what` was tried.
-bool succeeds(lepton_context *context, VkResult result, const char *what);
 
 } // namespace lepton::rt::vulkan
 
