@@ -40,7 +40,8 @@ static spirv::TargetEnvAttr targetEnvironment(MLIRContext *context) {
   auto most = spirv::VerCapExtAttr::get(spirv::Version::V_1_3,
                                         {Capability::Shader, Capability::Int8, Capability::Int16, Capability::Int64,
                                          Capability::Float16, Capability::Float64, Capability::StorageBuffer8BitAccess,
-                                         Capability::StorageBuffer16BitAccess},
+                                         Capability::StorageBuffer16BitAccess, Capability::GroupNonUniform,
+                                         Capability::GroupNonUniformArithmetic},
                                         {Extension::SPV_KHR_storage_buffer_storage_class,
                                          Extension::SPV_KHR_8bit_storage, Extension::SPV_KHR_16bit_storage},
                                         context);

@@ -1,10 +1,12 @@
 //===- SharedReduction.cpp - reductions that the threads of a block share ----------------------------------------------------===//
 
 #include "passes/gpu/SharedReduction.h"
+#include "dialects/Lepton/LeptonOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -48,7 +50,53 @@ Value SharedReduction::begin(Value initial) {
   return arith::SelectOp::create(b, loc, isFirst, initial, neutralElement(b, combiner));
 }
 
+/// What the threads of a subgroup combine by an instruction, on Vulkan's GPUs; nothing where there is none. That for the largest of floats makes nothing certain of what is no
+/// number.
+static std::optional<gpu::AllReduceOperation> subgroupOperation(Operation *combiner) {
+  Type type = combiner->getResult(0).getType();
+  if (targetOf(combiner).getCpu() != "vulkan" || !(type.isF32() || type.isInteger(32)))
+    return std::nullopt;
+  using Known = std::optional<gpu::AllReduceOperation>;
+  return llvm::TypeSwitch<Operation *, Known>(combiner)
+      .Case<arith::AddFOp, arith::AddIOp>([](auto) { return gpu::AllReduceOperation::ADD; })
+      .Case<arith::MulFOp, arith::MulIOp>([](auto) { return gpu::AllReduceOperation::MUL; })
+      .Case([](arith::MaxSIOp) { return gpu::AllReduceOperation::MAXSI; })
+      .Case([](arith::MinSIOp) { return gpu::AllReduceOperation::MINSI; })
+      .Default(Known());
+}
+
+Value SharedReduction::combineTwo(Value l, Value r) {
+  Operation *sum = b.clone(*combiner);
+  sum->setOperands({l, r});
+  return sum->getResult(0);
+}
+
+/// Of all threads of a block: each subgroup, of whatever width, leaves its sum in shared memory, and each thread adds these up.
+Value SharedReduction::combineSubgroups(Value partial, gpu::AllReduceOperation operation) {
+  Value shared = device.shared(MemRefType::get({threads}, partial.getType()), loc), zero = device.constant(0),
+        one = device.constant(1);
+  Value sum = gpu::SubgroupReduceOp::create(b, loc, partial, operation, /*uniform=*/false);
+  Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                        gpu::LaneIdOp::create(b, loc, /*upper_bound=*/nullptr), zero);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    Value subgroup = gpu::SubgroupIdOp::create(b, loc, /*upper_bound=*/nullptr);
+    b.setInsertionPointToStart(scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false).thenBlock());
+    memref::StoreOp::create(b, loc, sum, shared, subgroup);
+  }
+  gpu::BarrierOp::create(b, loc);
+  Value count = gpu::NumSubgroupsOp::create(b, loc, /*upper_bound=*/nullptr);
+  auto loop = scf::ForOp::create(b, loc, one, count, one, memref::LoadOp::create(b, loc, shared, zero).getResult());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value other = memref::LoadOp::create(b, loc, shared, loop.getInductionVar());
+  scf::YieldOp::create(b, loc, combineTwo(loop.getRegionIterArg(0), other));
+  return loop.getResult(0);
+}
+
 SmallVector<Value> SharedReduction::combine(ValueRange partial) {
+  if (auto operation = subgroupOperation(combiner); operation && lines == 1 && partial.size() == 1)
+    return {combineSubgroups(partial.front(), *operation)};
   auto type = MemRefType::get({int64_t(partial.size()), threads}, partial.front().getType());
   Value shared = device.shared(type, loc);
   auto place = [&](size_t i, Value thread) { return SmallVector<Value>{device.constant(i), thread}; };
@@ -64,9 +112,7 @@ SmallVector<Value> SharedReduction::combine(ValueRange partial) {
     for (size_t i = 0; i < partial.size(); ++i) {
       Value own = memref::LoadOp::create(b, loc, shared, place(i, device.thread())),
             theirs = memref::LoadOp::create(b, loc, shared, place(i, other));
-      Operation *sum = b.clone(*combiner);
-      sum->setOperands({own, theirs});
-      memref::StoreOp::create(b, loc, sum->getResult(0), shared, place(i, device.thread()));
+      memref::StoreOp::create(b, loc, combineTwo(own, theirs), shared, place(i, device.thread()));
     }
   }
   SmallVector<Value> sums;

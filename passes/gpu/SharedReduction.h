@@ -40,6 +40,10 @@ struct SharedReduction {
   int64_t threads, parts, lines;
   mlir::Value line, part; // this thread's
   mlir::Value isFirst;    // of its line
+
+private:
+  mlir::Value combineTwo(mlir::Value l, mlir::Value r);
+  mlir::Value combineSubgroups(mlir::Value partial, mlir::gpu::AllReduceOperation operation);
 };
 
 } // namespace lepton
