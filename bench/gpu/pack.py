@@ -39,7 +39,7 @@ def main(folder):
     (folder / "graphs").mkdir(parents=True, exist_ok=True)
     for name, build in lepton_networks.NETWORKS.items():
         (folder / "graphs" / f"{name}.onnx").write_bytes(without_weights(build()).SerializeToString())
-    for script in ("artifact.py", "run.py"):
+    for script in ("artifact.py", "operations.py", "run.py", "triton_product.py", "variants.py"):
         shutil.copy(here / script, folder)
     compiler = folder / "compiler"
     shutil.rmtree(compiler, ignore_errors=True)

@@ -1,10 +1,12 @@
-"""Measures Lepton on a GPU: every network is compiled, its results are compared with onnxruntime's on the CPU, and its time with PyTorch's on the same GPU where
-that has the same network.
+"""Measures Lepton on a GPU: single operations beside PyTorch's (cuBLAS, cuDNN) and Triton's, and every network, whose results are compared with onnxruntime's on
+the CPU, and its time with PyTorch's on the same GPU where that has the same network: as it is, of half-precision tensors, and of 128 images at a time.
 
-usage: python3 run.py [--networks A,B] [--json FILE] [--seconds S] [--gpu sm_90a] [--precision tf32]      in the folder that pack.py wrote
+usage: python3 run.py [--parts operations,networks,half,batch] [--networks A,B] [--json FILE] [--seconds S] [--budget S] [--gpu sm_90a] [--precision tf32]
+in the folder that pack.py wrote
 
-Needs PyTorch with CUDA, torchvision, onnx and onnxruntime. Times are the least of many runs, in milliseconds: `host`, inputs and outputs in memory of the CPU;
-`device`, in that of the GPU. PyTorch computes float32 products in the same precision, in memory of the GPU, as a CUDA graph.
+Needs PyTorch with CUDA (which brings Triton), torchvision, onnx and onnxruntime. Times are the least of many runs, in milliseconds: `host`, inputs and outputs in
+memory of the CPU; `device`, in that of the GPU. PyTorch computes float32 products in the same precision, in memory of the GPU, as a CUDA graph. What the budget
+leaves no time for is named.
 """
 
 import argparse
@@ -19,8 +21,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from artifact import Artifact
+from artifact import BFLOAT16, Artifact
 from onnx import numpy_helper
+from operations import operations
+from variants import as_half, of_batch
 
 HERE = Path(__file__).resolve().parent
 TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 1e-2, "bf16": 1e-1}  # of an output's scale; errors of TF32 and fp16, 5e-4 of a factor, of bf16 4e-3, add up over a network
@@ -96,12 +100,14 @@ def torch_time(function, inputs, seconds):
         return least(run, seconds)
 
 
-def torch_peer(name):
+def torch_peer(name, batch, is_half):
     """The same network in PyTorch and its inputs; nothing where PyTorch has none."""
+    type = torch.float16 if is_half else torch.float32
     if name in TORCHVISION:
         import torchvision
 
-        return getattr(torchvision.models, TORCHVISION[name])(weights=None).cuda().eval(), [torch.randn(1, 3, 224, 224, device="cuda")]
+        network = getattr(torchvision.models, TORCHVISION[name])(weights=None).to("cuda", type).eval()
+        return network, [torch.randn(batch, 3, 224, 224, device="cuda", dtype=type)]
     if name.startswith("matmul") and name[6:].isdigit():
         size = int(name[6:])
         return torch.matmul, [torch.randn(size, size, device="cuda") for _ in range(2)]
@@ -119,62 +125,141 @@ def kernels_of(library, arrays):
     return sorted(spans, key=lambda span: -span[1])
 
 
-def measure(name, gpu, precision, seconds, folder):
-    row = {"network": name, "precision": precision}
+def bound(artifact, given):
+    """(A function that runs the artifact on tensors of the GPU, the tensors that its outputs go to.) The caller keeps both."""
+    types = {np.dtype(np.float16): torch.float16, BFLOAT16: torch.bfloat16}
+    wanted = [torch.empty(shape, dtype=types.get(np.dtype(dtype)) or torch.from_numpy(np.empty(0, dtype)).dtype, device="cuda") for _, shape, dtype in artifact.outputs]
+    return artifact.bind([tensor.data_ptr() for tensor in given], [tensor.data_ptr() for tensor in wanted]), wanted
+
+
+def measure_network(name, options, folder, batch=1, is_half=False):
+    row = {"network": name, "precision": "fp16" if is_half else options.precision, "batch": batch}
     model = with_weights(HERE / "graphs" / f"{name}.onnx")
-    path, library = folder / f"{name}.onnx", folder / f"{name}.so"
-    onnx.save(model, path)
-    row["compile_s"] = round(compile_for(gpu, precision, path, library), 2)
+    model = of_batch(model, batch) if batch > 1 else model
+    path, library = folder / f"{name}.onnx", folder / f"{name}.{row['precision']}.{batch}.so"
+    onnx.save(as_half(model) if is_half else model, path)
+    row["compile_s"] = round(compile_for(options.gpu, options.precision, path, library), 2)
     begin = time.monotonic()
     artifact = Artifact(library)
     arrays = inputs_of(artifact)
     results = artifact.run(arrays)
     row["first_s"] = round(time.monotonic() - begin, 2)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    expected = session.run(None, {value.name: array for value, array in zip(session.get_inputs(), arrays)})
+    # Of half-precision networks the CPU computes the float32 one: half precision is what is to be judged.
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    wide = [array.astype(np.float32) if array.dtype == np.float16 else array for array in arrays]
+    expected = session.run(None, {value.name: array for value, array in zip(session.get_inputs(), wide)})
     for _ in range(3):  # the later ones are replays
         row["error"] = max([row.get("error", 0.0), *map(difference, expected, results)])
         results = artifact.run(arrays)
-    row["host"] = least(lambda: artifact.run(arrays), seconds)
+    row["host"] = least(lambda: artifact.run(arrays), options.seconds)
     given = [torch.from_numpy(array).cuda() for array in arrays]
-    wanted = [torch.empty(shape, dtype=torch.from_numpy(np.empty(0, dtype)).dtype, device="cuda") for _, shape, dtype in artifact.outputs]
-    run = artifact.bind([tensor.data_ptr() for tensor in given], [tensor.data_ptr() for tensor in wanted])
-    row["device"] = least(run, seconds)
+    run, wanted = bound(artifact, given)
+    row["device"] = least(run, options.seconds)
     row["error"] = max([row["error"], *(difference(e, w.cpu().numpy()) for e, w in zip(expected, wanted))])
-    row["correct"] = row["error"] <= TOLERANCE[precision]
+    row["correct"] = row["error"] <= TOLERANCE[row["precision"]]
     row["kernels"] = kernels_of(library, arrays)[:12]
-    peer = torch_peer(name)
+    peer = torch_peer(name, batch, is_half)
     if peer:
-        row["torch"] = torch_time(*peer, seconds)
+        row["torch"] = torch_time(*peer, options.seconds)
     return row
+
+
+def measure_operation(operation, options, folder):
+    row = {"operation": operation.name, "precision": operation.precision}
+    path, library = folder / "operation.onnx", folder / f"{operation.name.replace(' ', '_').replace('/', '_')}.{operation.precision}.so"
+    onnx.save(operation.model, path)
+    row["compile_s"] = round(compile_for(options.gpu, "tf32" if operation.precision == "tf32" else "fp32", path, library), 2)
+    types = {"fp16": torch.float16, "bf16": torch.bfloat16}
+    artifact, function = Artifact(library), operation.torch(torch)
+    given = [torch.randn(shape, device="cuda", dtype=types.get(operation.precision, torch.float32)) for _, shape, _ in artifact.inputs]
+    run, (result,) = bound(artifact, given)
+    run()
+    allow_tf32(False)
+    with torch.inference_mode():
+        expected = function(*(tensor.float() for tensor in given))
+    row["error"] = float((result.float() - expected).abs().max() / expected.abs().max())
+    row["correct"] = row["error"] <= TOLERANCE[operation.precision]
+    del expected
+    row["device"] = least(run, options.seconds)
+    allow_tf32(operation.precision == "tf32")
+    row["torch"] = torch_time(function, given, options.seconds)
+    if operation.triton:
+        try:
+            row["triton"] = torch_time(operation.triton(), given, options.seconds)
+        except Exception as problem:  # Triton is a peer, which may be missing
+            row["triton_problem"] = str(problem)[:300]
+    amount = operation.flops / 1e9 or operation.bytes / 1e6
+    row["rate"], row["unit"] = amount / row["device"], "TFLOP/s" if operation.flops else "GB/s"
+    return row
+
+
+def allow_tf32(allowed):
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+
+
+def copy_bandwidth(seconds):
+    """GB/s that a copy within the GPU reads and writes."""
+    source = torch.empty(1 << 28, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    return 2 * source.numel() / 1e6 / torch_time(target.copy_, [source], seconds)
+
+
+def text_of(row):
+    if "problem" in row:
+        return row["problem"][:300]
+    times = "".join(f"{row.get(key, float('nan')):11.3f}" for key in ("host", "device", "torch", "triton"))
+    rate = f"{row['rate']:10.1f} {row['unit']}" if "rate" in row else ""
+    return f"{row['precision']:>6}{row['error']:10.1e}{times}{rate}{'' if row['correct'] else '   WRONG'}"
+
+
+def jobs(options, folder):
+    """(Part, name, what measures it), the most telling first."""
+    networks = options.networks.split(",") if options.networks else sorted(path.stem for path in (HERE / "graphs").glob("*.onnx"))
+    for operation in operations():
+        yield "operations", operation.name, lambda operation=operation: measure_operation(operation, options, folder)
+    for name in networks:
+        yield "networks", name, lambda name=name: measure_network(name, options, folder)
+    for name in filter(TORCHVISION.get, networks):
+        yield "half", name, lambda name=name: measure_network(name, options, folder, is_half=True)
+    for name in filter(TORCHVISION.get, networks):
+        yield "batch", name, lambda name=name: measure_network(name, options, folder, batch=128, is_half=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--parts", default="operations,networks,half,batch")
     parser.add_argument("--networks", default="")
     parser.add_argument("--json", default="")
     parser.add_argument("--seconds", type=float, default=0.3)
+    parser.add_argument("--budget", type=float, default=500)
     parser.add_argument("--gpu", default="sm_90a")
     parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
     options = parser.parse_args()
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.precision == "tf32"
+    end = time.monotonic() + options.budget
     torch.backends.cudnn.benchmark = True
     folder = HERE / "made"
     folder.mkdir(exist_ok=True)
-    print(torch.cuda.get_device_name(0), flush=True)
-    print(f"{'network':20}{'compile s':>10}{'first s':>9}{'error':>10}{'host ms':>10}{'device ms':>11}{'torch ms':>10}")
-    rows = []
-    for name in options.networks.split(",") if options.networks else sorted(path.stem for path in (HERE / "graphs").glob("*.onnx")):
+    print(f"{torch.cuda.get_device_name(0)}, copies {copy_bandwidth(options.seconds):.0f} GB/s", flush=True)
+    print(f"{'':44}{'':>6}{'error':>10}{'host ms':>11}{'device ms':>11}{'torch ms':>11}{'triton ms':>11}")
+    rows, left_out = [], []
+    for part, name, measure in jobs(options, folder):
+        if part not in options.parts.split(","):
+            continue
+        if time.monotonic() > end:
+            left_out.append(f"{part}: {name}")
+            continue
+        allow_tf32(options.precision == "tf32")
         try:
-            row = measure(name, options.gpu, options.precision, options.seconds, folder)
-            text = f"{row['compile_s']:10}{row['first_s']:9}{row['error']:10.1e}{row['host']:10.3f}{row['device']:11.3f}{row.get('torch', float('nan')):10.3f}"
-            print(f"{name:20}{text}{'' if row['correct'] else '   WRONG'}", flush=True)
+            row = measure()
         except Exception as problem:
-            row = {"network": name, "problem": str(problem)}
-            print(f"{name:20}{str(problem)[:300]}", flush=True)
-        rows.append(row)
+            row = {part: name, "problem": str(problem)}
+        torch.cuda.empty_cache()
+        rows.append({"part": part, **row})
+        print(f"{part + ': ' + name:44}{text_of(row)}", flush=True)
         if options.json:
             Path(options.json).write_text(json.dumps(rows, indent=1))
+    if left_out:
+        print(f"left out, the budget of {options.budget:.0f} s being spent: {', '.join(left_out)}")
 
 
 if __name__ == "__main__":
