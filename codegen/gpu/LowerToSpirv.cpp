@@ -6,6 +6,7 @@
 
 #include "codegen/gpu/LowerToSpirv.h"
 #include "codegen/Passes.h"
+#include "codegen/cpu/LaneMath.h"
 #include "codegen/gpu/LowerKernels.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -81,6 +82,37 @@ template <typename OpT> struct ConvertByF32 : OpRewritePattern<OpT> {
   }
 };
 
+/// The rest of a division that rounds towards zero. SPIR-V's is NaN where the divisor is infinite, and its quotients may be off by one.
+struct ExpandRemainder : OpRewritePattern<arith::RemFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::RemFOp op, PatternRewriter &b) const override {
+    using Predicate = arith::CmpFPredicate;
+    LaneMath m{b, op.getLoc(), op.getType()};
+    auto abs = [&](Value value) { return math::AbsFOp::create(b, m.loc, value).getResult(); };
+    auto number = [&](double value) { return m.splat(b.getFloatAttr(m.type, value)); };
+    Value x = op.getLhs(), y = op.getRhs(), size = abs(y), zero = number(0);
+    Value quotient = math::FloorOp::create(b, m.loc, m.div(abs(x), size));
+    Value rest = m.fma(m.sub(zero, quotient), size, abs(x));
+    rest = m.select(m.is(Predicate::OLT, rest, zero), m.add(rest, size), rest);
+    rest = m.select(m.is(Predicate::OGE, rest, size), m.sub(rest, size), rest);
+    Value infinity = number(std::numeric_limits<double>::infinity());
+    Value isAll =
+        arith::AndIOp::create(b, m.loc, m.is(Predicate::OEQ, size, infinity), m.is(Predicate::OLT, abs(x), infinity));
+    b.replaceOpWithNewOp<math::CopySignOp>(op, m.select(isAll, abs(x), rest), x);
+    return success();
+  }
+};
+
+/// MLIR's conversion lacks it.
+struct ExpandTrunc : OpRewritePattern<math::TruncOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::TruncOp op, PatternRewriter &b) const override {
+    Value x = op.getOperand(), size = math::AbsFOp::create(b, op.getLoc(), x);
+    b.replaceOpWithNewOp<math::CopySignOp>(op, math::FloorOp::create(b, op.getLoc(), size), x);
+    return success();
+  }
+};
+
 /// A bool is no number in SPIR-V.
 struct CastBool : OpRewritePattern<arith::IndexCastUIOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -105,7 +137,7 @@ struct LowerBFloat16 : OpConversionPattern<arith::ConstantOp> {
   }
 };
 
-/// Vulkan may make one operation of a product and a sum, unless it is told not to.
+/// Vulkan may make one operation of a product and a sum, and two of an fma, unless it is told not to.
 template <typename OpT, typename SpirvOpT> struct LowerArithmetic : OpConversionPattern<OpT> {
   using OpConversionPattern<OpT>::OpConversionPattern;
   LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor adaptor, ConversionPatternRewriter &b) const override {
@@ -150,7 +182,8 @@ struct LowerToSpirv : lepton::impl::LowerToSpirvBase<LowerToSpirv> {
     RewritePatternSet simpler(context);
     arith::populateCeilFloorDivExpandOpsPatterns(simpler);
     arith::populateExpandBFloat16Patterns(simpler);
-    simpler.add<SaturateIndex, CastBool, ConvertByF32<arith::ExtFOp>, ConvertByF32<arith::TruncFOp>>(context);
+    simpler.add<SaturateIndex, ExpandRemainder, ExpandTrunc, CastBool, ConvertByF32<arith::ExtFOp>,
+                ConvertByF32<arith::TruncFOp>>(context);
     if (failed(applyPatternsGreedily(kernels, std::move(simpler))))
       return failure();
     SPIRVTypeConverter converter(environment);
@@ -158,8 +191,9 @@ struct LowerToSpirv : lepton::impl::LowerToSpirvBase<LowerToSpirv> {
     ScfToSPIRVContext loops;
     RewritePatternSet patterns(context);
     patterns.add<LowerArithmetic<arith::AddFOp, spirv::FAddOp>, LowerArithmetic<arith::SubFOp, spirv::FSubOp>,
-                 LowerArithmetic<arith::MulFOp, spirv::FMulOp>, LowerBarrier, LowerBFloat16>(converter, context,
-                                                                                             /*benefit=*/2);
+                 LowerArithmetic<arith::MulFOp, spirv::FMulOp>, LowerArithmetic<math::FmaOp, spirv::GLFmaOp>,
+                 LowerBarrier, LowerBFloat16>(converter, context,
+                                              /*benefit=*/2);
     populateGPUToSPIRVPatterns(converter, patterns);
     populateSCFToSPIRVPatterns(converter, loops, patterns);
     arith::populateArithToSPIRVPatterns(converter, patterns);

@@ -83,21 +83,11 @@ private:
         strides[d] = getAsOpFoldResult(stride);
         stride = b.createOrFold<arith::MulIOp>(loc, stride, getValueOrCreateConstantIndexOp(b, loc, sizes[d]));
       }
-      // With strides computed by hand the type has them as unknown; a cast says that they are the dense ones.
-      auto type = op.getResultType();
-      auto strided = MemRefType::get(type.getShape(), type.getElementType(),
-                                     StridedLayoutAttr::get(b.getContext(), 0, dispatchStrides(strides)));
-      Value view = memref::ReinterpretCastOp::create(b, loc, strided, op.getSrc(), b.getIndexAttr(0), sizes, strides);
-      op.getResult().replaceAllUsesWith(memref::CastOp::create(b, loc, type, view).getResult());
+      Value view =
+          memref::ReinterpretCastOp::create(b, loc, op.getResultType(), op.getSrc(), b.getIndexAttr(0), sizes, strides);
+      op.getResult().replaceAllUsesWith(view);
       op.erase();
     }
-  }
-
-  static SmallVector<int64_t> dispatchStrides(ArrayRef<OpFoldResult> strides) {
-    SmallVector<int64_t> numbers;
-    for (OpFoldResult stride : strides)
-      numbers.push_back(getConstantIntValue(stride).value_or(ShapedType::kDynamic));
-    return numbers;
   }
 
   static void placeKernelBuffers(func::FuncOp kernel) {
@@ -127,6 +117,8 @@ private:
 
   void planEntry(func::FuncOp entry) {
     replaceArguments(entry);
+    if (targetOf(entry).isGpu())
+      takeTables(entry);
     placeResults(entry);
     placeEntryBuffers(entry);
     Block &body = entry.front();
@@ -160,6 +152,28 @@ private:
       (void)entry.eraseArgument(entry.getNumArguments() - 1);
     getOperation()->setAttr("lepton.constant_offsets", b.getDenseI64ArrayAttr(offsets));
     getOperation()->setAttr("lepton.constant_bytes", b.getI64IntegerAttr(end));
+  }
+
+  /// What bufferization made of tensors that are known: a GPU does not see the CPU's memory, so they are constants of the model.
+  void takeTables(func::FuncOp entry) {
+    ModuleOp module = getOperation();
+    SmallVector<memref::GetGlobalOp> tables;
+    entry.walk([&](memref::GetGlobalOp op) { tables.push_back(op); });
+    SmallVector<Attribute> values(module->getAttrOfType<ArrayAttr>("lepton.constants").getValue());
+    SmallVector<int64_t> offsets(module->getAttrOfType<DenseI64ArrayAttr>("lepton.constant_offsets").asArrayRef());
+    int64_t end = module->getAttrOfType<IntegerAttr>("lepton.constant_bytes").getInt();
+    OpBuilder b(module);
+    for (memref::GetGlobalOp table : tables) {
+      values.push_back(module.lookupSymbol<memref::GlobalOp>(table.getName()).getInitialValueAttr());
+      offsets.push_back(end);
+      b.setInsertionPoint(table);
+      table.replaceAllUsesWith(lrt::ConstantOp::create(b, table.getLoc(), table.getType(), end).getResult());
+      end = llvm::alignTo(end + staticBytes(table.getType()), 64);
+      table.erase();
+    }
+    module->setAttr("lepton.constants", b.getArrayAttr(values));
+    module->setAttr("lepton.constant_offsets", b.getDenseI64ArrayAttr(offsets));
+    module->setAttr("lepton.constant_bytes", b.getI64IntegerAttr(end));
   }
 
   /// A result that is allocated here is allocated as output; any other is copied to one.
