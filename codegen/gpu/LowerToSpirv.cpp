@@ -19,11 +19,13 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
 #include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
 #include "mlir/Dialect/SPIRV/Transforms/Passes.h"
 #include "mlir/Dialect/SPIRV/Transforms/SPIRVConversion.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -49,6 +51,21 @@ static spirv::TargetEnvAttr targetEnvironment(MLIRContext *context) {
   return spirv::TargetEnvAttr::get(most, spirv::getDefaultResourceLimits(context), spirv::ClientAPI::Vulkan,
                                    spirv::Vendor::Unknown, spirv::DeviceType::Unknown,
                                    spirv::TargetEnvAttr::kUnknownDeviceID);
+}
+
+/// MLIR's conversion keeps what the last iteration of a loop yields in a variable, which holds nothing where there was none.
+static void keepInitialValues(scf::ForOp loop) {
+  auto begin = getConstantIntValue(loop.getLowerBound()), end = getConstantIntValue(loop.getUpperBound());
+  if (begin && end && *begin < *end)
+    return;
+  OpBuilder b(loop);
+  b.setInsertionPointAfter(loop);
+  Location loc = loop.getLoc();
+  Value runs = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, loop.getLowerBound(), loop.getUpperBound());
+  for (auto [result, initial] : llvm::zip_equal(loop.getResults(), loop.getInitArgs())) {
+    auto kept = arith::SelectOp::create(b, loc, runs, result, initial);
+    result.replaceAllUsesExcept(kept, kept);
+  }
 }
 
 namespace {
@@ -186,6 +203,7 @@ struct LowerToSpirv : lepton::impl::LowerToSpirvBase<LowerToSpirv> {
                 ConvertByF32<arith::TruncFOp>>(context);
     if (failed(applyPatternsGreedily(kernels, std::move(simpler))))
       return failure();
+    kernels.walk(keepInitialValues);
     SPIRVTypeConverter converter(environment);
     converter.addConversion([](BFloat16Type type) { return IntegerType::get(type.getContext(), 16); });
     ScfToSPIRVContext loops;

@@ -150,6 +150,64 @@ gpu.module @kernels {
 
 // -----
 
+#vulkan = #lepton.target<cpu = "vulkan", vector_bits = 128, registers = 255, fma = true, shared_memory = 32768>
+
+module attributes {lepton.target = #vulkan} {
+gpu.module @kernels {
+  // A loop without an iteration leaves what it began with; one that has some for certain needs no look at that.
+  // CHECK-LABEL: spirv.func @sum
+  // CHECK: %[[C7:.*]] = spirv.Constant 7.0
+  // CHECK: %[[COUNT:.*]] = spirv.Load "PushConstant"
+  // CHECK: spirv.mlir.loop
+  // CHECK: spirv.mlir.merge
+  // CHECK: %[[LAST:.*]] = spirv.Load "Function"
+  // CHECK: %[[RUNS:.*]] = spirv.SGreaterThan %[[COUNT]]
+  // CHECK: %[[FIRST:.*]] = spirv.Select %[[RUNS]], %[[LAST]], %[[C7]]
+  // CHECK: spirv.mlir.loop
+  // CHECK: spirv.mlir.merge
+  // CHECK: %[[SECOND:.*]] = spirv.Load "Function"
+  // CHECK-NOT: spirv.Select
+  // CHECK: spirv.FMul %[[FIRST]], %[[SECOND]]
+  gpu.func @sum(%address: !llvm.ptr, %n: index) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c8 = arith.constant 8 : index
+    %seven = arith.constant 7.0 : f32
+    %x = lrt.view %address() : memref<64xf32>
+    %a = scf.for %i = %c0 to %n step %c1 iter_args(%sum = %seven) -> f32 {
+      %v = memref.load %x[%i] : memref<64xf32>
+      %next = arith.addf %sum, %v : f32
+      scf.yield %next : f32
+    }
+    %b = scf.for %i = %c0 to %c8 step %c1 iter_args(%sum = %seven) -> f32 {
+      %v = memref.load %x[%i] : memref<64xf32>
+      %next = arith.addf %sum, %v : f32
+      scf.yield %next : f32
+    }
+    %c = arith.mulf %a, %b : f32
+    memref.store %c, %x[%c0] : memref<64xf32>
+    gpu.return
+  }
+
+  // What there is no instruction for, or one that says too little of special numbers.
+  // CHECK-LABEL: spirv.func @remainder
+  // CHECK-NOT: spirv.FRem
+  // CHECK: spirv.GL.Floor
+  // CHECK: spirv.GL.Fma {{.*}} {no_contraction}
+  gpu.func @remainder(%address: !llvm.ptr) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %i = gpu.thread_id x
+    %x = lrt.view %address() : memref<64xf32>
+    %a = memref.load %x[%i] : memref<64xf32>
+    %b = math.trunc %a : f32
+    %c = arith.remf %a, %b : f32
+    memref.store %c, %x[%i] : memref<64xf32>
+    gpu.return
+  }
+}
+}
+
+// -----
+
 module attributes {lepton.target = #lepton.target<cpu = "vulkan", vector_bits = 128, registers = 255, fma = true, shared_memory = 32768>} {
 gpu.module @kernels {
   gpu.func @wide(%address: !llvm.ptr) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
