@@ -108,15 +108,37 @@ bool Compilation::fitsWasm() {
 }
 
 //===----------------------------------------------------------------------------------------------------------------------------------===//
+// GPUs
+//===----------------------------------------------------------------------------------------------------------------------------------===//
+
+/// Why a value is no memory that a GPU could have, either; nothing where it is.
+static std::string faultOfHandle(const ValueInfo &value) {
+  if (value.dtype == LEPTON_STRING)
+    return "is of strings, which are the runtime's";
+  return value.element.empty() ? "" : "is no tensor, but a list, an optional or a map, which are the runtime's";
+}
+
+bool Compilation::suitsGpu() {
+  if (chosen.gpu.empty())
+    return true;
+  auto suits = [&](const char *side, const std::vector<ValueInfo> &values) {
+    for (const ValueInfo &value : values)
+      if (std::string fault = faultOfHandle(value); !fault.empty())
+        return fail(Failure::input,
+                    std::string(side) + " '" + value.name + "' " + fault + "; compile the model for a CPU");
+    return true;
+  };
+  return suits("input", modelInfo.inputs) && suits("output", modelInfo.outputs);
+}
+
+//===----------------------------------------------------------------------------------------------------------------------------------===//
 // Without a runtime
 //===----------------------------------------------------------------------------------------------------------------------------------===//
 
 /// Why a value cannot pass as its elements alone; nothing where it can.
 static std::string faultOfBareValue(const ValueInfo &value) {
-  if (value.dtype == LEPTON_STRING)
-    return "is of strings, which are the runtime's";
-  if (!value.element.empty())
-    return "is no tensor, but a list, an optional or a map, which are the runtime's";
+  if (std::string fault = faultOfHandle(value); !fault.empty())
+    return fault;
   for (auto [size, name] : llvm::zip(value.shape, value.dimNames))
     if (size < 0)
       return "has a size that only a run knows; " +

@@ -112,7 +112,7 @@ bool Compilation::runPhases() {
   if (options.observer)
     module()->setAttr("lepton.observed", UnitAttr::get(context.get()));
   describe();
-  if (!chooseRuntime())
+  if (!suitsGpu() || !chooseRuntime())
     return false;
   const SmallVector<Phase> all = lineFor(chosen);
   ArrayRef<Phase> line = all;

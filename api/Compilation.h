@@ -69,6 +69,8 @@ private:
   bool fitsWasm();
   /// What an artifact has for the GPU: code that every newer one takes and, where an assembler is installed, machine code of this one.
   bool emitDeviceCode(DeviceCode &code);
+  /// Whether inputs and outputs are memory that a GPU can have.
+  bool suitsGpu();
   bool chooseRuntime();
   /// Says what code without a runtime would call of one, and the node that it is for.
   bool checkBareCode();

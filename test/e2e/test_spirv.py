@@ -103,7 +103,10 @@ def test_functions_are_arithmetic(tmp_path):
 
 def test_errors_say_what_to_do(tmp_path):
     small = save_small(tmp_path / "small.onnx")
+    strings = ({"x": (TensorProto.STRING, [4])}, {"y": (TensorProto.STRING, [4])})
+    text = save(tmp_path / "text.onnx", [helper.make_node("Identity", ["x"], ["y"])], *strings)
     cases = [
+        *[(["compile", text, f"--target={gpu}", "-o", output], 1, "input 'x' is of strings, which are the runtime's; compile the model for a CPU") for gpu, output in [("vulkan", "x.spv"), ("cuda", "x.so")]],
         (["compile", small, "-o", "x.spv"], 2, "SPIR-V is for Vulkan; add --target=vulkan, or end the output's name in another way"),
         (["compile", small, "--target=cuda", "-o", "x.spv"], 2, "SPIR-V is for Vulkan; add --target=vulkan"),
         *[(["compile", small, "--target=vulkan", "-o", output], 2, "the kernels for Vulkan are SPIR-V; end the output's name in .spv") for output in ("x.s", "x.ll")],
