@@ -1,8 +1,12 @@
 //===- SourceNode.cpp - the model's node that an op comes from, in messages ---------------------------------------------===//
 
 #include "dialects/Lepton/SourceNode.h"
+#include "dialects/Lepton/ElementTypes.h"
+#include "dialects/Lepton/LeptonOps.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace lepton;
@@ -19,9 +23,48 @@ SourceNode lepton::sourceNode(Location loc) {
   return {name.getName().getValue(), type ? type.getName().getValue() : StringRef()};
 }
 
+static std::string modelType(Type type);
+
+/// ONNX's name of an element type; empty where it has none.
+static std::string modelElementType(Type type) {
+  static constexpr StringRef names[] = {
+      "",          "float",      "uint8",      "int8",         "uint16",         "int16",      "int32",
+      "int64",     "string",     "bool",       "float16",      "double",         "uint32",     "uint64",
+      "complex64", "complex128", "bfloat16",   "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz",
+      "uint4",     "int4",       "float4e2m1", "float8e8m0",   "uint2",          "int2",       "float6e2m3",
+      "float6e3m2"};
+  if (auto sequence = dyn_cast<SequenceType>(type))
+    return "seq(" + modelType(sequence.getElement()) + ")";
+  if (auto optional = dyn_cast<OptionalType>(type))
+    return "optional(" + modelType(optional.getElement()) + ")";
+  if (auto map = dyn_cast<MapType>(type))
+    return "map(" + modelType(map.getKey()) + ", " + modelType(map.getValue()) + ")";
+  return names[numberOfElementType(type)].str();
+}
+
+/// A type as ONNX's text has it: `float[2,?]`, of which `float` is a scalar and `float[]` one of any shape. Empty where it has no such type.
+static std::string modelType(Type type) {
+  auto tensor = dyn_cast<TensorType>(type);
+  std::string name = modelElementType(tensor ? tensor.getElementType() : type);
+  if (name.empty() || !tensor || (tensor.hasRank() && tensor.getRank() == 0))
+    return name;
+  SmallVector<std::string> sizes;
+  if (tensor.hasRank())
+    for (int64_t size : tensor.getShape())
+      sizes.push_back(ShapedType::isDynamic(size) ? "?" : std::to_string(size));
+  return name + "[" + llvm::join(sizes, ",") + "]";
+}
+
+/// Who is told the node reads types as ONNX's text has them, too.
 std::string lepton::userMessage(const Diagnostic &diagnostic) {
-  std::string text = diagnostic.str();
-  bool namesNode = sourceNode(diagnostic.getLocation()).name.data() != nullptr;
+  const bool namesNode = sourceNode(diagnostic.getLocation()).name.data() != nullptr;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const DiagnosticArgument &argument : diagnostic.getArguments()) {
+    const bool isType = argument.getKind() == DiagnosticArgument::DiagnosticArgumentKind::Type;
+    std::string type = namesNode && isType ? modelType(argument.getAsType()) : "";
+    type.empty() ? argument.print(os) : void(os << type);
+  }
   if (namesNode && StringRef(text).starts_with("'lepton.") && StringRef(text).contains("' op "))
     text = StringRef(text).split("' op ").second.str();
   llvm::replace(text, '\n', ' ');

@@ -303,7 +303,7 @@ def test_program_in_c(turning, tmp_path):
         ("s = SequenceConstruct (x, x) r = SequenceConstruct (s) y = Identity (x)", "SequenceConstruct.: has the input 's' of type seq.tensor.complex64.."),
         (PLACES + "y = ScatterND <reduction = \"max\"> (x, i, x)", "ScatterND.: has the reduction 'max', but complex numbers have no order"),
         ("i = Constant <value = int64[1, 4] {0, 0, 1, 1}> () y = ScatterElements <reduction = \"min\"> (x, i, x)", "has the reduction 'min', but complex numbers have no order"),
-        ("d = BitCast <to = 1> (x) y = Identity (x)", "BitCast.: casts bits of 'complex<f32>' to 'f32', which is not as wide"),
+        ("d = BitCast <to = 1> (x) y = Identity (x)", "BitCast.: casts bits of complex64 to float, which is not as wide"),
         ("y = com.microsoft.Gelu (x)", "tensor.complex64., which the standard does not allow there"),
         ("y = com.microsoft.Inverse (x)", "Inverse.: needs"),
     ],

@@ -87,6 +87,8 @@ for op, attributes, constants in [
 
 OPS = {
     "concat-of-nothing": (model([node("Concat", [], axis=0)]), "has 0 inputs"),
+    "concat-of-other-ranks": (one("Concat", [2, 3], constants={"w": np.ones(3, F)}, axis=0), r"inputs differ in rank or element type: float\[2,3\] and float\[3\]"),
+    "concat-of-other-types": (one("Concat", ["n", 3], constants={"w": np.ones((2, 3), np.int8)}, axis=0), r"inputs differ in rank or element type: float\[\?,3\] and int8\[2,3\]"),
     "concat-of-other-sizes": (one("Concat", [2, 3], constants={"w": np.ones((3, 4), F)}, axis=0), ""),
     "split-into-none": (one("Split", [4], num_outputs=0), ""),
     "split-into-others": (one("Split", [4], outputs=["y", "z"], constants={"s": np.int64([1, 2])}), ""),

@@ -55,6 +55,7 @@ def said(result):
     assert result.returncode in (0, 1), text[-2000:]
     assert (result.returncode == 0) == (text == ""), text[-2000:]
     assert not text or text.startswith("error: "), text[:2000]
+    assert not re.search(r"'?tensor<|!lepton\.|'[fiu]+\d+'", text), text[:2000]  # types are those of ONNX
     return text
 
 
