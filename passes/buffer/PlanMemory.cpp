@@ -159,6 +159,8 @@ private:
     ModuleOp module = getOperation();
     SmallVector<memref::GetGlobalOp> tables;
     entry.walk([&](memref::GetGlobalOp op) { tables.push_back(op); });
+    if (tables.empty())
+      return;
     SmallVector<Attribute> values(module->getAttrOfType<ArrayAttr>("lepton.constants").getValue());
     SmallVector<int64_t> offsets(module->getAttrOfType<DenseI64ArrayAttr>("lepton.constant_offsets").asArrayRef());
     int64_t end = module->getAttrOfType<IntegerAttr>("lepton.constant_bytes").getInt();
