@@ -112,7 +112,7 @@ bool Compilation::runPhases() {
   if (options.observer)
     module()->setAttr("lepton.observed", UnitAttr::get(context.get()));
   describe();
-  if (!suitsGpu() || !chooseRuntime())
+  if (!chooseRuntime())
     return false;
   const SmallVector<Phase> all = lineFor(chosen);
   ArrayRef<Phase> line = all;
@@ -142,7 +142,7 @@ bool Compilation::runPhases() {
   modelInfo.weightsBytes = bytes("lepton.constant_bytes");
   if (options.facts)
     options.facts->liveBytes = modelInfo.liveBytes;
-  return fitsWasm();
+  return fitsWasm() && suitsGpu();
 }
 
 /// What the options want to know of the IR when a phase has ended.
