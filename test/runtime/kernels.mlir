@@ -1,3 +1,5 @@
+// RUN: mlir-translate --no-implicit-module --serialize-spirv %s -o %t && spirv-val --target-env vulkan1.1 %t
+
 // What vulkan_test.cpp launches: entry points as codegen/gpu/LowerToSpirv.cpp makes them.
 spirv.module Logical GLSL450 requires #spirv.vce<v1.3, [Shader, Int8, StorageBuffer8BitAccess], [SPV_KHR_8bit_storage]> {
   spirv.GlobalVariable @group built_in("WorkgroupId") : !spirv.ptr<vector<3xi32>, Input>
@@ -6,6 +8,7 @@ spirv.module Logical GLSL450 requires #spirv.vce<v1.3, [Shader, Int8, StorageBuf
   spirv.GlobalVariable @x bind(0, 0) : !spirv.ptr<!spirv.struct<(!spirv.rtarray<f32, stride=4> [0])>, StorageBuffer>
   spirv.GlobalVariable @y bind(0, 1) : !spirv.ptr<!spirv.struct<(!spirv.rtarray<f32, stride=4> [0])>, StorageBuffer>
   spirv.GlobalVariable @flag bind(0, 1) : !spirv.ptr<!spirv.struct<(!spirv.rtarray<i32, stride=4> [0])>, StorageBuffer>
+  // Of bytes, which have to be switched on; no kernel has any.
   spirv.GlobalVariable @byte bind(0, 1) : !spirv.ptr<!spirv.struct<(!spirv.rtarray<i8, stride=1> [0])>, StorageBuffer>
 
   // y[i] = x[i] + number 1, for i below number 0.
