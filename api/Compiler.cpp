@@ -163,9 +163,9 @@ static std::string faultOfGpuForm(llvm::StringRef form, llvm::StringRef target) 
 static bool writeIr(Compilation &compilation, const std::string &form, const std::string &output, bool locations,
                     std::string &error) {
   std::string text;
-  const GpuForm gpuForm = form == "llvm"                               ? GpuForm::llvmIr
-                          : llvm::is_contained({"hsaco", "spv"}, form) ? GpuForm::object
-                                                                       : GpuForm::assembly;
+  const GpuForm gpuForm = form == "llvm"                                        ? GpuForm::llvmIr
+                          : llvm::is_contained({"cubin", "hsaco", "spv"}, form) ? GpuForm::object
+                                                                                : GpuForm::assembly;
   if (form == "mlir" || form == "bytecode") {
     // Whole in a file, which can be compiled again, and written as it is made, since it may be large; for reading without the weights.
     auto flags = output == "-" ? OpPrintingFlags().elideLargeResourceString(64) : OpPrintingFlags();
