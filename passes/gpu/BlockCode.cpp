@@ -135,6 +135,8 @@ struct BlockCode {
     if (!combinerOf(op) || !elements || *elements == 0 || !llvm::isPowerOf2_64(threads))
       return 1;
     const int64_t iterations = iterationsOf(op, utils::IteratorType::reduction).value_or(threads * worthwhile);
+    if (*elements == 1 && iterations >= threads && hasSubgroupOperation(combinerOf(op)))
+      return threads; // which takes one barrier, however many there are
     int64_t parts = std::max<int64_t>(threads / llvm::PowerOf2Ceil(*elements), 1);
     while (parts > 1 && parts * worthwhile > iterations)
       parts /= 2;

@@ -50,8 +50,8 @@ Value SharedReduction::begin(Value initial) {
   return arith::SelectOp::create(b, loc, isFirst, initial, neutralElement(b, combiner));
 }
 
-/// What the threads of a subgroup combine by an instruction, on Vulkan's GPUs; nothing where there is none. That for the largest of floats makes nothing certain of what is no
-/// number.
+/// What the threads of a subgroup combine by an instruction, on Vulkan's GPUs; nothing where there is none. Of the largest and the least of floats it says nothing where one is no
+/// number: these are found as integers.
 static std::optional<gpu::AllReduceOperation> subgroupOperation(Operation *combiner) {
   Type type = combiner->getResult(0).getType();
   if (targetOf(combiner).getCpu() != "vulkan" || !(type.isF32() || type.isInteger(32)))
@@ -60,9 +60,32 @@ static std::optional<gpu::AllReduceOperation> subgroupOperation(Operation *combi
   return llvm::TypeSwitch<Operation *, Known>(combiner)
       .Case<arith::AddFOp, arith::AddIOp>([](auto) { return gpu::AllReduceOperation::ADD; })
       .Case<arith::MulFOp, arith::MulIOp>([](auto) { return gpu::AllReduceOperation::MUL; })
-      .Case([](arith::MaxSIOp) { return gpu::AllReduceOperation::MAXSI; })
-      .Case([](arith::MinSIOp) { return gpu::AllReduceOperation::MINSI; })
+      .Case<arith::MaximumFOp, arith::MaxSIOp>([](auto) { return gpu::AllReduceOperation::MAXSI; })
+      .Case<arith::MinimumFOp, arith::MinSIOp>([](auto) { return gpu::AllReduceOperation::MINSI; })
       .Default(Known());
+}
+
+bool lepton::hasSubgroupOperation(Operation *combiner) { return subgroupOperation(combiner).has_value(); }
+
+/// The bits of a float, all but the sign flipped where that is set: integers in the order of the floats. The other way round the same.
+static Value orderBits(OpBuilder &b, Location loc, Value bits) {
+  Value sign = arith::ShRSIOp::create(b, loc, bits, arith::ConstantIntOp::create(b, loc, bits.getType(), 31)),
+        others = arith::ConstantIntOp::create(b, loc, bits.getType(), std::numeric_limits<int32_t>::max());
+  return arith::XOrIOp::create(b, loc, bits, arith::AndIOp::create(b, loc, sign, others));
+}
+
+/// Of the threads of a subgroup. What is no number is the last integer in the direction that is looked for, which is none as a float, either.
+Value SharedReduction::combineSubgroup(Value partial, gpu::AllReduceOperation operation) {
+  const bool isOrdered = isa<arith::MaximumFOp, arith::MinimumFOp>(combiner);
+  if (!isOrdered)
+    return gpu::SubgroupReduceOp::create(b, loc, partial, operation, /*uniform=*/false);
+  const int32_t last = operation == gpu::AllReduceOperation::MAXSI ? std::numeric_limits<int32_t>::max()
+                                                                   : std::numeric_limits<int32_t>::min();
+  Value bits = orderBits(b, loc, arith::BitcastOp::create(b, loc, b.getI32Type(), partial)),
+        isNoNumber = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, partial, partial);
+  bits = arith::SelectOp::create(b, loc, isNoNumber, arith::ConstantIntOp::create(b, loc, b.getI32Type(), last), bits);
+  bits = gpu::SubgroupReduceOp::create(b, loc, bits, operation, /*uniform=*/false);
+  return arith::BitcastOp::create(b, loc, partial.getType(), orderBits(b, loc, bits));
 }
 
 Value SharedReduction::combineTwo(Value l, Value r) {
@@ -72,10 +95,10 @@ Value SharedReduction::combineTwo(Value l, Value r) {
 }
 
 /// Of all threads of a block: each subgroup, of whatever width, leaves its sum in shared memory, and each thread adds these up.
-Value SharedReduction::combineSubgroups(Value partial, gpu::AllReduceOperation operation) {
+Value SharedReduction::combineBlock(Value partial, gpu::AllReduceOperation operation) {
   Value shared = device.shared(MemRefType::get({threads}, partial.getType()), loc), zero = device.constant(0),
         one = device.constant(1);
-  Value sum = gpu::SubgroupReduceOp::create(b, loc, partial, operation, /*uniform=*/false);
+  Value sum = combineSubgroup(partial, operation);
   Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
                                         gpu::LaneIdOp::create(b, loc, /*upper_bound=*/nullptr), zero);
   {
@@ -96,7 +119,7 @@ Value SharedReduction::combineSubgroups(Value partial, gpu::AllReduceOperation o
 
 SmallVector<Value> SharedReduction::combine(ValueRange partial) {
   if (auto operation = subgroupOperation(combiner); operation && lines == 1 && partial.size() == 1)
-    return {combineSubgroups(partial.front(), *operation)};
+    return {combineBlock(partial.front(), *operation)};
   auto type = MemRefType::get({int64_t(partial.size()), threads}, partial.front().getType());
   Value shared = device.shared(type, loc);
   auto place = [&](size_t i, Value thread) { return SmallVector<Value>{device.constant(i), thread}; };

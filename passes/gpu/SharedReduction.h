@@ -23,6 +23,9 @@ llvm::SmallVector<int64_t> reductionOf(mlir::linalg::LinalgOp op);
 /// What `combiner` leaves as it is.
 mlir::Value neutralElement(mlir::OpBuilder &b, mlir::Operation *combiner);
 
+/// Whether the threads of a subgroup combine what they have by an instruction.
+bool hasSubgroupOperation(mlir::Operation *combiner);
+
 /// A reduction's iterations, split in `parts`, for lines of threads.
 struct SharedReduction {
   SharedReduction(DeviceFunction &device, mlir::Operation *combiner, int64_t threads, int64_t parts);
@@ -43,7 +46,8 @@ struct SharedReduction {
 
 private:
   mlir::Value combineTwo(mlir::Value l, mlir::Value r);
-  mlir::Value combineSubgroups(mlir::Value partial, mlir::gpu::AllReduceOperation operation);
+  mlir::Value combineSubgroup(mlir::Value partial, mlir::gpu::AllReduceOperation operation);
+  mlir::Value combineBlock(mlir::Value partial, mlir::gpu::AllReduceOperation operation);
 };
 
 } // namespace lepton

@@ -17,6 +17,7 @@ PUBLIC = sorted((ROOT / "build/models").rglob("*.onnx"))
 MOST_THREADS, SHARED_BYTES, NUMBER_BYTES = 256, 32 << 10, 128  # of a block and of push constants, that most devices or all of them have
 BYTES = {"f16": 2, "f32": 4, "f64": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8}
 ALWAYS = {"Shader", "Matrix"}  # the one has the other
+SUBGROUPS = {"GroupNonUniform", "GroupNonUniformArithmetic"}
 
 
 def tool(name, *arguments):
@@ -65,7 +66,7 @@ def check_module(model, folder):
 def test_networks_become_valid_modules(tmp_path, name):
     model = tmp_path / "network.onnx"
     onnx.save(lepton_networks.NETWORKS[name](), model)
-    assert capabilities(check_module(model, tmp_path)) <= {"Int64"}
+    assert capabilities(check_module(model, tmp_path)) <= {"Int64", *SUBGROUPS}
     model.unlink()  # up to half a gigabyte, which pytest would keep
 
 
@@ -90,6 +91,13 @@ def test_public_models_become_valid_modules(tmp_path, path):
 def test_a_module_declares_what_it_uses(tmp_path, dtype, needed):
     shapes = ({"x": (dtype, [64, 64]), "y": (dtype, [64, 64])}, {"z": (dtype, [64, 64])})
     model = save(tmp_path / "sum.onnx", [helper.make_node("Add", ["x", "y"], ["z"])], *shapes)
+    assert capabilities(check_module(model, tmp_path)) == needed
+
+
+@pytest.mark.parametrize("columns,needed", [(1000, SUBGROUPS), (100, set())])
+def test_subgroups_share_long_lines(tmp_path, columns, needed):
+    shapes = ({"x": (TensorProto.FLOAT, [64, columns])}, {"y": (TensorProto.FLOAT, [64, columns])})
+    model = save(tmp_path / "softmax.onnx", [helper.make_node("Softmax", ["x"], ["y"], axis=1)], *shapes)
     assert capabilities(check_module(model, tmp_path)) == needed
 
 

@@ -32,9 +32,15 @@ module attributes {lepton.target = #lepton.target<cpu = "vulkan", vector_bits = 
     return
   }
 
-  // What is no number has to stay so: the largest one is found in shared memory.
+  // What is no number has to stay so: the largest of integers in the order of the floats, of which that is the last.
   // CHECK-LABEL: gpu.func @Largest(
-  // CHECK-NOT: gpu.subgroup_reduce
+  // CHECK: %[[SIGN:.*]] = arith.shrsi %[[BITS:.*]], %c31_i32
+  // CHECK: %[[MASK:.*]] = arith.andi %[[SIGN]], %c2147483647_i32
+  // CHECK: %[[ORDER:.*]] = arith.xori %[[BITS]], %[[MASK]]
+  // CHECK: %[[NAN:.*]] = arith.cmpf uno
+  // CHECK: %[[KEY:.*]] = arith.select %[[NAN]], %c2147483647_i32, %[[ORDER]]
+  // CHECK: gpu.subgroup_reduce maxsi %[[KEY]] : (i32) -> i32
+  // CHECK: arith.bitcast %{{.*}} : i32 to f32
   // CHECK: gpu.return
   func.func private @Largest(%context: !llvm.ptr, %x: memref<9x4096xf32>, %y: memref<9xf32>) attributes {lepton.kernel} {
     scf.forall (%i) in (9) {
