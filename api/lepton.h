@@ -8,6 +8,7 @@
  *
  * The interface is stable: functions are only added, structs that a caller fills begin with their size and only grow at their end, where a library
  * reads no more than the caller has. What a caller gives is read before a function returns and not kept. Text is UTF-8, ended by a NUL.
+ * Where the system refuses memory to a run, that returns an error; where it does so to a compilation, the process ends: max_memory bounds what one takes.
  *
  * Whoever only runs models that were compiled before needs no library but the artifact itself: lepton_abi.h.
  */

@@ -1,6 +1,7 @@
 //===- lepton.hpp - compile and run networks -----------------------------------------------------------------*- C++ -*-===//
 //
 // The public interface in C++. Nothing here throws: a call that can fail returns false (or null) and says why in `error`, one problem a line.
+// Only where the system refuses memory to a compilation, the process ends: `maxMemory` bounds what one takes.
 //
 //   lepton::CompileOptions options;
 //   std::string error;

@@ -1,6 +1,5 @@
 """No two threads meet at one place of memory: ThreadSanitizer sees every access of kernels and of the runtime, and reports two that nothing orders."""
 
-import re
 import subprocess
 import sys
 
@@ -10,32 +9,23 @@ import pytest
 
 import backend_suite
 import deterministic_suite
+import sanitized
 from common import CLANG, FULL, ROOT, SECONDS, lepton, save_small
 from test_load import MODELS, compile_all, require_right
 
 sys.path.insert(0, str(ROOT / "test/fuzz"))
 import graphs
 
-SANITIZER = ("-fsanitize=thread", "-g1", "-O1")
+SANITIZER = sanitized.OPTIONS["thread"]
 FLAGS = ("--weights=file", "--cpu=x86-64-v2")  # no masked stores, which the sanitizer does not see
 SHARDS, SAMPLE = (8, 1) if FULL else (2, 100)  # every so manieth of ONNX's node tests
 GRAPHS = 200 if FULL else 4
 
 
-def link(code, output, *options):
-    """Links a model's .ll with the runtime that is compiled for the sanitizer. The constants are beside it, in NAME.weights."""
-    # The sanitizer looks into functions with an attribute; those that Lepton makes all have a table for unwinding.
-    text, count = re.subn(r"^attributes #\d+ = \{(?= .*\buwtable\b)", r"\g<0> sanitize_thread", code.read_text(), flags=re.M)
-    assert count > 0
-    code.write_text(text)
-    command = [f"{CLANG}++", *SANITIZER, "-Wno-override-module", "-Wl,-u,lepton_artifact_api", code, *options, ROOT / "build/lib/liblepton_rt_tsan.a", "-pthread", "-o", output]
-    subprocess.run(command, check=True)
-
-
 def test_load(tmp_path):
     """The load of test_load.py, on the runtime's own threads."""
     for code in compile_all(tmp_path, ".so", ".ll", flags=FLAGS):
-        link(code, code.with_suffix(".so"), "-shared")
+        sanitized.link("thread", code, code.with_suffix(".so"), "-shared")
     artifacts = [tmp_path / f"{write.__name__}.so" for write in MODELS]
     require_right(tmp_path, artifacts, 60 if FULL else 2, 16, *SANITIZER, TSAN_OPTIONS="die_after_fork=0")
 
@@ -58,7 +48,7 @@ def fault(folder, ranges, model, inputs):
         done = lepton("compile", folder / "m.onnx", "-o", folder / f"m.{ending}", *FLAGS)
         if done.returncode:
             return done.stderr
-    link(folder / "m.ll", folder / "m", "-Wl,--wrap=lepton_rt_parallel_for", ranges, ROOT / "build/lib/x86_64/liblepton_main.a")
+    sanitized.link("thread", folder / "m.ll", folder / "m", "-Wl,--wrap=lepton_rt_parallel_for", ranges, sanitized.MAIN)
     for i, value in enumerate(inputs.values()):
         np.save(folder / f"{i}.npy", value)
     command = [folder / "m", *(f"{name}={folder / f'{i}.npy'}" for i, name in enumerate(inputs))]

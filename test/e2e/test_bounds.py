@@ -1,0 +1,69 @@
+"""Nothing outside of tensors is read or written: AddressSanitizer sees every access of kernels and of the runtime.
+
+What lies in the arena, which is one block, it sees as a whole.
+"""
+
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+import backend_suite
+import deterministic_suite
+import sanitized
+from common import FULL, ROOT, SECONDS, lepton, save_small
+
+sys.path.insert(0, str(ROOT / "test/fuzz"))
+import graphs
+
+SHARDS, SAMPLE = (8, 4) if FULL else (1, 200)  # every so manieth of ONNX's node tests
+GRAPHS = 100 if FULL else 3
+LEVELS = [0, 3]
+
+
+def fault(folder, level, model, inputs, *options):
+    """What is wrong with a run; empty where nothing is."""
+    onnx.save(model, folder / "m.onnx")
+    for ending in ("so", "ll"):  # the constants come with the library
+        done = lepton("compile", folder / "m.onnx", "-o", folder / f"m.{ending}", "--weights=file", f"-O{level}")
+        if done.returncode:
+            return done.stderr
+    sanitized.link("address", folder / "m.ll", folder / "m", *options, sanitized.MAIN)
+    for i, value in enumerate(inputs.values()):
+        np.save(folder / f"{i}.npy", value)
+    command = [folder / "m", *(f"{name}={folder / f'{i}.npy'}" for i, name in enumerate(inputs))]
+    # The program leaves its memory to the system when it ends.
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env={"ASAN_OPTIONS": "detect_leaks=0"})
+    return done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_onnx_node_tests_keep_inside(tmp_path, shard, level):
+    cases = backend_suite.load_cases()
+    failed = {}
+    for name in deterministic_suite.names(cases)[::SAMPLE][shard::SHARDS]:
+        model, data_sets = backend_suite.materialize(cases[name])
+        failed[name] = fault(tmp_path, level, model, dict(zip((value.name for value in model.graph.input), data_sets[0][0])))
+    assert failed and not any(failed.values()), "\n".join(f"{name}: {reason}" for name, reason in failed.items() if reason)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("seed", range(GRAPHS))
+def test_random_graphs_keep_inside(tmp_path, seed, level):
+    model, feeds = graphs.graph(seed)
+    assert fault(tmp_path, level, model, {value.name: feeds[value.name] for value in model.graph.input}) == ""
+
+
+BEYOND = """#include "lepton_abi.h"
+extern "C" void __wrap_lepton_rt_parallel_for(lepton_context *context, int64_t n, int64_t, lepton_rt_body body, void *args) { body(context, args, -1, n); }
+"""
+
+
+def test_what_is_outside_is_reported(tmp_path):
+    (tmp_path / "beyond.cpp").write_text(BEYOND)
+    beyond = (f"-I{ROOT}/runtime/core", "-Wl,--wrap=lepton_rt_parallel_for", tmp_path / "beyond.cpp")
+    reason = fault(tmp_path, 3, onnx.load(save_small(tmp_path / "m.onnx")), {"x": np.ones((20_000, 4), np.float32)}, *beyond)
+    assert "AddressSanitizer: heap-buffer-overflow" in reason and "_range" in reason
