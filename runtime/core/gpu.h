@@ -10,6 +10,8 @@
 
 #include "context.h"
 #include "device.h"
+#include "text.h"
+#include <stdlib.h>
 
 namespace lepton::rt {
 
@@ -102,6 +104,32 @@ void settleDevice(lepton_context *context);
 constexpr lepton_device_runtime runtimeOn(const Gpu &gpu) {
   return {gpu.open,         gpu.close,       prepareDevice, disposeDevice, beginOnDevice, endOnDevice,
           allocateOnDevice, releaseOnDevice, placeOutput,   settleDevice,  &gpu};
+}
+
+//===----------------------------------------------------------------------===//
+// Sessions
+//===----------------------------------------------------------------------===//
+
+/// The driver of this machine, loaded once; NULL with the reason in `error`.
+template <typename Driver>
+const Driver *loadOnce(bool (*load)(Driver &driver, lepton_error &error), lepton_error &error) {
+  static SpinLock lock;
+  static Driver driver;
+  static bool isLoaded;
+  lock.lock();
+  if (!isLoaded)
+    isLoaded = load(driver, error);
+  lock.unlock();
+  return isLoaded ? &driver : nullptr;
+}
+
+/// Gives the session a state, whose memory is zero; NULL, and the reason in `error`, without memory.
+template <typename State> State *makeState(lepton_session *session, lepton_error &error) {
+  auto *state = static_cast<State *>(calloc(1, sizeof(State)));
+  if (!state)
+    Text(error).add("out of memory: no session can be made of model '%.100s'", session->model->name);
+  session->device = state;
+  return state;
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,7 +1,6 @@
 //===- driver.cpp - Loads NVIDIA's driver -----------------------------------===//
 #include "driver.h"
-#include "../core/atomic.h"
-#include "../core/text.h"
+#include "../core/gpu.h"
 #include <dlfcn.h>
 #include <stdlib.h>
 
@@ -44,15 +43,6 @@ static bool load(Driver &driver, lepton_error &error) {
   return true;
 }
 
-const Driver *loadDriver(lepton_error &error) {
-  static SpinLock lock;
-  static Driver driver;
-  static bool isLoaded;
-  lock.lock();
-  if (!isLoaded)
-    isLoaded = load(driver, error);
-  lock.unlock();
-  return isLoaded ? &driver : nullptr;
-}
+const Driver *loadDriver(lepton_error &error) { return loadOnce(load, error); }
 
 } // namespace lepton::rt::cuda

@@ -1,5 +1,4 @@
 //===- session.cpp - A model's code and constants on a GPU ------------------===//
-#include "../core/text.h"
 #include "state.h"
 #include <stdlib.h>
 #include <string.h>
@@ -88,12 +87,9 @@ static lepton_status openDevice(const lepton_session *session, SessionState &sta
 }
 
 lepton_status open(lepton_session *session, lepton_error &error) {
-  auto *state = static_cast<SessionState *>(calloc(1, sizeof(SessionState)));
-  if (!state) {
-    Text(error).add("out of memory: no session can be made of model '%.100s'", session->model->name);
+  auto *state = makeState<SessionState>(session, error);
+  if (!state)
     return LEPTON_OUT_OF_MEMORY;
-  }
-  session->device = state;
   return openDevice(session, *state, error);
 }
 

@@ -1,5 +1,4 @@
 //===- session.cpp - A model's code and constants on a GPU by Vulkan ----------===//
-#include "../core/text.h"
 #include "state.h"
 #include <stdlib.h>
 
@@ -63,12 +62,9 @@ static lepton_status loadConstants(lepton_session *session, lepton_error &error)
 }
 
 lepton_status open(lepton_session *session, lepton_error &error) {
-  auto *state = static_cast<SessionState *>(calloc(1, sizeof(SessionState)));
-  if (!state) {
-    Text(error).add("out of memory: no session can be made of model '%.100s'", session->model->name);
+  auto *state = makeState<SessionState>(session, error);
+  if (!state)
     return LEPTON_OUT_OF_MEMORY;
-  }
-  session->device = state;
   lepton_status status = openDevice(*state, session, error);
   if (status == LEPTON_OK)
     status = loadCode(*state, session->model, error);
