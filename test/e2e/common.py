@@ -103,3 +103,39 @@ def save_small(path):
 def small_result(x):
     """What the model of save_small computes."""
     return np.maximum(x @ (np.arange(12, dtype=np.float32).reshape(4, 3) / 10 - 0.5) + 1, 0)
+
+
+def save_chain(path):
+    """y[5, 3] = tanh(x[5, 4]) w + 1, z = relu(y)."""
+    nodes = [
+        helper.make_node("Tanh", ["x"], ["t"]),
+        helper.make_node("MatMul", ["t", "w"], ["p"]),
+        helper.make_node("Add", ["p", "one"], ["y"]),
+        helper.make_node("Relu", ["y"], ["z"]),
+    ]
+    shapes = ({"x": (TensorProto.FLOAT, [5, 4])}, {"y": (TensorProto.FLOAT, [5, 3]), "z": (TensorProto.FLOAT, [5, 3])})
+    weights = {"w": np.arange(12, dtype=np.float32).reshape(4, 3) / 10 - 0.5, "one": np.ones(3, np.float32)}
+    return save(path, nodes, *shapes, weights)
+
+
+def chain_result(x):
+    """What the model of save_chain computes."""
+    y = np.tanh(x) @ (np.arange(12, dtype=np.float32).reshape(4, 3) / 10 - 0.5) + 1
+    return y, np.maximum(y, 0)
+
+
+def save_doubling(path):
+    """y = x[3] doubled until its greatest element is 100 or more, once at least: a loop whose end only the results say."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Add", ["a", "a"], ["twice"]),
+            helper.make_node("ReduceMax", ["twice"], ["most"], keepdims=0),
+            helper.make_node("Less", ["most", "limit"], ["goes_on"]),
+        ],
+        "body",
+        [helper.make_tensor_value_info(n, t, d) for n, t, d in (("i", TensorProto.INT64, []), ("c", TensorProto.BOOL, []), ("a", TensorProto.FLOAT, [3]))],
+        [helper.make_tensor_value_info(n, t, d) for n, t, d in (("goes_on", TensorProto.BOOL, []), ("twice", TensorProto.FLOAT, [3]))],
+    )
+    nodes = [helper.make_node("Loop", ["", "yes", "x"], ["y"], body=body)]
+    shapes = ({"x": (TensorProto.FLOAT, [3])}, {"y": (TensorProto.FLOAT, [3])})
+    return save(path, nodes, *shapes, {"yes": np.array(True), "limit": np.float32(100)})

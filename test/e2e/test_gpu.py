@@ -163,17 +163,6 @@ def test_constants_that_kernels_read_are_the_gpus(tmp_path, op):
     require_agreement(model, emulate(model, tmp_path / "emulated.so"))
 
 
-def test_an_index_out_of_range_is_an_error_in_words(tmp_path):
-    shapes = ({"x": (TensorProto.FLOAT, [4]), "at": (TensorProto.INT64, [2])}, {"y": (TensorProto.FLOAT, [2])})
-    model = save(tmp_path / "gather.onnx", [helper.make_node("Gather", ["x", "at"], ["y"], name="pick")], *shapes)
-    session = lepton.InferenceSession(emulate(model, tmp_path / "emulated.so"))
-    x = np.arange(4, dtype=np.float32)
-    for _ in range(4):  # the third run is a replay
-        np.testing.assert_array_equal(session.run(None, {"x": x, "at": np.array([3, -4])})[0], [3, 0])
-        with pytest.raises(Exception, match="node 'pick'.*out of range"):
-            session.run(None, {"x": x + 1, "at": np.array([1 << 40, -3])})
-
-
 @pytest.mark.parametrize("op", ["LayerNormalization", "Softmax"])
 def test_a_missing_barrier_is_noticed(tmp_path, op):
     """Threads sum up a line together, which all of them divide by the sum: a barrier left out shows in the result of some of the lines. Of numbers that lie so far apart

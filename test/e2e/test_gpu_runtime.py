@@ -3,15 +3,12 @@
 import json
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 import lepton
-from common import FAKE_CUDA, emulate, save, save_small, small_result
+from common import FAKE_CUDA, chain_result, emulate, save_chain, save_small, small_result
 from common import lepton as command_line
 
 
@@ -30,22 +27,9 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
-    """y = tanh(x) w + 1, z = relu(y), of known sizes: recorded in the second run."""
+    """save_chain's model, of known sizes: recorded in the second run."""
     folder = tmp_path_factory.mktemp("chain")
-    nodes = [
-        helper.make_node("Tanh", ["x"], ["t"]),
-        helper.make_node("MatMul", ["t", "w"], ["p"]),
-        helper.make_node("Add", ["p", "one"], ["y"]),
-        helper.make_node("Relu", ["y"], ["z"]),
-    ]
-    shapes = ({"x": (TensorProto.FLOAT, [5, 4])}, {"y": (TensorProto.FLOAT, [5, 3]), "z": (TensorProto.FLOAT, [5, 3])})
-    weights = {"w": np.arange(12, dtype=np.float32).reshape(4, 3) / 10 - 0.5, "one": np.ones(3, np.float32)}
-    return emulate(save(folder / "chain.onnx", nodes, *shapes, weights), folder / "chain.so")
-
-
-def chain_result(x):
-    y = np.tanh(x) @ (np.arange(12, dtype=np.float32).reshape(4, 3) / 10 - 0.5) + 1
-    return y, np.maximum(y, 0)
+    return emulate(save_chain(folder / "chain.onnx"), folder / "chain.so")
 
 
 def error_of(library, emulator, fault):
@@ -54,86 +38,6 @@ def error_of(library, emulator, fault):
     with pytest.raises(Exception) as caught:
         lepton.InferenceSession(library).run(None, {"x": np.zeros((2, 4), np.float32)})
     return str(caught.value)
-
-
-def test_runs_differ_by_their_inputs_also_as_replays(chain):
-    session = lepton.InferenceSession(chain)
-    random = np.random.default_rng(0)
-    for _ in range(5):
-        x = random.standard_normal((5, 4)).astype(np.float32)
-        for expected, result in zip(chain_result(x), session.run(None, {"x": x}), strict=True):
-            np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
-
-
-def test_outputs_go_to_the_callers_memory(chain):
-    session = lepton.InferenceSession(chain)
-    y, z = np.full((5, 3), 7, np.float32), np.full((5, 3), 7, np.float32)
-    for run in range(4):
-        x = np.full((5, 4), run, np.float32)
-        binding = session.io_binding()
-        binding.bind_cpu_input("x", x)
-        for name, array in (("y", y), ("z", z)):
-            binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        session.run_with_iobinding(binding)
-        np.testing.assert_allclose(y, chain_result(x)[0], rtol=1e-5)
-        np.testing.assert_allclose(z, chain_result(x)[1], rtol=1e-5)
-
-
-def test_a_run_that_fails_while_it_is_recorded_is_not_replayed(chain):
-    session = lepton.InferenceSession(chain)
-    for run in range(4):
-        x = np.full((5, 4), run, np.float32)
-        if run == 1:  # the one that is recorded
-            binding = session.io_binding()
-            binding.bind_cpu_input("x", x)
-            small = np.zeros((5, 2), np.float32)
-            binding.bind_output("y", "cpu", 0, np.float32, small.shape, small.ctypes.data)
-            with pytest.raises(Exception, match="output 'y'"):
-                session.run_with_iobinding(binding)
-        else:
-            np.testing.assert_allclose(session.run(None, {"x": x})[1], chain_result(x)[1], rtol=1e-5)
-
-
-def test_sizes_may_change_from_run_to_run(small):
-    session = lepton.InferenceSession(small)
-    for count in (3, 1, 200, 2, 0, 200):
-        x = np.random.default_rng(count).standard_normal((count, 4)).astype(np.float32)
-        np.testing.assert_allclose(session.run(None, {"x": x})[0], small_result(x), rtol=1e-5, atol=1e-6)
-
-
-def test_several_threads_run_one_session(chain):
-    session = lepton.InferenceSession(chain)
-
-    def work(seed):
-        x = np.random.default_rng(seed).standard_normal((5, 4)).astype(np.float32)
-        return np.allclose(session.run(None, {"x": x})[1], chain_result(x)[1], rtol=1e-5, atol=1e-6)
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(work, range(64)))
-
-
-def test_the_host_decides_by_what_a_kernel_computed(tmp_path):
-    """A loop whose end only the GPU knows, and a branch."""
-    body = helper.make_graph(
-        [
-            helper.make_node("Add", ["a", "a"], ["twice"]),
-            helper.make_node("ReduceMax", ["twice"], ["most"], keepdims=0),
-            helper.make_node("Less", ["most", "limit"], ["goes_on"]),
-        ],
-        "body",
-        [helper.make_tensor_value_info(n, t, d) for n, t, d in (("i", TensorProto.INT64, []), ("c", TensorProto.BOOL, []), ("a", TensorProto.FLOAT, [3]))],
-        [helper.make_tensor_value_info(n, t, d) for n, t, d in (("goes_on", TensorProto.BOOL, []), ("twice", TensorProto.FLOAT, [3]))],
-    )
-    nodes = [helper.make_node("Loop", ["", "yes", "x"], ["y"], body=body)]
-    shapes = ({"x": (TensorProto.FLOAT, [3])}, {"y": (TensorProto.FLOAT, [3])})
-    model = save(tmp_path / "loop.onnx", nodes, *shapes, {"yes": np.array(True), "limit": np.float32(100)})
-    session = lepton.InferenceSession(emulate(model, tmp_path / "loop.so"))
-    for scale in (1, 10, 1000):
-        x = np.array([1, 2, 3], np.float32) * scale
-        expected = x * 2
-        while expected.max() < 100:
-            expected = expected * 2
-        np.testing.assert_array_equal(session.run(None, {"x": x})[0], expected)
 
 
 def test_command_line_runs_and_profiles(chain, tmp_path):
