@@ -185,9 +185,8 @@ private:
   spirv::GlobalVariableOp makeGlobal(const std::string &name, Type type, StorageClass storage) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(kernel);
-    auto variable = spirv::GlobalVariableOp::create(b, loc, TypeAttr::get(spirv::PointerType::get(type, storage)),
-                                                    b.getStringAttr(kernel.getName() + name), FlatSymbolRefAttr());
-    return variable;
+    return spirv::GlobalVariableOp::create(b, loc, TypeAttr::get(spirv::PointerType::get(type, storage)),
+                                           b.getStringAttr(kernel.getName() + name), FlatSymbolRefAttr());
   }
 
   /// A variable for one argument and one type of elements: there is no other way to see memory as of several types.
@@ -223,6 +222,8 @@ private:
     if (values.getElementType().isInteger(1))
       values =
           cast<DenseIntElementsAttr>(values).mapValues(b.getI8Type(), [](const APInt &value) { return value.zext(8); });
+    if (values.getElementType().isBF16())
+      values = values.bitcast(b.getI16Type());
     return spirv::ConstantOp::create(b, loc, type, values);
   }
 

@@ -70,18 +70,22 @@ static void keepInitialValues(scf::ForOp loop) {
 
 namespace {
 
-/// Where `index` has 32 bits, a wider number stays as far out of range as it was.
-struct SaturateIndex : OpRewritePattern<arith::IndexCastOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(arith::IndexCastOp op, PatternRewriter &b) const override {
+/// Where `index` has 32 bits, a wider number stays out of range where it was.
+template <typename OpT> struct SaturateIndex : OpRewritePattern<OpT> {
+  using OpRewritePattern<OpT>::OpRewritePattern;
+  LogicalResult matchAndRewrite(OpT op, PatternRewriter &b) const override {
     Value number = op.getIn();
     if (!number.getType().isInteger(64))
       return failure();
-    auto limit = [&](int64_t value) { return arith::ConstantIntOp::create(b, op.getLoc(), number.getType(), value); };
-    number = arith::MaxSIOp::create(b, op.getLoc(), number, limit(std::numeric_limits<int32_t>::min()));
-    number = arith::MinSIOp::create(b, op.getLoc(), number, limit(std::numeric_limits<int32_t>::max()));
-    b.replaceOpWithNewOp<arith::IndexCastOp>(op, op.getType(),
-                                             arith::TruncIOp::create(b, op.getLoc(), b.getI32Type(), number));
+    Location loc = op.getLoc();
+    auto limit = [&](int64_t value) { return arith::ConstantIntOp::create(b, loc, number.getType(), value); };
+    if (std::is_same_v<OpT, arith::IndexCastUIOp>) {
+      number = arith::MinUIOp::create(b, loc, number, limit(std::numeric_limits<int32_t>::max()));
+    } else {
+      number = arith::MaxSIOp::create(b, loc, number, limit(std::numeric_limits<int32_t>::min()));
+      number = arith::MinSIOp::create(b, loc, number, limit(std::numeric_limits<int32_t>::max()));
+    }
+    b.replaceOpWithNewOp<OpT>(op, op.getType(), arith::TruncIOp::create(b, loc, b.getI32Type(), number).getResult());
     return success();
   }
 };
@@ -199,8 +203,8 @@ struct LowerToSpirv : lepton::impl::LowerToSpirvBase<LowerToSpirv> {
     RewritePatternSet simpler(context);
     arith::populateCeilFloorDivExpandOpsPatterns(simpler);
     arith::populateExpandBFloat16Patterns(simpler);
-    simpler.add<SaturateIndex, ExpandRemainder, ExpandTrunc, CastBool, ConvertByF32<arith::ExtFOp>,
-                ConvertByF32<arith::TruncFOp>>(context);
+    simpler.add<SaturateIndex<arith::IndexCastOp>, SaturateIndex<arith::IndexCastUIOp>, ExpandRemainder, ExpandTrunc,
+                CastBool, ConvertByF32<arith::ExtFOp>, ConvertByF32<arith::TruncFOp>>(context);
     if (failed(applyPatternsGreedily(kernels, std::move(simpler))))
       return failure();
     kernels.walk(keepInitialValues);
@@ -210,8 +214,7 @@ struct LowerToSpirv : lepton::impl::LowerToSpirvBase<LowerToSpirv> {
     RewritePatternSet patterns(context);
     patterns.add<LowerArithmetic<arith::AddFOp, spirv::FAddOp>, LowerArithmetic<arith::SubFOp, spirv::FSubOp>,
                  LowerArithmetic<arith::MulFOp, spirv::FMulOp>, LowerArithmetic<math::FmaOp, spirv::GLFmaOp>,
-                 LowerBarrier, LowerBFloat16>(converter, context,
-                                              /*benefit=*/2);
+                 LowerBarrier, LowerBFloat16>(converter, context, /*benefit=*/2);
     populateGPUToSPIRVPatterns(converter, patterns);
     populateSCFToSPIRVPatterns(converter, loops, patterns);
     arith::populateArithToSPIRVPatterns(converter, patterns);
