@@ -113,13 +113,15 @@ def test_failures_are_said_in_words(small, lavapipe, lies, message):
     require_small(small)
 
 
-@pytest.mark.parametrize("without,dtype", [("int64", "INT64"), ("int8", "INT8")])
-def test_features_that_a_gpu_lacks_are_named(tmp_path, lavapipe, without, dtype):
-    number = getattr(TensorProto, dtype)
-    model = save(tmp_path / "add.onnx", [helper.make_node("Add", ["x", "x"], ["y"])], {"x": (number, [5])}, {"y": (number, [5])})
-    library = compile_vulkan(model, tmp_path / "add.so")
+@pytest.mark.parametrize(
+    "without,dtype,op,capability",
+    [("int64", "INT64", "Neg", "Int64"), ("int8", "INT8", "Neg", "Int8"), ("subgroups", "FLOAT", "Softmax", "GroupNonUniformArithmetic")],
+)
+def test_features_that_a_gpu_lacks_are_named(tmp_path, lavapipe, without, dtype, op, capability):
+    shape = (getattr(TensorProto, dtype), [64, 256])
+    library = compile_vulkan(save(tmp_path / "model.onnx", [helper.make_node(op, ["x"], ["y"])], {"x": shape}, {"y": shape}), tmp_path / "model.so")
     lavapipe.setenv("LEPTON_VULKAN_LIES", f"without={without}")
-    with pytest.raises(Exception, match=f"model 'small' needs the capability {dtype.capitalize()} of SPIR-V, which {GPU} or its driver has not"):
+    with pytest.raises(Exception, match=f"model 'small' needs the capability {capability} of SPIR-V, which {GPU} or its driver has not"):
         lepton.InferenceSession(library)
 
 

@@ -6,7 +6,7 @@
 //   no-device                     no GPU
 //   discrete                      memory that the host does not reach, beside memory of the host
 //   NAME=NUMBER                   a limit: threads, shared, tensor, alignment, buffers, numbers, blocks
-//   without=FEATURE               int64, int8
+//   without=FEATURE               int64, int8, subgroups (whose threads combine what they have)
 //   memory=BYTES                  there is no more
 //   lost=N                        the Nth of the submissions, from 0, loses the GPU
 //
@@ -65,6 +65,7 @@ template <typename T> void set(T &fact, const char *name) {
   F(vkEnumerateInstanceVersion)                                                                                        \
   F(vkEnumeratePhysicalDevices)                                                                                        \
   F(vkGetPhysicalDeviceProperties)                                                                                     \
+  F(vkGetPhysicalDeviceProperties2)                                                                                    \
   F(vkGetPhysicalDeviceFeatures2)                                                                                      \
   F(vkGetPhysicalDeviceMemoryProperties)                                                                               \
   F(vkGetBufferMemoryRequirements)                                                                                     \
@@ -115,6 +116,13 @@ void getFeatures(VkPhysicalDevice device, VkPhysicalDeviceFeatures2 *features) {
   for (auto *next = static_cast<VkBaseOutStructure *>(features->pNext); next; next = next->pNext)
     if (next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES && without == "int8")
       reinterpret_cast<VkPhysicalDeviceShaderFloat16Int8Features *>(next)->shaderInt8 = VK_FALSE;
+}
+
+void getProperties2(VkPhysicalDevice device, VkPhysicalDeviceProperties2 *properties) {
+  real_vkGetPhysicalDeviceProperties2(device, properties);
+  for (auto *next = static_cast<VkBaseOutStructure *>(properties->pNext); next; next = next->pNext)
+    if (next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES && lie("without") == "subgroups")
+      reinterpret_cast<VkPhysicalDeviceSubgroupProperties *>(next)->supportedOperations = VK_SUBGROUP_FEATURE_BASIC_BIT;
 }
 
 /// Of a discrete GPU, type 0 is its own memory and type 1 the host's; both are the real type 0.
@@ -193,6 +201,7 @@ PFN_vkVoidFunction get(VkInstance instance, const char *name) {
   INSTEAD(vkEnumerateInstanceVersion, enumerateInstanceVersion)
   INSTEAD(vkEnumeratePhysicalDevices, enumeratePhysicalDevices)
   INSTEAD(vkGetPhysicalDeviceProperties, getProperties)
+  INSTEAD(vkGetPhysicalDeviceProperties2, getProperties2)
   INSTEAD(vkGetPhysicalDeviceFeatures2, getFeatures)
   INSTEAD(vkGetPhysicalDeviceMemoryProperties, getMemoryProperties)
   INSTEAD(vkGetBufferMemoryRequirements, getRequirements)
