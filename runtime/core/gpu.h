@@ -110,19 +110,6 @@ constexpr lepton_device_runtime runtimeOn(const Gpu &gpu) {
 // Sessions
 //===----------------------------------------------------------------------===//
 
-/// The driver of this machine, loaded once; NULL with the reason in `error`.
-template <typename Driver>
-const Driver *loadOnce(bool (*load)(Driver &driver, lepton_error &error), lepton_error &error) {
-  static SpinLock lock;
-  static Driver driver;
-  static bool isLoaded;
-  lock.lock();
-  if (!isLoaded)
-    isLoaded = load(driver, error);
-  lock.unlock();
-  return isLoaded ? &driver : nullptr;
-}
-
 /// Gives the session a state, whose memory is zero; NULL, and the reason in `error`, without memory.
 template <typename State> State *makeState(lepton_session *session, lepton_error &error) {
   auto *state = static_cast<State *>(calloc(1, sizeof(State)));

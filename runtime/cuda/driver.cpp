@@ -1,6 +1,7 @@
 //===- driver.cpp - Loads NVIDIA's driver -----------------------------------===//
 #include "driver.h"
-#include "../core/gpu.h"
+#include "../core/atomic.h"
+#include "../core/text.h"
 #include <dlfcn.h>
 #include <stdlib.h>
 
@@ -43,6 +44,15 @@ static bool load(Driver &driver, lepton_error &error) {
   return true;
 }
 
-const Driver *loadDriver(lepton_error &error) { return loadOnce(load, error); }
+const Driver *loadDriver(lepton_error &error) {
+  static SpinLock lock;
+  static Driver driver;
+  static bool isLoaded;
+  lock.lock();
+  if (!isLoaded)
+    isLoaded = load(driver, error);
+  lock.unlock();
+  return isLoaded ? &driver : nullptr;
+}
 
 } // namespace lepton::rt::cuda

@@ -219,7 +219,7 @@ static VkResult makeDevice(SessionState &state, Features &wanted) {
 }
 
 lepton_status openDevice(SessionState &state, const lepton_session *session, lepton_error &error) {
-  state.driver = loadDriver(error);
+  state.driver = acquireDriver(error);
   if (!state.driver || !pickDevice(state, session->deviceNumber, error))
     return LEPTON_INCOMPATIBLE;
   VkPhysicalDeviceProperties properties;

@@ -1,6 +1,7 @@
 //===- driver.cpp - Loads Vulkan ----------------------------------------------===//
 #include "driver.h"
-#include "../core/gpu.h"
+#include "../core/atomic.h"
+#include "../core/text.h"
 #include <dlfcn.h>
 #include <stdlib.h>
 
@@ -97,6 +98,23 @@ static bool load(Driver &driver, lepton_error &error) {
   return true;
 }
 
-const Driver *loadDriver(lepton_error &error) { return loadOnce(load, error); }
+static SpinLock lock; // of what follows
+static Driver driver;
+static uint32_t sessions; // that have it
+
+const Driver *acquireDriver(lepton_error &error) {
+  lock.lock();
+  const bool isLoaded = sessions || load(driver, error);
+  sessions += isLoaded;
+  lock.unlock();
+  return isLoaded ? &driver : nullptr;
+}
+
+void releaseDriver() {
+  lock.lock();
+  if (--sessions == 0)
+    driver.destroyInstance(driver.instance, nullptr);
+  lock.unlock();
+}
 
 } // namespace lepton::rt::vulkan

@@ -18,6 +18,7 @@ namespace lepton::rt::vulkan {
   F(createInstance, vkCreateInstance)
 
 #define LEPTON_VULKAN_FUNCTIONS(F)                                                                                     \
+  F(destroyInstance, vkDestroyInstance)                                                                                \
   F(enumerateDevices, vkEnumeratePhysicalDevices)                                                                      \
   F(properties, vkGetPhysicalDeviceProperties)                                                                         \
   F(properties2, vkGetPhysicalDeviceProperties2)                                                                       \
@@ -78,9 +79,10 @@ struct Driver {
 #undef LEPTON_DECLARE
 };
 
-/// The drivers of this machine, by way of their loader; loaded once, and not unloaded: that leaves behind memory of theirs. NULL with the reason in `error`.
-/// LEPTON_LIBVULKAN names a loader in another place than the system's.
-const Driver *loadDriver(lepton_error &error);
+/// The drivers of this machine, by way of their loader, for a session; all sessions share an instance, which has threads of its own and ends with the last of
+/// them. NULL with the reason in `error`. LEPTON_LIBVULKAN names a loader in another place than the system's.
+const Driver *acquireDriver(lepton_error &error);
+void releaseDriver();
 
 /// "out of memory on the GPU" and "VK_ERROR_OUT_OF_DEVICE_MEMORY".
 struct ResultText {

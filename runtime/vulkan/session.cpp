@@ -82,6 +82,8 @@ void close(lepton_session *session) {
     driver.destroyShaderModule(state->device, state->module, nullptr);
     driver.destroyDevice(state->device, nullptr);
   }
+  if (state->driver)
+    releaseDriver();
   free(state);
   session->device = nullptr;
 }

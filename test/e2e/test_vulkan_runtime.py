@@ -2,7 +2,9 @@
 other things of it than are so."""
 
 import ctypes
+import gc
 import json
+import os
 import shutil
 
 import numpy as np
@@ -123,6 +125,20 @@ def test_features_that_a_gpu_lacks_are_named(tmp_path, lavapipe, without, dtype,
     lavapipe.setenv("LEPTON_VULKAN_LIES", f"without={without}")
     with pytest.raises(Exception, match=f"model 'small' needs the capability {capability} of SPIR-V, which {GPU} or its driver has not"):
         lepton.InferenceSession(library)
+
+
+def test_sessions_leave_no_threads_behind(tmp_path):
+    """Drivers have threads, lavapipe at least one for each of the CPU's."""
+    model, x = save_small(tmp_path / "small.onnx"), np.ones((2, 4), np.float32)
+
+    def threads_after(sessions):
+        for _ in range(sessions):
+            np.testing.assert_allclose(lepton.InferenceSession(model, target="vulkan").run(None, {"x": x})[0], small_result(x), rtol=1e-5)
+        gc.collect()
+        return len(os.listdir("/proc/self/task"))
+
+    before = threads_after(2)
+    assert threads_after(8) <= before
 
 
 def test_a_gpu_is_chosen_by_number_or_name(small, lavapipe):
