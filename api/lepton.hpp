@@ -48,7 +48,7 @@ struct CompileOptions {
   int optLevel = 3;           ///< 0: every op a kernel of plain loops; 3: everything
   std::vector<DimRange> dims; ///< sizes of named dimensions of an ONNX model; a run checks the bounds
   std::string
-      emit; ///< shared, archive, obj, exe, asm, ptx, hsaco, spv, llvm, mlir, bytecode, header; empty: from the output's ending
+      emit; ///< shared, archive, obj, exe, asm, ptx, cubin, hsaco, spv, llvm, mlir, bytecode, header; empty: from the output's ending
   std::string
       weights; ///< where an artifact has its constants: embed (or empty), file (NAME.weights beside it, shared by all processes that run it), section (pages of their own)
   std::string

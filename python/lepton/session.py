@@ -75,7 +75,7 @@ def _thread_count(threads):
 def _device_number(device, providers, provider_options):
     """`device`, or what onnxruntime calls device_id."""
     if device is None:
-        beside = [provider[1] for provider in providers or () if not isinstance(provider, str)]
+        beside = [provider[1] for provider in providers or () if not isinstance(provider, str) and len(provider) > 1]
         device = next((int(options["device_id"]) for options in [*beside, *(provider_options or ())] if "device_id" in options), 0)
     if not 0 <= operator.index(device) < 2**32:
         raise ValueError(f"device is {device}; it takes the number of a GPU, from 0")
