@@ -10,9 +10,9 @@ static bool isKey(Type type) { return type.isInteger(64) || isa<StringType>(type
 
 LogicalResult MapType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, Type key, Type value) {
   if (!isKey(key))
-    return emitError() << "has keys of type " << key << "; i64 and strings are allowed";
+    return emitError() << "has keys of type " << key << "; int64 and strings are allowed";
   if (!isKey(value) && !value.isF32() && !value.isF64())
-    return emitError() << "has values of type " << value << "; f32, f64, i64 and strings are allowed";
+    return emitError() << "has values of type " << value << "; float, double, int64 and strings are allowed";
   return success();
 }
 

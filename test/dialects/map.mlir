@@ -21,12 +21,12 @@ func.func @roundTrip(%k: tensor<3xi64>, %x: tensor<?x3xf32>, %m: tensor<!numbers
 
 // -----
 
-// expected-error @+1 {{has keys of type 'f32'; i64 and strings are allowed}}
+// expected-error @+1 {{has keys of type 'f32'; int64 and strings are allowed}}
 func.func private @wrongKey(%m: tensor<!lepton.map<f32, f32>>)
 
 // -----
 
-// expected-error @+1 {{has values of type 'i8'; f32, f64, i64 and strings are allowed}}
+// expected-error @+1 {{has values of type 'i8'; float, double, int64 and strings are allowed}}
 func.func private @wrongValue(%m: tensor<!lepton.map<i64, i8>>)
 
 // -----

@@ -111,9 +111,9 @@ def test_wrong_maps_are_refused(x, reason):
 @pytest.mark.parametrize(
     "kind, reason",
     [
-        (mapping(TensorProto.INT32, FLOAT), "has keys of type 'i32'; i64 and strings are allowed"),
-        (mapping(INT64, TensorProto.INT8), "has values of type 'i8'; f32, f64, i64 and strings are allowed"),
-        (helper.make_sequence_type_proto(mapping(TensorProto.UINT8, FLOAT)), "has keys of type 'ui8'"),
+        (mapping(TensorProto.INT32, FLOAT), "has keys of type int32; int64 and strings are allowed"),
+        (mapping(INT64, TensorProto.INT8), "has values of type int8; float, double, int64 and strings are allowed"),
+        (helper.make_sequence_type_proto(mapping(TensorProto.UINT8, FLOAT)), "has keys of type uint8"),
         (mapping(INT64, TensorProto.UNDEFINED), "holds a type that is not supported"),
     ],
 )

@@ -1,5 +1,6 @@
 """The wheel: what it carries, how large it is, and that it compiles and runs models where no LLVM is."""
 
+import fcntl
 import json
 import os
 import re
@@ -40,7 +41,10 @@ def wheel(tmp_path_factory):
     """Built as `pip install .` builds it."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", folder, ROOT]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=5 * SECONDS)
+    # Another process of the tests may want the wheel, too, and builds it in the same folder.
+    with open(ROOT / "build/wheel.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=5 * SECONDS)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     (file,) = folder.glob("*.whl")
     return file
