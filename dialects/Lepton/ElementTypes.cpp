@@ -92,6 +92,18 @@ uint32_t lepton::numberOfElementType(Type elementType) {
   return 0;
 }
 
+StringRef lepton::nameOfElementType(Type elementType) {
+  static constexpr StringRef names[] = {
+      "",          "float",      "uint8",      "int8",         "uint16",         "int16",      "int32",
+      "int64",     "string",     "bool",       "float16",      "double",         "uint32",     "uint64",
+      "complex64", "complex128", "bfloat16",   "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz",
+      "uint4",     "int4",       "float4e2m1", "float8e8m0",   "uint2",          "int2",       "float6e2m3",
+      "float6e3m2"};
+  static_assert(std::size(names) == LEPTON_FLOAT6E3M2 + 1);
+  const uint32_t number = numberOfElementType(elementType);
+  return number < std::size(names) ? names[number] : "";
+}
+
 bool lepton::isNarrow(Type elementType) {
   if (auto floatType = dyn_cast<FloatType>(elementType))
     return floatType.getWidth() <= 8;

@@ -21,6 +21,8 @@ mlir::Type elementTypeOfNumber(mlir::MLIRContext *context, int32_t dtype);
 mlir::Type numericType(mlir::MLIRContext *context, int32_t dtype);
 /// The `lepton_dtype` of an element type; 0 where there is none.
 uint32_t numberOfElementType(mlir::Type elementType);
+/// ONNX's name of an element type, `float` or `uint8`; empty where there is none, or it is a handle of something else than a string.
+llvm::StringRef nameOfElementType(mlir::Type elementType);
 
 /// Whether an integer's bits are widened by zeros.
 inline bool isUnsignedOrBool(mlir::Type elementType) {

@@ -25,21 +25,14 @@ SourceNode lepton::sourceNode(Location loc) {
 
 static std::string modelType(Type type);
 
-/// ONNX's name of an element type; empty where it has none.
 static std::string modelElementType(Type type) {
-  static constexpr StringRef names[] = {
-      "",          "float",      "uint8",      "int8",         "uint16",         "int16",      "int32",
-      "int64",     "string",     "bool",       "float16",      "double",         "uint32",     "uint64",
-      "complex64", "complex128", "bfloat16",   "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz",
-      "uint4",     "int4",       "float4e2m1", "float8e8m0",   "uint2",          "int2",       "float6e2m3",
-      "float6e3m2"};
   if (auto sequence = dyn_cast<SequenceType>(type))
     return "seq(" + modelType(sequence.getElement()) + ")";
   if (auto optional = dyn_cast<OptionalType>(type))
     return "optional(" + modelType(optional.getElement()) + ")";
   if (auto map = dyn_cast<MapType>(type))
     return "map(" + modelType(map.getKey()) + ", " + modelType(map.getValue()) + ")";
-  return names[numberOfElementType(type)].str();
+  return nameOfElementType(type).str();
 }
 
 /// A type as ONNX's text has it: `float[2,?]`, of which `float` is a scalar and `float[]` one of any shape. Empty where it has no such type.

@@ -39,10 +39,6 @@ static ::onnx::TypeProto protoOf(TensorType tensor) {
   return type;
 }
 
-static std::string elementName(Type element) {
-  return StringRef(::onnx::TensorProto::DataType_Name(numberOfElementType(element))).lower();
-}
-
 /// As schemas and messages write it: `tensor(int4)`, `seq(tensor(float))`, `map(int64,tensor(float))`.
 static std::string typeName(TensorType tensor) {
   Type element = tensor.getElementType();
@@ -51,8 +47,8 @@ static std::string typeName(TensorType tensor) {
   if (auto optional = dyn_cast<OptionalType>(element))
     return "optional(" + typeName(optional.getElement()) + ")";
   if (auto map = dyn_cast<MapType>(element))
-    return "map(" + elementName(map.getKey()) + ",tensor(" + elementName(map.getValue()) + "))";
-  return "tensor(" + elementName(element) + ")";
+    return ("map(" + nameOfElementType(map.getKey()) + ",tensor(" + nameOfElementType(map.getValue()) + "))").str();
+  return ("tensor(" + nameOfElementType(element) + ")").str();
 }
 
 static bool allows(const ::onnx::OpSchema::FormalParameter &formal, TensorType tensor) {
