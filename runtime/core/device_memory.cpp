@@ -15,18 +15,6 @@ static constexpr uint64_t kGranule = 512;
 // Blocks
 //===----------------------------------------------------------------------===//
 
-static bool makeRoom(DeviceRun &run) {
-  if (run.blockCount < run.blockSlots)
-    return true;
-  uint32_t slots = run.blockSlots ? 2 * run.blockSlots : 16;
-  auto *blocks = static_cast<DeviceBlock *>(realloc(run.blocks, slots * sizeof(DeviceBlock)));
-  if (!blocks)
-    return false;
-  run.blocks = blocks;
-  run.blockSlots = slots;
-  return true;
-}
-
 /// Gives the driver back what no one uses, for a block of another size.
 static void trim(lepton_context *context) {
   DeviceRun &run = runOf(context);
@@ -54,8 +42,6 @@ void *allocateOnDevice(lepton_context *context, uint64_t bytes) {
       best = &block;
   }
   if (!best) {
-    if (!makeRoom(run))
-      return nullptr;
     void *address = gpuOf(context).allocate(context, bytes);
     if (!address && !run.isRecording) {
       trim(context);
@@ -63,7 +49,11 @@ void *allocateOnDevice(lepton_context *context, uint64_t bytes) {
     }
     if (!address)
       return nullptr;
-    best = &run.blocks[run.blockCount++];
+    best = append(run.blocks, run.blockCount, run.blockSlots);
+    if (!best) {
+      gpuOf(context).free(context, address);
+      return nullptr;
+    }
     *best = {address, bytes, true};
   }
   best->isFree = false;

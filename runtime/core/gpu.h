@@ -123,6 +123,20 @@ template <typename State> State *makeState(lepton_session *session, lepton_error
 // Memory of a run
 //===----------------------------------------------------------------------===//
 
+/// One more element, zero, at the end of an array from malloc; NULL without memory.
+template <typename T> T *append(T *&array, uint32_t &count, uint32_t &slots) {
+  if (count == slots) {
+    const uint32_t more = slots ? 2 * slots : 16;
+    auto *larger = static_cast<T *>(realloc(array, more * sizeof(T)));
+    if (!larger)
+      return nullptr;
+    array = larger;
+    slots = more;
+  }
+  array[count] = {};
+  return &array[count++];
+}
+
 inline const Gpu &gpuOf(const lepton_context *context) { return *deviceOf(context->session)->gpu; }
 /// Has the GPU hold as many bytes as the host. False without memory.
 bool reserveMirror(lepton_context *context, Mirror &mirror, void *host, uint64_t bytes);

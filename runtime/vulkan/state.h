@@ -5,7 +5,6 @@
 #include "../core/gpu.h"
 #include "../core/kernel_table.h"
 #include "driver.h"
-#include <stdlib.h>
 
 namespace lepton::rt::vulkan {
 
@@ -86,20 +85,6 @@ struct RunState : DeviceRun {
 inline SessionState &stateOf(const lepton_session *session) { return *static_cast<SessionState *>(session->device); }
 inline SessionState &stateOf(const lepton_context *context) { return stateOf(context->session); }
 inline RunState &runStateOf(const lepton_context *context) { return *static_cast<RunState *>(context->device); }
-
-/// One more element, zero, at the end of an array from malloc; NULL without memory.
-template <typename T> T *append(T *&array, uint32_t &count, uint32_t &slots) {
-  if (count == slots) {
-    const uint32_t more = slots ? 2 * slots : 16;
-    auto *larger = static_cast<T *>(realloc(array, more * sizeof(T)));
-    if (!larger)
-      return nullptr;
-    array = larger;
-    slots = more;
-  }
-  array[count] = {};
-  return &array[count++];
-}
 
 // device.cpp
 lepton_status openDevice(SessionState &state, const lepton_session *session, lepton_error &error);
