@@ -3,17 +3,14 @@
 What lies in the arena, which is one block, it sees as a whole.
 """
 
-import subprocess
 import sys
 
 import numpy as np
 import onnx
 import pytest
 
-import backend_suite
-import deterministic_suite
 import sanitized
-from common import FULL, ROOT, SECONDS, lepton, save_small
+from common import FULL, ROOT, save_small
 
 sys.path.insert(0, str(ROOT / "test/fuzz"))
 import graphs
@@ -25,29 +22,14 @@ LEVELS = [0, 3]
 
 def fault(folder, level, model, inputs, *options):
     """What is wrong with a run; empty where nothing is."""
-    onnx.save(model, folder / "m.onnx")
-    for ending in ("so", "ll"):  # the constants come with the library
-        done = lepton("compile", folder / "m.onnx", "-o", folder / f"m.{ending}", "--weights=file", f"-O{level}")
-        if done.returncode:
-            return done.stderr
-    sanitized.link("address", folder / "m.ll", folder / "m", *options, sanitized.MAIN)
-    for i, value in enumerate(inputs.values()):
-        np.save(folder / f"{i}.npy", value)
-    command = [folder / "m", *(f"{name}={folder / f'{i}.npy'}" for i, name in enumerate(inputs))]
     # The program leaves its memory to the system when it ends.
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env={"ASAN_OPTIONS": "detect_leaks=0"})
-    return done.stderr if done.returncode else ""
+    return sanitized.fault("address", folder, model, inputs, ["--weights=file", f"-O{level}"], *options, env={"ASAN_OPTIONS": "detect_leaks=0"})
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_onnx_node_tests_keep_inside(tmp_path, shard, level):
-    cases = backend_suite.load_cases()
-    failed = {}
-    for name in deterministic_suite.names(cases)[::SAMPLE][shard::SHARDS]:
-        model, data_sets = backend_suite.materialize(cases[name])
-        failed[name] = fault(tmp_path, level, model, dict(zip((value.name for value in model.graph.input), data_sets[0][0])))
-    assert failed and not any(failed.values()), "\n".join(f"{name}: {reason}" for name, reason in failed.items() if reason)
+    sanitized.require_node_tests(lambda model, inputs: fault(tmp_path, level, model, inputs), lambda names: names[::SAMPLE][shard::SHARDS])
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -6,9 +6,7 @@ import re
 import shutil
 import subprocess
 
-import lepton_networks
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -24,20 +22,6 @@ MODELS = ROOT / "build/models"
 SMALL = ["mnist_b1", "dcgan", "lstm2", "bert4"]
 OTHERS = ["bilstm", "crnn", "densenet121", "efficientnet_b0", "gru", "mnist_b32", "mobilenet_v2", "mobilenet_v3_small", "noop", "shufflenet_v2", "squeezenet1_1"]
 PUBLIC = sorted(path for path in MODELS.rglob("*.onnx"))
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    """Name -> file, written when it is first asked for."""
-    folder = tmp_path_factory.mktemp("networks")
-
-    def find(name):
-        path = folder / f"{name}.onnx"
-        if not path.exists():
-            onnx.save(lepton_networks.NETWORKS[name](), path)
-        return path
-
-    return find
 
 
 def compile_ptx(model, folder, gpu="cuda"):

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import lepton
-from common import FAKE_CUDA, chain_result, compile_vulkan, emulate, save, save_chain, save_doubling, save_small, small_result, use_lavapipe
+from common import FAKE_CUDA, chain_result, compile_vulkan, emulate, save, save_doubling, small_result, use_lavapipe
 
 
 @pytest.fixture(scope="module", params=["cuda", "vulkan", "discrete"])
@@ -19,20 +19,6 @@ def compile_for_gpu(request):
         use_lavapipe(patch)
         patch.setenv("LEPTON_VULKAN_LIES", "discrete" if request.param == "discrete" else "")
         yield emulate if request.param == "cuda" else compile_vulkan
-
-
-@pytest.fixture(scope="module")
-def small(compile_for_gpu, tmp_path_factory):
-    """save_small's model, of unknown sizes."""
-    folder = tmp_path_factory.mktemp("small")
-    return compile_for_gpu(save_small(folder / "small.onnx"), folder / "small.so")
-
-
-@pytest.fixture(scope="module")
-def chain(compile_for_gpu, tmp_path_factory):
-    """save_chain's model, of known sizes: recorded in the second run."""
-    folder = tmp_path_factory.mktemp("chain")
-    return compile_for_gpu(save_chain(folder / "chain.onnx"), folder / "chain.so")
 
 
 def test_runs_differ_by_their_inputs_also_as_replays(chain):

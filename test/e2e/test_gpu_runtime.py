@@ -8,28 +8,19 @@ import numpy as np
 import pytest
 
 import lepton
-from common import FAKE_CUDA, chain_result, emulate, save_chain, save_small, small_result
+from common import FAKE_CUDA, chain_result, emulate, save_small, small_result
 from common import lepton as command_line
+
+
+@pytest.fixture(scope="module")
+def compile_for_gpu():
+    return emulate
 
 
 @pytest.fixture(autouse=True)
 def emulator(monkeypatch):
     monkeypatch.setenv("LEPTON_LIBCUDA", str(FAKE_CUDA))
     return monkeypatch
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """save_small's model, of unknown sizes."""
-    folder = tmp_path_factory.mktemp("small")
-    return emulate(save_small(folder / "small.onnx"), folder / "small.so")
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory):
-    """save_chain's model, of known sizes: recorded in the second run."""
-    folder = tmp_path_factory.mktemp("chain")
-    return emulate(save_chain(folder / "chain.onnx"), folder / "chain.so")
 
 
 def error_of(library, emulator, fault):

@@ -7,10 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-import backend_suite
-import deterministic_suite
 import sanitized
-from common import CLANG, FULL, ROOT, SECONDS, lepton, save_small
+from common import CLANG, FULL, ROOT, save_small
 from test_load import MODELS, compile_all, require_right
 
 sys.path.insert(0, str(ROOT / "test/fuzz"))
@@ -43,27 +41,12 @@ def ranges(tmp_path_factory):
 
 def fault(folder, ranges, model, inputs):
     """What is wrong with a run that has a thread for every range of a loop; empty where nothing is."""
-    onnx.save(model, folder / "m.onnx")
-    for ending in ("so", "ll"):
-        done = lepton("compile", folder / "m.onnx", "-o", folder / f"m.{ending}", *FLAGS)
-        if done.returncode:
-            return done.stderr
-    sanitized.link("thread", folder / "m.ll", folder / "m", "-Wl,--wrap=lepton_rt_parallel_for", ranges, sanitized.MAIN)
-    for i, value in enumerate(inputs.values()):
-        np.save(folder / f"{i}.npy", value)
-    command = [folder / "m", *(f"{name}={folder / f'{i}.npy'}" for i, name in enumerate(inputs))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-    return done.stderr if done.returncode else ""
+    return sanitized.fault("thread", folder, model, inputs, FLAGS, "-Wl,--wrap=lepton_rt_parallel_for", ranges)
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_ranges_of_onnx_node_tests_do_not_meet(tmp_path, ranges, shard):
-    cases = backend_suite.load_cases()
-    failed = {}
-    for name in deterministic_suite.names(cases)[::SAMPLE][shard::SHARDS]:
-        model, data_sets = backend_suite.materialize(cases[name])
-        failed[name] = fault(tmp_path, ranges, model, dict(zip((value.name for value in model.graph.input), data_sets[0][0])))
-    assert failed and not any(failed.values()), "\n".join(f"{name}: {reason}" for name, reason in failed.items() if reason)
+    sanitized.require_node_tests(lambda model, inputs: fault(tmp_path, ranges, model, inputs), lambda names: names[::SAMPLE][shard::SHARDS])
 
 
 @pytest.mark.parametrize("seed", range(GRAPHS))

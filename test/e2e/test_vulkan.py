@@ -1,13 +1,11 @@
 """Whole networks by Vulkan, on Mesa's lavapipe, which is threads of the CPU behind the interface of a GPU: they compute the same as code for the CPU."""
 
-import lepton_networks
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper
 
 import lepton
-from common import FULL, ROOT, compile_vulkan, save, use_lavapipe
+from common import FULL, ROOT, compile_vulkan, save
 from emulated import inputs_of, require_agreement
 
 MAGIKA = ROOT / "build/models/magika/models/standard_v3_3/model.onnx"
@@ -16,25 +14,7 @@ MAGIKA = ROOT / "build/models/magika/models/standard_v3_3/model.onnx"
 SMALL = ["mnist_b1", "dcgan", "lstm2", "bert4"]
 OTHERS = ["bilstm", "crnn", "efficientnet_b0", "gru", "mnist_b32", "mobilenet_v2", "mobilenet_v3_small", "noop", "shufflenet_v2", "squeezenet1_1"]
 
-
-@pytest.fixture(autouse=True)
-def lavapipe(monkeypatch):
-    use_lavapipe(monkeypatch)
-    return monkeypatch
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    """Name -> file, written when it is first asked for."""
-    folder = tmp_path_factory.mktemp("networks")
-
-    def find(name):
-        path = folder / f"{name}.onnx"
-        if not path.exists():
-            onnx.save(lepton_networks.NETWORKS[name](), path)
-        return path
-
-    return find
+pytestmark = pytest.mark.usefixtures("lavapipe")
 
 
 @pytest.mark.parametrize("name", [*SMALL, *OTHERS] if FULL else SMALL)

@@ -12,30 +12,17 @@ import pytest
 from onnx import TensorProto, helper
 
 import lepton
-from common import FALSE_VULKAN, chain_result, compile_vulkan, save, save_chain, save_doubling, save_small, small_result, use_lavapipe
+from common import FALSE_VULKAN, chain_result, compile_vulkan, save, save_doubling, save_small, small_result, use_lavapipe
 from common import lepton as command_line
 
 GPU = r"llvmpipe \(LLVM [^)]*\)"
 
-
-@pytest.fixture(autouse=True)
-def lavapipe(monkeypatch):
-    use_lavapipe(monkeypatch)
-    return monkeypatch
+pytestmark = pytest.mark.usefixtures("lavapipe")
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """save_small's model, of unknown sizes."""
-    folder = tmp_path_factory.mktemp("small")
-    return compile_vulkan(save_small(folder / "small.onnx"), folder / "small.so")
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory):
-    """save_chain's model, of known sizes: recorded in the second run."""
-    folder = tmp_path_factory.mktemp("chain")
-    return compile_vulkan(save_chain(folder / "chain.onnx"), folder / "chain.so")
+def compile_for_gpu():
+    return compile_vulkan
 
 
 def submissions():
