@@ -37,6 +37,8 @@ def Lepton_TargetAttr : Lepton_Attr<"Target", "target"> {
     bool isGpu() const { return getSharedMemory() > 0; }
     /// NVIDIA's GPUs, by their names: those that have tensor cores and asynchronous copies, as all known ones do.
     bool hasTensorCores() const { return isGpu() && getCpu().starts_with("sm_"); }
+    /// Kernels may have the threads of a subgroup, of whatever width, combine numbers by an instruction: those for Vulkan do.
+    bool hasSubgroups() const { return isGpu() && getCpu() == "vulkan"; }
     bool isDeterministic() const { return getCpu() == "any"; }
   }];
 }

@@ -50,11 +50,11 @@ Value SharedReduction::begin(Value initial) {
   return arith::SelectOp::create(b, loc, isFirst, initial, neutralElement(b, combiner));
 }
 
-/// What the threads of a subgroup combine by an instruction, on Vulkan's GPUs; nothing where there is none. Of the largest and the least of floats it says nothing where one is no
+/// How the threads of a subgroup combine numbers; nothing where no instruction does. Of the largest and the least of floats that says nothing where one is no
 /// number: these are found as integers.
 static std::optional<gpu::AllReduceOperation> subgroupOperation(Operation *combiner) {
   Type type = combiner->getResult(0).getType();
-  if (targetOf(combiner).getCpu() != "vulkan" || !(type.isF32() || type.isInteger(32)))
+  if (!targetOf(combiner).hasSubgroups() || !(type.isF32() || type.isInteger(32)))
     return std::nullopt;
   using Known = std::optional<gpu::AllReduceOperation>;
   return llvm::TypeSwitch<Operation *, Known>(combiner)
